@@ -1,0 +1,2 @@
+//! The shell of a halloo member: the only sockets, disks and microphones of the product.
+
