@@ -1,0 +1,145 @@
+//! Everything that can happen to a member: commands of its user, frames of its peers, answers of its disk, time.
+
+use core::time::Duration;
+
+use halloo_crdt::log::Role;
+use halloo_crypto::id::{AccountId, DeviceId, MessageId};
+
+use crate::lane::{Lane, PeerKey};
+use crate::output::{InviteId, WriteId};
+use crate::place::{Fix, Precision};
+
+/// One thing that happened. An engine takes one and is then drained to [`crate::output::Output::Idle`].
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The user, or a program for the user, wants something. Answered by one [`crate::output::Output::Reply`].
+    Command {
+        /// Chosen by the driver, returned in the reply.
+        request: u64,
+        /// What is wanted.
+        command: Command,
+    },
+    /// Bytes from a peer. `from` is who handed them over, which on gossip is not who wrote them.
+    Frame {
+        /// The neighbour on the wire.
+        from: PeerKey,
+        /// Which way it came.
+        lane: Lane,
+        /// The frame, untrusted.
+        bytes: Vec<u8>,
+    },
+    /// A transport connection to this peer stands.
+    PeerUp(PeerKey),
+    /// The last transport connection to this peer is gone.
+    PeerDown(PeerKey),
+    /// The batch of this id is durable. Batches are confirmed in the order they were asked for.
+    Written(WriteId),
+    /// The device's own position, from a GPS, a GPX replay or the command line.
+    Fix(Fix),
+    /// Time has passed: the deadline of the last `Idle`, or a push from outside.
+    Wake(WakeReason),
+    /// Reserved: sealed items fetched from the mailbox. They enter by the same door as frames.
+    Fetched(Vec<Vec<u8>>),
+    /// Reserved: the mailbox took the deposit of this id.
+    Deposited(u64),
+}
+
+/// Why the driver woke the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WakeReason {
+    /// The deadline that the engine asked for has come.
+    Deadline,
+    /// A push notification or a foreground switch of the app.
+    Outside,
+}
+
+/// What a user can ask of a member.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    /// Write a message to the group.
+    Say {
+        /// The text, UTF-8, at most [`crate::chat::MAX_TEXT_BYTES`].
+        text: String,
+        /// The message that this one answers.
+        reply_to: Option<MessageId>,
+    },
+    /// Replace the text of an own message.
+    Edit {
+        /// The message, written by the same account.
+        message: MessageId,
+        /// The new text.
+        text: String,
+    },
+    /// Withdraw an own message (or, with the role of moderator, anyone's).
+    Delete {
+        /// The message.
+        message: MessageId,
+    },
+    /// Put a reaction on a message, or take it off.
+    React {
+        /// The message.
+        message: MessageId,
+        /// The emoji, at most 32 bytes.
+        emoji: String,
+        /// `false` takes it off again.
+        on: bool,
+    },
+    /// Everything up to and including this message has been read.
+    MarkRead {
+        /// The newest message read.
+        message: MessageId,
+    },
+    /// Share the location for this long, or with `None` stop sharing now.
+    Share {
+        /// How long sharing stays on; `None` stops it and withdraws the last position.
+        lease: Option<Duration>,
+    },
+    /// Choose how exactly the others see this device.
+    SetPrecision(Precision),
+    /// Tell the group whether this microphone is muted. The media thread obeys the next plan.
+    MuteMicrophone(bool),
+    /// Tell the group whether this loudspeaker is off.
+    MuteSpeaker(bool),
+    /// Enter the group's call.
+    JoinCall,
+    /// Leave the group's call.
+    LeaveCall,
+    /// Hand these signalling bytes to the media endpoint of another device.
+    Signal {
+        /// The other end.
+        to: DeviceId,
+        /// Opaque, at most [`crate::wire::MAX_SIGNAL_BYTES`].
+        bytes: Vec<u8>,
+    },
+    /// Open an invite: a link, a QR text and a short code.
+    Invite {
+        /// How many people may come in by it.
+        max_uses: u16,
+        /// How long it stays open.
+        expiry: Duration,
+        /// The role that it grants.
+        role: Role,
+    },
+    /// Close an invite before its time.
+    CloseInvite(InviteId),
+    /// Take a member out of the group, with all its devices.
+    Remove(AccountId),
+    /// Take one device out, for instance a lost phone.
+    RevokeDevice(DeviceId),
+    /// Change what a member may do.
+    SetRole {
+        /// Whose role.
+        account: AccountId,
+        /// The new role.
+        role: Role,
+    },
+    /// Leave the group with this account.
+    Leave,
+    /// Change the group's name.
+    Rename(String),
+    /// Change the own display name.
+    SetProfile {
+        /// At most [`crate::output::MAX_NAME_BYTES`].
+        name: String,
+    },
+}
