@@ -1,0 +1,84 @@
+//! The figures: every number that the documents quote is printed by one of these programs.
+
+use crate::setup;
+use crate::shell::{capture, cargo};
+use anyhow::{Result, bail};
+use serde_json::{Map, Value, json};
+
+/// One program that prints figures, one JSON object a line.
+struct Bench {
+    name: &'static str,
+    what: &'static str,
+    args: &'static [&'static str],
+}
+
+const BENCHES: &[Bench] = &[];
+
+/// `bench [NAME] [--json] [--list]`.
+pub fn run(args: &[String]) -> Result<()> {
+    let flag = |name: &str| args.iter().any(|a| a == name);
+    let wanted = args.iter().find(|a| !a.starts_with("--"));
+    if flag("--list") {
+        BENCHES.iter().for_each(|b| println!("{:<14} {}", b.name, b.what));
+        return Ok(());
+    }
+    let chosen: Vec<_> = BENCHES.iter().filter(|b| wanted.is_none_or(|w| w == b.name)).collect();
+    if chosen.is_empty() {
+        bail!("no figures of that name; `cargo xtask bench --list` names them");
+    }
+    setup::for_build()?;
+    for bench in chosen {
+        for figure in figures(bench)? {
+            if flag("--json") { println!("{figure}") } else { print_row(&figure) }
+        }
+    }
+    Ok(())
+}
+
+/// Runs one program and completes each line it prints to the common shape.
+fn figures(bench: &Bench) -> Result<Vec<Value>> {
+    let text = capture(&cargo(), bench.args)?;
+    let command = format!("cargo xtask bench {}", bench.name);
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        let Ok(Value::Object(found)) = serde_json::from_str(line) else { continue };
+        rows.push(complete(found, &command));
+    }
+    if rows.is_empty() {
+        bail!("`cargo {}` printed no figure", bench.args.join(" "));
+    }
+    Ok(rows)
+}
+
+fn complete(mut found: Map<String, Value>, command: &str) -> Value {
+    let ratio = match (found.get("ours").and_then(Value::as_f64), found.get("other").and_then(Value::as_f64))
+    {
+        (Some(ours), Some(other)) if other != 0.0 => json!(ours / other),
+        _ => Value::Null,
+    };
+    for (key, value) in [("other", Value::Null), ("ratio", ratio), ("command", json!(command))] {
+        found.entry(key).or_insert(value);
+    }
+    Value::Object(found)
+}
+
+fn print_row(figure: &Value) {
+    let text = |key: &str| match &figure[key] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map_or_else(String::new, significant),
+        other => other.to_string(),
+    };
+    let other = if figure["other"].is_null() {
+        String::new()
+    } else {
+        format!("  against {} (x{})", text("other"), text("ratio"))
+    };
+    println!("{:<48} {:>12} {:<10}{other}", text("name"), text("ours"), text("unit"));
+}
+
+/// Four significant digits: more would pretend a precision that a shared machine does not have.
+fn significant(number: f64) -> String {
+    let digits = if number == 0.0 { 0 } else { (3 - number.abs().log10().floor() as i32).max(0) as usize };
+    format!("{number:.digits$}")
+}

@@ -1,0 +1,58 @@
+//! The gate and the demonstration: the two commands of the README.
+
+use crate::shell::{cargo, command, finish, run, step};
+use crate::{deps, prove, setup, tidy};
+use anyhow::Result;
+
+/// `cargo xtask demo`: builds the release command and runs `halloo demo` with the given arguments.
+pub fn demo(args: &[String]) -> Result<()> {
+    let devices = setup::for_demo()?;
+    let mut line = vec!["run", "--quiet", "--locked", "--release", "-p", "halloo-node", "--bin", "halloo"];
+    if !devices {
+        line.push("--no-default-features");
+    }
+    line.extend(["--", "demo"]);
+    line.extend(args.iter().map(String::as_str));
+    run(&cargo(), &line)
+}
+
+/// `cargo xtask test`: everything that must hold before a change lands.
+pub fn test() -> Result<()> {
+    let cargo = cargo();
+    step("set-up", setup::for_test)?;
+    step("format", || run(&cargo, &["fmt", "--all", "--check"]))?;
+    step("tidy", tidy::run)?;
+    step("dependency lists", || deps::run(false))?;
+    step("licences, bans and sources", deny)?;
+    step("lints", || {
+        run(
+            &cargo,
+            &["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
+        )
+    })?;
+    step("documentation", documentation)?;
+    step("tests", || {
+        run(&cargo, &["nextest", "run", "--locked", "--workspace", "--all-features", "--no-fail-fast"])
+    })?;
+    step("proofs at small size", prove::small)
+}
+
+/// cargo-deny without its advisory database when that cannot be fetched; saying so.
+fn deny() -> Result<()> {
+    run("cargo-deny", &["--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"])?;
+    let fetch = ["--locked", "check", "--hide-inclusion-graph", "advisories"];
+    let reachable = command("cargo-deny", &["fetch", "db"]).output().is_ok_and(|out| out.status.success());
+    if !reachable {
+        eprintln!("note: the RustSec database cannot be reached from here; advisories were not checked");
+        return Ok(());
+    }
+    run("cargo-deny", &fetch)
+}
+
+fn documentation() -> Result<()> {
+    let args = ["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"];
+    let cargo = cargo();
+    let mut doc = command(&cargo, &args);
+    doc.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links -D rustdoc::invalid_html_tags");
+    finish(doc, &cargo, &args)
+}

@@ -1,0 +1,88 @@
+//! The written pages: every relative link leads somewhere, and both lock files agree on the crates that must not differ.
+
+use anyhow::Result;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Crates of which the simulator must run the very version that ships.
+const SAME_VERSION: &[&str] = &[
+    "libp2p",
+    "libp2p-gossipsub",
+    "libp2p-swarm",
+    "mls-rs",
+    "sframe",
+    "ed25519-dalek",
+    "x25519-dalek",
+    "aes-gcm",
+];
+
+pub fn check(root: &Path) -> Result<Vec<String>> {
+    let mut breaches = Vec::new();
+    for page in pages(root)? {
+        let text = fs::read_to_string(&page)?;
+        let folder = page.parent().unwrap_or(root);
+        for link in links(&text) {
+            if !folder.join(&link).exists() {
+                breaches.push(format!(
+                    "{}: the link to {link} leads nowhere",
+                    page.strip_prefix(root)?.display()
+                ));
+            }
+        }
+    }
+    let (ours, theirs) = (root.join("Cargo.lock"), root.join("simulations/Cargo.lock"));
+    breaches.extend(lock_difference(&fs::read_to_string(ours)?, &fs::read_to_string(theirs)?));
+    Ok(breaches)
+}
+
+fn pages(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.join("docs")];
+    for entry in fs::read_dir(root)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "md") {
+            found.push(path);
+        }
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The relative targets of `[text](target)`, without their fragments.
+pub fn links(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for rest in text.split("](").skip(1) {
+        let target = rest.split([')', '#', ' ']).next().unwrap_or_default();
+        if !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:") {
+            found.push(target.to_owned());
+        }
+    }
+    found
+}
+
+/// Crates that both lock files hold in different versions.
+pub fn lock_difference(ours: &str, theirs: &str) -> Vec<String> {
+    let versions = |lock: &str, name: &str| -> BTreeSet<String> {
+        let head = format!("name = \"{name}\"");
+        let lines: Vec<&str> = lock.lines().collect();
+        lines.windows(2).filter(|w| w[0] == head).map(|w| w[1].to_owned()).collect()
+    };
+    SAME_VERSION
+        .iter()
+        .filter_map(|name| {
+            let (a, b) = (versions(ours, name), versions(theirs, name));
+            (!b.is_empty() && a != b)
+                .then(|| format!("simulations/Cargo.lock: {name} differs from the shipped one"))
+        })
+        .collect()
+}

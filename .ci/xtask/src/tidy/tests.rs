@@ -1,0 +1,64 @@
+//! Each rule of tidy is shown to bite.
+
+use super::{layout, pages, style, tree};
+
+#[test]
+fn an_arrow_that_is_not_in_the_list_is_a_breach() {
+    let manifest =
+        "[dependencies]\nhalloo-crdt.workspace = true\n[dev-dependencies]\nhalloo-node.workspace = true\n";
+    assert_eq!(layout::arrows("coordinator", manifest).len(), 1);
+    assert!(layout::arrows("node/engine", manifest).is_empty());
+}
+
+#[test]
+fn modules_named_through_crate_are_found_also_in_braces() {
+    assert_eq!(
+        layout::named_modules("use crate::log::Op;\nuse crate::{clock, live::Cell};\n// crate::no"),
+        ["log", "clock", "live"]
+    );
+}
+
+#[test]
+fn functions_are_measured_by_their_closing_brace() {
+    let text = "impl A {\n    pub fn long(&self) {\n        if true {\n        }\n    }\n}\nfn one() {}\n";
+    assert_eq!(style::functions(text), [("long".to_owned(), 2, 4)]);
+}
+
+fn source(room: &'static str, path: &str, text: &str) -> tree::Source {
+    tree::Source { path: path.into(), room, test: tree::is_test(path), text: text.into() }
+}
+
+#[test]
+fn a_clock_in_the_core_is_a_breach_and_in_the_shell_it_is_not() {
+    let text = "//! x\nfn f() {\n    Instant::now();\n}\n";
+    assert_eq!(style::check(&[source("crdt", "crdt/src/a.rs", text)]).len(), 1);
+    assert!(style::check(&[source("node", "node/src/a.rs", text)]).is_empty());
+}
+
+#[test]
+fn a_file_without_its_sentence_and_a_long_one_are_breaches() {
+    assert_eq!(style::check(&[source("node", "node/src/a.rs", "use x;\n")]).len(), 1);
+    let long = format!("//! x\n{}", "const A: u8 = 1;\n".repeat(500));
+    assert_eq!(style::check(&[source("node", "node/src/a.rs", &long)]).len(), 1);
+}
+
+#[test]
+fn six_parameters_are_one_too_many() {
+    let text = "//! x\npub fn f(a: u8, b: (u8, u8), c: Map<u8, u8>, d: u8, e: u8, g: u8) {}\n";
+    assert_eq!(style::check(&[source("node", "node/src/a.rs", text)]).len(), 1);
+    let five = text.replace(", g: u8", "");
+    assert!(style::check(&[source("node", "node/src/a.rs", &five)]).is_empty());
+}
+
+#[test]
+fn relative_links_are_found_and_others_left_alone() {
+    assert_eq!(pages::links("[a](b/c.md#d) [e](https://x) [f](#g)"), ["b/c.md"]);
+}
+
+#[test]
+fn two_versions_of_a_shared_crate_are_seen() {
+    let lock = |v: &str| format!("[[package]]\nname = \"mls-rs\"\nversion = \"{v}\"\n");
+    assert_eq!(pages::lock_difference(&lock("1"), &lock("2")).len(), 1);
+    assert!(pages::lock_difference(&lock("1"), &lock("1")).is_empty());
+    assert!(pages::lock_difference(&lock("1"), "").is_empty());
+}
