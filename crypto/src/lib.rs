@@ -21,5 +21,8 @@ pub mod invite;
 
 pub mod pake;
 
+#[cfg(feature = "media")]
+pub mod media;
+
 #[cfg(feature = "group")]
 pub mod group;

@@ -1,0 +1,240 @@
+//! SFrame frames of one key: sealed to constant size classes, opened once.
+//!
+//! Suite AES_128_GCM_SHA256_128 (0x0004), the full tag (RFC 9605, 7.2 on short tags). The frame on the wire:
+//!
+//! ```text
+//!  0        1       3             3+c                      n-16   n
+//!  | config | kid   | counter     | payload 0x80 0x00..    | tag  |
+//! ```
+//!
+//! config and counter as in RFC 9605, 4.3 (c is 0 to 8 bytes). The plaintext is the payload, one 0x80 and zeros up to a
+//! size class: what is said shows in the length of variable-rate frames otherwise (White et al., 2011).
+
+use sframe::CipherSuite;
+use sframe::frame::{EncryptedFrameView, MediaFrameView, SingleUseCounter};
+use sframe::header::SframeHeader;
+use sframe::key::{DecryptionKey, EncryptionKey};
+
+use super::{Kid, MediaError, MediaKey};
+
+const SUITE: CipherSuite = CipherSuite::AesGcm128Sha256;
+const TAG_BYTES: usize = 16;
+/// End of the payload inside the padding (ISO/IEC 7816-4).
+const PAD_MARK: u8 = 0x80;
+
+/// Sizes of the padded plaintext. About half again from one to the next: few enough to hide the words, close enough
+/// to waste less than a third; the last keeps a frame with its RTP and UDP headers below 1,280 bytes.
+pub const FRAME_CLASSES_BYTES: [usize; 7] = [96, 160, 240, 360, 540, 800, 1_160];
+/// Longest payload of a frame.
+pub const PAYLOAD_MAX_BYTES: usize = FRAME_CLASSES_BYTES[6] - 1;
+/// Most that sealing adds to the padded plaintext: 17 bytes of header and the tag.
+pub const FRAME_OVERHEAD_MAX_BYTES: usize = 17 + TAG_BYTES;
+/// Longest frame that is looked at.
+const FRAME_MAX_BYTES: usize = FRAME_CLASSES_BYTES[6] + FRAME_OVERHEAD_MAX_BYTES;
+
+/// Reads the key id of a frame without opening it; `None` when the bytes are no frame.
+#[must_use]
+pub fn peek_kid(bytes: &[u8]) -> Option<Kid> {
+    if bytes.len() > FRAME_MAX_BYTES {
+        return None;
+    }
+    let header = SframeHeader::deserialize(bytes).ok()?;
+    Some(Kid(header.key_id()))
+}
+
+/// The sealing half of a key, with its counter. Not `Clone`: a second copy would repeat nonces.
+pub struct MediaSealer {
+    key: EncryptionKey,
+    next: u64,
+    floor_bytes: usize,
+    padded: Vec<u8>,
+}
+
+impl MediaSealer {
+    /// Starts at counter 0; call it once per key.
+    #[must_use]
+    pub fn new(key: &MediaKey) -> Self {
+        Self {
+            key: EncryptionKey::derive_from(SUITE, key.kid().0, key.material())
+                .expect("HKDF expands 32 bytes to a key and a salt"),
+            next: 0,
+            floor_bytes: 0,
+            padded: Vec::with_capacity(FRAME_MAX_BYTES),
+        }
+    }
+
+    /// Pads every frame at least to the class that holds `bytes`, so that a codec's ups and downs do not show.
+    pub fn set_floor(&mut self, bytes: usize) {
+        self.floor_bytes = bytes.min(PAYLOAD_MAX_BYTES);
+    }
+
+    /// Seals one payload into `out` (cleared first) and returns its counter. No allocation once `out` has capacity.
+    ///
+    /// # Errors
+    /// [`MediaError::TooLong`].
+    pub fn seal(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<u64, MediaError> {
+        let wanted = payload.len().max(self.floor_bytes) + 1;
+        let class = FRAME_CLASSES_BYTES
+            .iter()
+            .find(|class| **class >= wanted)
+            .ok_or(MediaError::TooLong)?;
+        self.padded.clear();
+        self.padded.extend_from_slice(payload);
+        self.padded.push(PAD_MARK);
+        self.padded.resize(*class, 0);
+        let counter = self.next;
+        self.next = counter
+            .checked_add(1)
+            .expect("a call of 2^64 frames does not happen");
+        out.clear();
+        seal_raw(&self.key, counter, &self.padded, &[], out)?;
+        Ok(counter)
+    }
+}
+
+/// The SFrame encryption itself, with metadata for the published vectors.
+pub(super) fn seal_raw(
+    key: &EncryptionKey,
+    counter: u64,
+    plaintext: &[u8],
+    metadata: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), MediaError> {
+    let mut counter = SingleUseCounter::new(counter);
+    let frame = MediaFrameView::try_with_meta_data(&mut counter, plaintext, metadata)
+        .map_err(|_| MediaError::TooLong)?;
+    frame
+        .encrypt_into(key, out)
+        .map_err(|_| MediaError::TooLong)?;
+    Ok(())
+}
+
+/// The SFrame decryption itself; returns the counter.
+pub(super) fn open_raw(
+    key: &DecryptionKey,
+    bytes: &[u8],
+    metadata: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<u64, MediaError> {
+    let frame = EncryptedFrameView::try_with_meta_data(bytes, metadata)
+        .map_err(|_| MediaError::Malformed)?;
+    let view = frame
+        .decrypt_into(key, out)
+        .map_err(|_| MediaError::DoesNotOpen)?;
+    Ok(view.counter())
+}
+
+/// The opening half of a key, with its replay window.
+pub struct MediaOpener {
+    key: DecryptionKey,
+    kid: Kid,
+    window: Window,
+}
+
+impl MediaOpener {
+    /// Ready for the first frame of the key.
+    #[must_use]
+    pub fn new(key: &MediaKey) -> Self {
+        Self {
+            key: DecryptionKey::derive_from(SUITE, key.kid().0, key.material())
+                .expect("HKDF expands 32 bytes to a key and a salt"),
+            kid: key.kid(),
+            window: Window::default(),
+        }
+    }
+
+    /// Opens one frame into `out` (cleared first) and returns its counter. Only an authentic frame moves the window.
+    ///
+    /// # Errors
+    /// [`MediaError::Malformed`], [`MediaError::UnknownKey`], [`MediaError::Replayed`], [`MediaError::DoesNotOpen`].
+    pub fn open(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<u64, MediaError> {
+        out.clear();
+        if bytes.len() > FRAME_MAX_BYTES {
+            return Err(MediaError::Malformed);
+        }
+        let header = SframeHeader::deserialize(bytes).map_err(|_| MediaError::Malformed)?;
+        if header.key_id() != self.kid.0 {
+            return Err(MediaError::UnknownKey);
+        }
+        if bytes.len() < header.len() + TAG_BYTES {
+            return Err(MediaError::Malformed);
+        }
+        if self.window.contains(header.counter()) {
+            return Err(MediaError::Replayed);
+        }
+        let opened = open_raw(&self.key, bytes, &[], out);
+        let Some(payload_len) = opened.is_ok().then(|| unpadded(out)).flatten() else {
+            out.clear();
+            return Err(opened.err().unwrap_or(MediaError::Malformed));
+        };
+        self.window.insert(header.counter());
+        out.truncate(payload_len);
+        Ok(header.counter())
+    }
+}
+
+/// Length without the padding; `None` when the mark is missing.
+fn unpadded(plaintext: &[u8]) -> Option<usize> {
+    let mark = plaintext.iter().rposition(|byte| *byte != 0)?;
+    (plaintext[mark] == PAD_MARK).then_some(mark)
+}
+
+/// Counters kept: at 10 ms frames 2.5 s, longer than any jitter buffer waits.
+const WINDOW: u64 = 256;
+const WORDS: usize = (WINDOW / 64) as usize;
+
+/// Sliding window of the counters seen (after RFC 4303, appendix A2): `top` is one past the newest.
+#[derive(Default)]
+struct Window {
+    top: u64,
+    seen: [u64; WORDS],
+}
+
+impl Window {
+    fn contains(&self, counter: u64) -> bool {
+        if counter >= self.top {
+            return counter == u64::MAX;
+        }
+        self.top - counter > WINDOW || self.word(counter) & Self::bit(counter) != 0
+    }
+
+    fn insert(&mut self, counter: u64) {
+        debug_assert!(!self.contains(counter), "screened by the caller");
+        if counter >= self.top {
+            let fresh = (counter + 1 - self.top).min(WINDOW);
+            for at in (counter + 1 - fresh)..=counter {
+                let slot = Self::slot(at);
+                self.seen[slot] &= !Self::bit(at);
+            }
+            self.top = counter + 1;
+        }
+        self.seen[Self::slot(counter)] |= Self::bit(counter);
+    }
+
+    fn word(&self, counter: u64) -> u64 {
+        self.seen[Self::slot(counter)]
+    }
+
+    const fn slot(counter: u64) -> usize {
+        (counter % WINDOW / 64) as usize
+    }
+
+    const fn bit(counter: u64) -> u64 {
+        1 << (counter % 64)
+    }
+}
+
+impl std::fmt::Debug for MediaSealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MediaSealer(next {})", self.next)
+    }
+}
+
+impl std::fmt::Debug for MediaOpener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MediaOpener({:?}, top {})", self.kid, self.window.top)
+    }
+}
+
+#[cfg(test)]
+mod tests;
