@@ -109,11 +109,7 @@ impl DataKeys {
         let key = kdf::derive(exporter_secret.expose(), "data epoch tag", &[]);
         let full = kdf::mac(key.expose(), &[&epoch.0]);
         let tag = EpochTag(*full.first_chunk().expect("a MAC has 32 bytes"));
-        Self {
-            exporter: exporter_secret,
-            epoch,
-            tag,
-        }
+        Self { exporter: exporter_secret, epoch, tag }
     }
 
     /// The tag that every seal of this epoch starts with.
@@ -130,12 +126,7 @@ impl DataKeys {
 
     fn sender_keys(&self, incarnation: &Incarnation) -> SenderKeys {
         let mut both = Zeroizing::new([0_u8; 64]);
-        kdf::expand(
-            self.exporter.expose(),
-            "data sender",
-            &incarnation.0,
-            both.as_mut(),
-        );
+        kdf::expand(self.exporter.expose(), "data sender", &incarnation.0, both.as_mut());
         let (key, commitment) = both.split_at(32);
         SenderKeys {
             cipher: Aes256Gcm::new_from_slice(key).expect("the key has 32 bytes"),
@@ -163,19 +154,9 @@ impl DataKeys {
         if !kdf::equal(&expected, &header[COMMITMENT_AT..]) {
             return Err(DataError::DoesNotOpen);
         }
-        let payload = Payload {
-            msg: ciphertext,
-            aad: &[header, aad].concat(),
-        };
-        let plaintext = keys
-            .cipher
-            .decrypt(&nonce(counter), payload)
-            .map_err(|_| DataError::DoesNotOpen)?;
-        Ok(Opened {
-            incarnation,
-            counter: u64::from_be_bytes(counter),
-            plaintext,
-        })
+        let payload = Payload { msg: ciphertext, aad: &[header, aad].concat() };
+        let plaintext = keys.cipher.decrypt(&nonce(counter), payload).map_err(|_| DataError::DoesNotOpen)?;
+        Ok(Opened { incarnation, counter: u64::from_be_bytes(counter), plaintext })
     }
 }
 
@@ -187,9 +168,7 @@ impl SenderKeys {
 }
 
 fn chunk<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
-    header[at..at + N]
-        .try_into()
-        .expect("the header has its full length")
+    header[at..at + N].try_into().expect("the header has its full length")
 }
 
 fn nonce(counter: [u8; 8]) -> Nonce<aes_gcm::aead::consts::U12> {
@@ -217,10 +196,7 @@ impl DataSealer {
     /// For an incarnation drawn at this start; never for one that was used before.
     #[must_use]
     pub const fn new(incarnation: Incarnation) -> Self {
-        Self {
-            incarnation,
-            next: 0,
-        }
+        Self { incarnation, next: 0 }
     }
 
     /// The incarnation that seals.
@@ -233,12 +209,7 @@ impl DataSealer {
     ///
     /// # Errors
     /// [`DataError::TooLong`].
-    pub fn seal(
-        &mut self,
-        keys: &DataKeys,
-        aad: &[u8],
-        plaintext: &[u8],
-    ) -> Result<Vec<u8>, DataError> {
+    pub fn seal(&mut self, keys: &DataKeys, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, DataError> {
         if plaintext.len() > DATA_PLAINTEXT_MAX_BYTES {
             return Err(DataError::TooLong);
         }
@@ -252,14 +223,8 @@ impl DataSealer {
         bytes.extend_from_slice(&counter);
         let commitment = sender.commit(&bytes);
         bytes.extend_from_slice(&commitment);
-        let payload = Payload {
-            msg: plaintext,
-            aad: &[&bytes, aad].concat(),
-        };
-        let ciphertext = sender
-            .cipher
-            .encrypt(&nonce(counter), payload)
-            .expect("GCM seals a megabyte");
+        let payload = Payload { msg: plaintext, aad: &[&bytes, aad].concat() };
+        let ciphertext = sender.cipher.encrypt(&nonce(counter), payload).expect("GCM seals a megabyte");
         bytes.extend_from_slice(&ciphertext);
         Ok(bytes)
     }

@@ -146,9 +146,7 @@ mod raw {
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<[u8; N], A::Error> {
             let mut bytes = [0_u8; N];
             for (at, byte) in bytes.iter_mut().enumerate() {
-                *byte = seq
-                    .next_element()?
-                    .ok_or_else(|| A::Error::invalid_length(at, &self))?;
+                *byte = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(at, &self))?;
             }
             Ok(bytes)
         }

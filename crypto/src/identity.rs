@@ -86,7 +86,7 @@ impl Domain {
         }
     }
 
-    fn message(self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn message(self, message: &[u8]) -> Vec<u8> {
         let context = self.context().as_bytes();
         let mut bytes = Vec::with_capacity(1 + context.len() + message.len());
         bytes.push(u8::try_from(context.len()).expect("contexts are short constants"));
@@ -119,8 +119,7 @@ pub(crate) fn verify_key(
 ) -> Result<(), IdentityError> {
     let key = VerifyingKey::from_bytes(key).map_err(|_| IdentityError::BadSignature)?;
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-    key.verify_strict(&domain.message(message), &signature)
-        .map_err(|_| IdentityError::BadSignature)
+    key.verify_strict(&domain.message(message), &signature).map_err(|_| IdentityError::BadSignature)
 }
 
 /// Checks what a device signed.
@@ -371,9 +370,7 @@ impl DeviceCertificate {
 
 /// Copies `N` bytes at `at`; callers have checked the length of the whole.
 fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    bytes[at..at + N]
-        .try_into()
-        .expect("the whole length was checked by the caller")
+    bytes[at..at + N].try_into().expect("the whole length was checked by the caller")
 }
 
 /// An account's word that a device is no longer its own. Final.
@@ -433,29 +430,20 @@ const SAFETY_ROUNDS: usize = 5_200;
 pub fn safety_number(a: &AccountId, b: &AccountId) -> String {
     let mut halves = [safety_half(a), safety_half(b)];
     halves.sort();
-    let groups: Vec<&str> = halves
-        .iter()
-        .flat_map(|half| (0..6).map(|at| &half[at * 5..at * 5 + 5]))
-        .collect();
+    let groups: Vec<&str> =
+        halves.iter().flat_map(|half| (0..6).map(|at| &half[at * 5..at * 5 + 5])).collect();
     groups.join(" ")
 }
 
 fn safety_half(account: &AccountId) -> String {
-    let mut digest = Sha512::new()
-        .chain_update(b"halloo v1 safety number")
-        .chain_update(account.0)
-        .finalize();
+    let mut digest =
+        Sha512::new().chain_update(b"halloo v1 safety number").chain_update(account.0).finalize();
     for _ in 1..SAFETY_ROUNDS {
-        digest = Sha512::new()
-            .chain_update(digest)
-            .chain_update(account.0)
-            .finalize();
+        digest = Sha512::new().chain_update(digest).chain_update(account.0).finalize();
     }
     let mut digits = String::with_capacity(30);
     for chunk in digest[..30].chunks_exact(5) {
-        let number = chunk
-            .iter()
-            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let number = chunk.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         digits.push_str(&format!("{:05}", number % 100_000));
     }
     digits

@@ -21,12 +21,11 @@ mod checkpoint;
 
 pub use chain::{CALL_STEP_MS, CallStep, Kid, MediaKey};
 pub use checkpoint::{
-    Authenticity, CHECKPOINT_FRAMES_MAX, CHECKPOINT_MS, CheckpointDraft, CheckpointReader,
-    CheckpointWriter, Verdict,
+    Authenticity, CHECKPOINT_FRAMES_MAX, CHECKPOINT_MS, CheckpointDraft, CheckpointReader, CheckpointWriter,
+    Verdict,
 };
 pub use frame::{
-    FRAME_CLASSES_BYTES, FRAME_OVERHEAD_MAX_BYTES, MediaOpener, MediaSealer, PAYLOAD_MAX_BYTES,
-    peek_kid,
+    FRAME_CLASSES_BYTES, FRAME_OVERHEAD_MAX_BYTES, MediaOpener, MediaSealer, PAYLOAD_MAX_BYTES, peek_kid,
 };
 pub use ring::{KEYS_PER_DEVICE_MAX, KEYS_TRIED_MAX, MediaRing, OLD_KEY_MS, RingOpened};
 

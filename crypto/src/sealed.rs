@@ -79,16 +79,15 @@ fn seal_with(
     }
     let to = Public::from_bytes(&to.0).map_err(|_| SealedError::BadKey)?;
     // The library refuses an all-zero shared secret (RFC 9180, 7.1.4), which is the contributory check.
-    let (encapped, ciphertext) =
-        hpke::single_shot_seal_with_rng::<AesGcm128, HkdfSha256, X25519HkdfSha256>(
-            &OpModeS::Base,
-            &to,
-            info,
-            plaintext,
-            aad,
-            rng,
-        )
-        .map_err(|_| SealedError::BadKey)?;
+    let (encapped, ciphertext) = hpke::single_shot_seal_with_rng::<AesGcm128, HkdfSha256, X25519HkdfSha256>(
+        &OpModeS::Base,
+        &to,
+        info,
+        plaintext,
+        aad,
+        rng,
+    )
+    .map_err(|_| SealedError::BadKey)?;
     let mut frame = Vec::with_capacity(1 + ENC_BYTES + ciphertext.len());
     frame.push(VERSION);
     frame.extend_from_slice(&encapped.to_bytes());
@@ -128,12 +127,7 @@ impl DeviceSecret {
     ///
     /// # Errors
     /// [`SealedError::Malformed`] or [`SealedError::DoesNotOpen`].
-    pub fn open_sealed(
-        &self,
-        info: &[u8],
-        aad: &[u8],
-        frame: &[u8],
-    ) -> Result<Secret<Vec<u8>>, SealedError> {
+    pub fn open_sealed(&self, info: &[u8], aad: &[u8], frame: &[u8]) -> Result<Secret<Vec<u8>>, SealedError> {
         open_with(&self.box_key, info, aad, frame)
     }
 }
@@ -160,12 +154,7 @@ impl BoxSecret {
     ///
     /// # Errors
     /// [`SealedError::Malformed`] or [`SealedError::DoesNotOpen`].
-    pub fn open(
-        self,
-        info: &[u8],
-        aad: &[u8],
-        frame: &[u8],
-    ) -> Result<Secret<Vec<u8>>, SealedError> {
+    pub fn open(self, info: &[u8], aad: &[u8], frame: &[u8]) -> Result<Secret<Vec<u8>>, SealedError> {
         open_with(&self.0, info, aad, frame)
     }
 }

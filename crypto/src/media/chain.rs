@@ -20,9 +20,7 @@ const STEP_INFO: &[u8] = b"halloo v1 call step";
 const VERSION: u8 = 1;
 
 /// SFrame key id of a sender: random, two bytes on the wire, announced sealed. It names no person to an outsider.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct Kid(pub u64);
 
 impl Kid {
@@ -52,10 +50,7 @@ impl CallStep {
     pub fn random(rng: &mut ChaCha20Rng) -> Self {
         let mut secret = Zeroizing::new([0_u8; 32]);
         rng.fill_bytes(secret.as_mut());
-        Self {
-            index: 0,
-            secret: Secret::new(*secret),
-        }
+        Self { index: 0, secret: Secret::new(*secret) }
     }
 
     /// The next step; this one is erased. A step cannot be computed from a later one.
@@ -92,8 +87,7 @@ impl CallStep {
         plain[0] = VERSION;
         plain[1..5].copy_from_slice(&self.index.to_be_bytes());
         plain[5..].copy_from_slice(self.secret.expose());
-        sealed::seal_to(rng, joiner, STEP_INFO, aad, plain.as_ref())
-            .map_err(|_| MediaError::Malformed)
+        sealed::seal_to(rng, joiner, STEP_INFO, aad, plain.as_ref()).map_err(|_| MediaError::Malformed)
     }
 
     /// Opens a step with the joiner's one-use key, which is erased by it.
@@ -101,9 +95,7 @@ impl CallStep {
     /// # Errors
     /// [`MediaError::DoesNotOpen`] or [`MediaError::Malformed`].
     pub fn open(key: BoxSecret, aad: &[u8], bytes: &[u8]) -> Result<Self, MediaError> {
-        let plain = key
-            .open(STEP_INFO, aad, bytes)
-            .map_err(|_| MediaError::DoesNotOpen)?;
+        let plain = key.open(STEP_INFO, aad, bytes).map_err(|_| MediaError::DoesNotOpen)?;
         match plain.expose().as_slice() {
             [VERSION, i0, i1, i2, i3, secret @ ..] => Ok(Self {
                 index: u32::from_be_bytes([*i0, *i1, *i2, *i3]),
@@ -128,17 +120,9 @@ impl CallStep {
         let mut both = Zeroizing::new([0_u8; 64]);
         both[..32].copy_from_slice(self.secret.expose());
         both[32..].copy_from_slice(exporter.expose());
-        let context = [
-            device.0.as_slice(),
-            &incarnation.0,
-            &self.index.to_be_bytes(),
-            &kid.0.to_be_bytes(),
-        ]
-        .concat();
-        MediaKey {
-            kid,
-            material: kdf::derive(both.as_ref(), "media key", &context),
-        }
+        let context =
+            [device.0.as_slice(), &incarnation.0, &self.index.to_be_bytes(), &kid.0.to_be_bytes()].concat();
+        MediaKey { kid, material: kdf::derive(both.as_ref(), "media key", &context) }
     }
 }
 

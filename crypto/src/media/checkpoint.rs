@@ -47,10 +47,7 @@ fn digest(frame: &[u8]) -> FrameDigest {
 }
 
 fn tag(salt: &[u8], counter: u64, digest: &FrameDigest) -> [u8; TAG_BYTES] {
-    let full = kdf::hash(
-        "media checkpoint tag",
-        &[salt, &counter.to_be_bytes(), digest],
-    );
+    let full = kdf::hash("media checkpoint tag", &[salt, &counter.to_be_bytes(), digest]);
     *full.first_chunk().expect("32 bytes hold 2")
 }
 
@@ -66,11 +63,7 @@ impl CheckpointWriter {
     /// For the frames of one key.
     #[must_use]
     pub fn new(key: &MediaKey) -> Self {
-        Self {
-            print: key.print(),
-            first: 0,
-            digests: Vec::with_capacity(CHECKPOINT_FRAMES_MAX),
-        }
+        Self { print: key.print(), first: 0, digests: Vec::with_capacity(CHECKPOINT_FRAMES_MAX) }
     }
 
     /// Notes a sealed frame. Every frame of the key is noted, in the order of counters.
@@ -259,13 +252,8 @@ impl<'a> Checkpoint<'a> {
     }
 
     fn verify(&self, device: &DeviceId) -> Result<(), MediaError> {
-        identity::verify(
-            device,
-            Domain::MediaCheckpoint,
-            self.signed,
-            &self.signature,
-        )
-        .map_err(|_| MediaError::BadSignature)
+        identity::verify(device, Domain::MediaCheckpoint, self.signed, &self.signature)
+            .map_err(|_| MediaError::BadSignature)
     }
 
     fn end(&self) -> u64 {

@@ -74,18 +74,13 @@ impl MediaSealer {
     /// [`MediaError::TooLong`].
     pub fn seal(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<u64, MediaError> {
         let wanted = payload.len().max(self.floor_bytes) + 1;
-        let class = FRAME_CLASSES_BYTES
-            .iter()
-            .find(|class| **class >= wanted)
-            .ok_or(MediaError::TooLong)?;
+        let class = FRAME_CLASSES_BYTES.iter().find(|class| **class >= wanted).ok_or(MediaError::TooLong)?;
         self.padded.clear();
         self.padded.extend_from_slice(payload);
         self.padded.push(PAD_MARK);
         self.padded.resize(*class, 0);
         let counter = self.next;
-        self.next = counter
-            .checked_add(1)
-            .expect("a call of 2^64 frames does not happen");
+        self.next = counter.checked_add(1).expect("a call of 2^64 frames does not happen");
         out.clear();
         seal_raw(&self.key, counter, &self.padded, &[], out)?;
         Ok(counter)
@@ -103,9 +98,7 @@ pub(super) fn seal_raw(
     let mut counter = SingleUseCounter::new(counter);
     let frame = MediaFrameView::try_with_meta_data(&mut counter, plaintext, metadata)
         .map_err(|_| MediaError::TooLong)?;
-    frame
-        .encrypt_into(key, out)
-        .map_err(|_| MediaError::TooLong)?;
+    frame.encrypt_into(key, out).map_err(|_| MediaError::TooLong)?;
     Ok(())
 }
 
@@ -116,11 +109,8 @@ pub(super) fn open_raw(
     metadata: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<u64, MediaError> {
-    let frame = EncryptedFrameView::try_with_meta_data(bytes, metadata)
-        .map_err(|_| MediaError::Malformed)?;
-    let view = frame
-        .decrypt_into(key, out)
-        .map_err(|_| MediaError::DoesNotOpen)?;
+    let frame = EncryptedFrameView::try_with_meta_data(bytes, metadata).map_err(|_| MediaError::Malformed)?;
+    let view = frame.decrypt_into(key, out).map_err(|_| MediaError::DoesNotOpen)?;
     Ok(view.counter())
 }
 

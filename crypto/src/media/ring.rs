@@ -111,11 +111,7 @@ impl MediaRing {
         for (device, entry) in self.candidates(from, kid, now_ms).take(KEYS_TRIED_MAX) {
             match entry.opener.open(bytes, out) {
                 Ok(counter) => {
-                    return Ok(RingOpened {
-                        device,
-                        print: entry.print,
-                        counter,
-                    });
+                    return Ok(RingOpened { device, print: entry.print, counter });
                 }
                 // "Seen before" says more than "does not open" under another key of the same id.
                 Err(error) if refused != MediaError::Replayed => refused = error,
