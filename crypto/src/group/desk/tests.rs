@@ -1,0 +1,45 @@
+use super::*;
+
+#[test]
+fn without_a_loan_nothing_is_drawn() {
+    let mut out = [0_u8; 8];
+    assert!(!draw(&mut out));
+    assert_eq!(out, [0; 8]);
+    assert!(draw_generator().is_none());
+}
+
+#[test]
+fn a_loan_comes_back_advanced_and_ends_with_the_call() {
+    let mut rng = ChaCha20Rng::from_seed([1; 32]);
+    let mut twin = rng.clone();
+    let mut lent = [0_u8; 16];
+    lend(&mut rng, || assert!(draw(&mut lent)));
+    let mut direct = [0_u8; 16];
+    twin.fill_bytes(&mut direct);
+    assert_eq!(lent, direct);
+    assert_eq!(rng.next_u64(), twin.next_u64());
+    assert!(!draw(&mut lent));
+}
+
+#[test]
+fn a_panic_in_a_call_does_not_leave_the_generator_behind() {
+    let result = std::panic::catch_unwind(|| {
+        let mut rng = ChaCha20Rng::from_seed([2; 32]);
+        lend(&mut rng, || panic!("in the call"));
+    });
+    assert!(result.is_err());
+    assert!(!draw(&mut [0; 1]));
+}
+
+#[test]
+fn drawers_give_back_once() {
+    put_state(Zeroizing::new(vec![1, 2, 3]));
+    assert_eq!(take_state().map(|state| state.to_vec()), Some(vec![1, 2, 3]));
+    assert!(take_state().is_none());
+    let data = KeyPackageData::new(vec![9], vec![1].into(), vec![2].into(), 0);
+    put_key_package(vec![7], data.clone());
+    assert!(find_key_package(&[8]).is_none());
+    assert_eq!(find_key_package(&[7]), Some(data));
+    assert!(take_key_package().is_some());
+    assert!(take_key_package().is_none());
+}
