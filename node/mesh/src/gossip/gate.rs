@@ -1,0 +1,266 @@
+//! The gate around gossipsub: a peer's gossip is heard, and ours offered to it, only for topics it is admitted to.
+//!
+//! Gossipsub itself trusts whoever connects: it tells strangers our topics and grafts them. So two things are held
+//! back until the engine has seen a membership proof. Outwards, the stream towards the peer is not opened (its queue
+//! waits). Inwards, the peer's subscriptions are kept aside and everything else it says is dropped. `admit` then
+//! replays the subscriptions of that topic as if they had just arrived, so gossipsub grafts at once.
+
+use crate::limits::{ADMISSIONS_PER_PEER_MAX, HELD_SUBSCRIPTIONS_MAX, UNADMITTED_MAX};
+use crate::topic::Topic;
+use libp2p::PeerId;
+use libp2p::core::transport::PortUse;
+use libp2p::core::{Endpoint, Multiaddr};
+use libp2p::gossipsub;
+use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
+use libp2p::swarm::handler::{ConnectionEvent, ConnectionHandlerEvent, SubstreamProtocol};
+use libp2p::swarm::{
+    CloseConnection, ConnectionDenied, ConnectionHandler, ConnectionId, FromSwarm, NetworkBehaviour,
+    NotifyHandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::task::{Context, Poll};
+
+type Inner = gossipsub::Behaviour;
+type InnerHandler = <Inner as NetworkBehaviour>::ConnectionHandler;
+type InnerIn = <InnerHandler as ConnectionHandler>::FromBehaviour;
+type InnerOut = <InnerHandler as ConnectionHandler>::ToBehaviour;
+type Outbound = <InnerHandler as ConnectionHandler>::OutboundProtocol;
+
+/// Gossipsub behind its gate.
+pub struct Gate {
+    pub(crate) gossip: Inner,
+    peers: BTreeMap<PeerId, Guest>,
+    queue: VecDeque<ToSwarm<gossipsub::Event, GateIn>>,
+}
+
+/// What the gate remembers of a connected peer.
+#[derive(Default)]
+struct Guest {
+    connections: Vec<ConnectionId>,
+    admitted: BTreeSet<Topic>,
+    /// Subscriptions to topics it is not admitted to, oldest first, one topic each.
+    held: VecDeque<(Topic, InnerOut)>,
+    unadmitted: u32,
+}
+
+/// What the gate tells its handlers.
+#[derive(Debug)]
+pub enum GateIn {
+    /// The peer is admitted to something: streams may be opened towards it.
+    Open,
+    Gossip(InnerIn),
+}
+
+/// Why `admit` was refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AdmitError {
+    NotConnected,
+    TooMany,
+}
+
+impl Gate {
+    pub(crate) fn new(gossip: Inner) -> Self {
+        Self { gossip, peers: BTreeMap::new(), queue: VecDeque::new() }
+    }
+
+    /// Opens the gate for one peer and topic, and replays what the peer said about it.
+    pub(crate) fn admit(&mut self, peer: PeerId, topic: Topic) -> Result<(), AdmitError> {
+        let guest = self.peers.get_mut(&peer).ok_or(AdmitError::NotConnected)?;
+        if guest.admitted.contains(&topic) {
+            return Ok(());
+        }
+        if guest.admitted.len() >= ADMISSIONS_PER_PEER_MAX {
+            return Err(AdmitError::TooMany);
+        }
+        if guest.admitted.is_empty() {
+            for connection in &guest.connections {
+                self.queue.push_back(open(peer, *connection));
+            }
+        }
+        guest.admitted.insert(topic);
+        let connection = *guest.connections.first().expect("a guest has a connection");
+        let place = guest.held.iter().position(|(held, _)| *held == topic);
+        if let Some((_, event)) = place.and_then(|place| guest.held.remove(place)) {
+            self.gossip.on_connection_handler_event(peer, connection, event);
+        }
+        Ok(())
+    }
+
+    fn on_established(&mut self, event: &ConnectionEstablished<'_>) {
+        let guest = self.peers.entry(event.peer_id).or_default();
+        guest.connections.push(event.connection_id);
+        if !guest.admitted.is_empty() {
+            self.queue.push_back(open(event.peer_id, event.connection_id));
+        }
+    }
+
+    fn on_closed(&mut self, event: &ConnectionClosed<'_>) {
+        if event.remaining_established == 0 {
+            self.peers.remove(&event.peer_id);
+        } else if let Some(guest) = self.peers.get_mut(&event.peer_id) {
+            guest.connections.retain(|connection| *connection != event.connection_id);
+        }
+    }
+}
+
+fn open(peer_id: PeerId, connection: ConnectionId) -> ToSwarm<gossipsub::Event, GateIn> {
+    ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event: GateIn::Open }
+}
+
+impl Guest {
+    /// Passes on what the peer is admitted to; keeps its other subscriptions; drops the rest.
+    fn filter(&mut self, event: InnerOut) -> Option<InnerOut> {
+        let InnerOut::Message { mut rpc, mut invalid_messages } = event else {
+            return Some(event);
+        };
+        for subscription in std::mem::take(&mut rpc.subscriptions) {
+            let Some(topic) = Topic::from_hash(&subscription.topic_hash) else {
+                continue;
+            };
+            if self.admitted.contains(&topic) {
+                rpc.subscriptions.push(subscription);
+                continue;
+            }
+            let mut alone = rpc.clone();
+            alone.subscriptions = vec![subscription];
+            alone.messages.clear();
+            alone.control_msgs.clear();
+            self.hold(topic, InnerOut::Message { rpc: alone, invalid_messages: Vec::new() });
+        }
+        let before = rpc.messages.len();
+        rpc.messages.retain(|message| {
+            Topic::from_hash(&message.topic).is_some_and(|topic| self.admitted.contains(&topic))
+        });
+        let dropped = before - rpc.messages.len() + invalid_messages.len();
+        self.unadmitted = self.unadmitted.saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
+        invalid_messages.clear();
+        if self.admitted.is_empty() {
+            rpc.control_msgs.clear();
+        }
+        let empty = rpc.subscriptions.is_empty() && rpc.messages.is_empty() && rpc.control_msgs.is_empty();
+        (!empty).then_some(InnerOut::Message { rpc, invalid_messages })
+    }
+
+    /// The newest word about a topic counts.
+    fn hold(&mut self, topic: Topic, event: InnerOut) {
+        self.held.retain(|(held, _)| *held != topic);
+        if self.held.len() == HELD_SUBSCRIPTIONS_MAX {
+            self.held.pop_front();
+        }
+        self.held.push_back((topic, event));
+    }
+}
+
+impl NetworkBehaviour for Gate {
+    type ConnectionHandler = GateHandler;
+    type ToSwarm = gossipsub::Event;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<GateHandler, ConnectionDenied> {
+        self.gossip.handle_established_inbound_connection(id, peer, local, remote).map(GateHandler::new)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        role: Endpoint,
+        port: PortUse,
+    ) -> Result<GateHandler, ConnectionDenied> {
+        self.gossip
+            .handle_established_outbound_connection(id, peer, address, role, port)
+            .map(GateHandler::new)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match &event {
+            FromSwarm::ConnectionEstablished(established) => self.on_established(established),
+            FromSwarm::ConnectionClosed(closed) => self.on_closed(closed),
+            _ => {}
+        }
+        self.gossip.on_swarm_event(event);
+    }
+
+    fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
+        let Some(guest) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        if let Some(event) = guest.filter(event) {
+            self.gossip.on_connection_handler_event(peer, id, event);
+        } else if guest.unadmitted > UNADMITTED_MAX {
+            guest.unadmitted = 0;
+            self.queue
+                .push_back(ToSwarm::CloseConnection { peer_id: peer, connection: CloseConnection::All });
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        if let Some(event) = self.queue.pop_front() {
+            return Poll::Ready(event);
+        }
+        self.gossip.poll(cx).map(|event| event.map_in(GateIn::Gossip))
+    }
+}
+
+/// Gossipsub's handler, whose requests for a stream wait until the gate is open.
+pub struct GateHandler {
+    inner: InnerHandler,
+    open: bool,
+    waiting: Option<SubstreamProtocol<Outbound, ()>>,
+}
+
+impl GateHandler {
+    fn new(inner: InnerHandler) -> Self {
+        Self { inner, open: false, waiting: None }
+    }
+}
+
+impl ConnectionHandler for GateHandler {
+    type FromBehaviour = GateIn;
+    type ToBehaviour = InnerOut;
+    type InboundProtocol = <InnerHandler as ConnectionHandler>::InboundProtocol;
+    type OutboundProtocol = Outbound;
+    type InboundOpenInfo = ();
+    type OutboundOpenInfo = ();
+
+    fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol, ()> {
+        self.inner.listen_protocol()
+    }
+
+    fn connection_keep_alive(&self) -> bool {
+        self.inner.connection_keep_alive()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionHandlerEvent<Outbound, (), InnerOut>> {
+        if self.open
+            && let Some(protocol) = self.waiting.take()
+        {
+            return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
+        }
+        loop {
+            match self.inner.poll(cx) {
+                Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }) if !self.open => {
+                    self.waiting = Some(protocol);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn on_behaviour_event(&mut self, event: GateIn) {
+        match event {
+            GateIn::Open => self.open = true,
+            GateIn::Gossip(event) => self.inner.on_behaviour_event(event),
+        }
+    }
+
+    fn on_connection_event(&mut self, event: ConnectionEvent<'_, Self::InboundProtocol, Outbound, (), ()>) {
+        self.inner.on_connection_event(event);
+    }
+}

@@ -1,0 +1,28 @@
+use super::*;
+use crate::peer::PeerKey;
+use libp2p::gossipsub::MessageId;
+
+fn ticket(number: usize) -> GossipTicket {
+    GossipTicket { id: MessageId::new(&number.to_be_bytes()), from: PeerKey([1; 32]) }
+}
+
+#[test]
+fn a_ticket_settles_once() {
+    let mut list = Verdicts::default();
+    assert_eq!(list.push(ticket(1)), None);
+    assert!(list.settle(&ticket(1)));
+    assert!(!list.settle(&ticket(1)));
+    assert!(!list.settle(&ticket(2)));
+}
+
+#[test]
+fn the_oldest_is_displaced_when_the_list_is_full() {
+    let mut list = Verdicts::default();
+    for number in 0..VERDICTS_PENDING_MAX {
+        assert_eq!(list.push(ticket(number)), None);
+    }
+    assert_eq!(list.push(ticket(VERDICTS_PENDING_MAX)), Some(ticket(0)));
+    assert!(!list.settle(&ticket(0)));
+    assert!(list.settle(&ticket(1)));
+    assert!(list.settle(&ticket(VERDICTS_PENDING_MAX)));
+}
