@@ -6,9 +6,6 @@ use halloo_crypto::media::MediaKey;
 /// Most speakers that one path hears: a full mesh of eight has seven others; the rest is room for a call that changes.
 pub const MAX_SPEAKERS: usize = 12;
 
-/// Keys of one speaker that are accepted at a time: one per live branch and incarnation, and one of each on its way out.
-pub const MAX_KEYS_PER_SPEAKER: usize = 4;
-
 /// When the microphone's sound leaves the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transmit {
@@ -29,7 +26,7 @@ pub struct Peer {
     /// Which device.
     pub device: DeviceId,
     /// Keys under which its frames are opened. A key that is no longer named lives on for
-    /// [`super::keys::OLD_KEY_LIFE`]; keys of a device that is no longer named are dropped at once.
+    /// [`halloo_crypto::media::OLD_KEY_MS`]; keys of a device that is no longer named are dropped at once.
     pub keys: Vec<MediaKey>,
 }
 
@@ -49,6 +46,9 @@ pub struct VoicePlan {
     pub speaker_muted: bool,
     /// Most bits per second of frames before sealing, redundancy included.
     pub budget_bps: u32,
+    /// Whether frames travel through a forwarder, so that checkpoints must prove who spoke. On direct paths the
+    /// connection does, at no cost.
+    pub checkpoints: bool,
 }
 
 /// One connection of the full mesh.
@@ -73,6 +73,7 @@ impl VoicePlan {
             microphone_muted: true,
             speaker_muted: false,
             budget_bps: DEFAULT_BUDGET_BPS,
+            checkpoints: false,
         }
     }
 }

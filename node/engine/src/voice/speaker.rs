@@ -1,0 +1,490 @@
+//! The ear for one speaker: a jitter buffer that the decoder drives, knowing every kind of redundancy.
+//!
+//! Frames wait in [`Slots`] over media time. When sound is wanted, the next piece is, in this order: the frame itself or
+//! its copy from a list, the coarse copy inside the frame after it, deep redundancy in a later frame, concealment.
+//! A piece is played when `now - media time` reaches the least transit plus the delay that [`Timing`] asks for, plus,
+//! while frames are being lost, the wait for the redundancy that this sender uses. The buffer then keeps to a band of
+//! one step above that by dropping or repeating pitch periods. At zero jitter and loss the delay is below one step.
+
+use crate::time::Time;
+
+use super::codec::{Decoder, FrameLength, MAX_FRAME_SAMPLES, TICK_SAMPLES};
+use super::frame::VoiceFrame;
+use super::gate::{FLOOR_DBFS, level_dbfs};
+use super::loss::LossMeter;
+use super::slots::{Incoming, Origin, SPAN_TICKS, Slots, distance};
+use super::stretch::{self, MAX_PERIOD};
+use super::timing::{MAX_DELAY_SAMPLES, Timing, samples_at};
+
+/// How much longer than wanted the delay may be before pitch periods are dropped: one step of 20 ms.
+const BAND_SAMPLES: i64 = 960;
+
+/// How much shorter than wanted it may be before periods are repeated: 2 ms, the resolution of the histogram.
+const SLACK_SAMPLES: i64 = 96;
+
+/// Beyond so much excess whole frames are dropped: after a stall half a second is caught up by hearing it faster.
+const SKIP_SAMPLES: i64 = 24_000;
+
+/// Excess above which every piece is shortened instead of every second: 100 ms.
+const HURRY_SAMPLES: i64 = 4_800;
+
+/// Concealment without any frame to come goes on so long, then silence: what Opus invents has faded by then.
+const MAX_INVENTED_TICKS: u32 = 10;
+
+/// Media time further back than this is another stream, not a straggler: 2 s.
+const OTHER_STREAM_TICKS: i32 = 200;
+
+/// Transit that differs by more than this from the base is another stream: 2 s.
+const OTHER_STREAM_SAMPLES: i64 = 96_000;
+
+/// Loss from which waiting for redundancy is worth its delay.
+const WAIT_FROM_LOSS: f32 = 0.02;
+
+/// Longest wait for redundancy: 60 ms, three frames.
+const MAX_WAIT_TICKS: u8 = 6;
+
+/// Later frames that are searched for deep redundancy; each costs a parse of 5 to 41 us.
+const DEEP_SEARCH: usize = 3;
+
+/// Deep reach is asked of every so many frames.
+const DEEP_PROBE_EVERY: u64 = 16;
+
+/// Samples over which a talk is faded out at its end: 5 ms.
+const FADE_SAMPLES: usize = 240;
+
+/// Loudest gain: 12 dB.
+pub const MAX_GAIN: f32 = 4.0;
+
+/// What happened to one speaker's sound since the device came into the plan.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct SpeakerStats {
+    /// Voice frames opened.
+    pub received: u64,
+    /// Voice frames that never came, by gaps in their numbers.
+    pub lost: u64,
+    /// Frames that came after their turn.
+    pub late: u64,
+    /// Pieces decoded from the frame itself.
+    pub played: u64,
+    /// Pieces decoded from the list of a later frame.
+    pub from_list: u64,
+    /// Pieces decoded from the coarse copy in the next frame.
+    pub from_in_band: u64,
+    /// Pieces reconstructed from deep redundancy.
+    pub from_deep: u64,
+    /// Pieces invented.
+    pub concealed: u64,
+    /// Frames at hand that were dropped to shorten the delay.
+    pub skipped: u64,
+    /// Pieces shortened by a pitch period.
+    pub shortened: u64,
+    /// Pieces lengthened by a pitch period.
+    pub lengthened: u64,
+    /// Samples handed out.
+    pub samples: u64,
+    /// Samples of silence among them, between talks.
+    pub silent_samples: u64,
+    /// Milliseconds that sound waits here at present, above the fastest way of the last seconds.
+    pub delay_ms: f32,
+    /// Milliseconds that it should wait.
+    pub wanted_ms: f32,
+    /// Share of frames lost lately, 0..=1.
+    pub loss: f32,
+    /// Mean run of lost frames lately.
+    pub burst: f32,
+    /// Level of the last step, decibels below full scale.
+    pub level_dbfs: f32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Silent,
+    Talking,
+}
+
+enum Piece {
+    Itself,
+    List,
+    InBand,
+    Deep,
+    Invented,
+}
+
+/// One speaker's decoder, buffer and figures. Allocates only in `new`.
+pub struct Speaker {
+    decoder: Box<dyn Decoder>,
+    slots: Slots,
+    timing: Timing,
+    loss: LossMeter,
+    phase: Phase,
+    /// Tick to be played next; nothing before it is ever played. `None` before the first frame of a stream.
+    next: Option<u32>,
+    anchor: u32,
+    length: FrameLength,
+    invented_ticks: u32,
+    wait_ticks: u8,
+    hurried: bool,
+    fifo: Vec<f32>,
+    work: Vec<f32>,
+    stem: Vec<f32>,
+    front: Option<u32>,
+    playing: Option<u32>,
+    gain: f32,
+    stats: SpeakerStats,
+}
+
+impl Speaker {
+    /// A speaker of whom nothing was heard yet.
+    pub fn new(decoder: Box<dyn Decoder>) -> Self {
+        Speaker {
+            decoder,
+            slots: Slots::new(),
+            timing: Timing::new(),
+            loss: LossMeter::default(),
+            phase: Phase::Silent,
+            next: None,
+            anchor: 0,
+            length: FrameLength::Ms20,
+            invented_ticks: 0,
+            wait_ticks: 0,
+            hurried: false,
+            fifo: Vec::with_capacity(3 * MAX_FRAME_SAMPLES),
+            work: vec![0.0; MAX_FRAME_SAMPLES + MAX_PERIOD],
+            stem: Vec::with_capacity(MAX_FRAME_SAMPLES),
+            front: None,
+            playing: None,
+            gain: 1.0,
+            stats: SpeakerStats { level_dbfs: FLOOR_DBFS, ..SpeakerStats::default() },
+        }
+    }
+
+    /// Figures.
+    pub fn stats(&self) -> &SpeakerStats {
+        &self.stats
+    }
+
+    /// What the last [`Speaker::play`] gave, before gain.
+    pub fn stem(&self) -> &[f32] {
+        &self.stem
+    }
+
+    /// Media time, in samples, of the first sample of the stem; `None` in silence.
+    pub fn playing(&self) -> Option<u32> {
+        self.playing
+    }
+
+    /// Factor on the sound in the mix.
+    pub fn gain(&self) -> f32 {
+        self.gain
+    }
+
+    /// Sets the factor, 0..=[`MAX_GAIN`].
+    pub fn set_gain(&mut self, gain: f32) {
+        self.gain = if gain.is_finite() { gain.clamp(0.0, MAX_GAIN) } else { 1.0 };
+    }
+
+    /// Jitter that the buffer provides for, milliseconds.
+    pub fn jitter_ms(&self, now: Time) -> f32 {
+        self.timing.delay(now) as f32 / 48.0
+    }
+
+    /// Takes an opened voice frame.
+    pub fn receive(&mut self, now: Time, frame: &VoiceFrame<'_>) {
+        self.stats.received += 1;
+        self.notice_other_stream(now, frame.tick);
+        self.loss.arrive(frame.seq);
+        self.stats.lost = self.loss.lost();
+        self.stats.loss = self.loss.loss();
+        self.stats.burst = self.loss.burst();
+        self.length = frame.length;
+        let late = self.is_over(frame.tick);
+        self.stats.late += u64::from(late);
+        self.timing.arrive(now, self.media(frame.tick), late);
+        self.put(frame.tick, frame, Origin::Itself, frame.coded);
+        for entry in frame.list() {
+            let tick = frame.tick.wrapping_sub(u32::from(entry.back) * u32::from(frame.length.ticks()));
+            self.put(tick, frame, Origin::List, entry.bytes);
+        }
+        self.learn_wait(frame);
+    }
+
+    /// Fills `out` (into the stem too) with what is due.
+    pub fn play(&mut self, now: Time, out: &mut [f32]) {
+        assert!(out.len() <= MAX_FRAME_SAMPLES, "a step is at most one frame");
+        while self.fifo.len() < out.len() {
+            let before = self.fifo.len();
+            self.refill(now, out.len() - before);
+            assert!(self.fifo.len() > before || self.phase == Phase::Silent, "each piece brings us on");
+        }
+        self.playing = self.front;
+        out.copy_from_slice(&self.fifo[..out.len()]);
+        self.fifo.copy_within(out.len().., 0);
+        self.fifo.truncate(self.fifo.len() - out.len());
+        self.front =
+            if self.fifo.is_empty() { None } else { self.front.map(|f| f.wrapping_add(out.len() as u32)) };
+        self.stem.clear();
+        self.stem.extend_from_slice(out);
+        self.stats.samples += out.len() as u64;
+        self.stats.level_dbfs = level_dbfs(out);
+    }
+
+    fn put(&mut self, tick: u32, frame: &VoiceFrame<'_>, origin: Origin, coded: &[u8]) {
+        if self.is_over(tick) {
+            return;
+        }
+        let last = frame.last && origin == Origin::Itself;
+        self.slots.put(&Incoming { tick, length: frame.length, origin, last, coded });
+    }
+
+    fn is_over(&self, tick: u32) -> bool {
+        self.next.is_some_and(|next| distance(tick, next) < 0)
+    }
+
+    fn media(&self, tick: u32) -> i64 {
+        i64::from(distance(tick, self.anchor)) * TICK_SAMPLES as i64
+    }
+
+    /// A restarted sender counts media time from elsewhere; nothing of the old stream fits it.
+    fn notice_other_stream(&mut self, now: Time, tick: u32) {
+        let Some(next) = self.next else {
+            if self.slots.is_empty() {
+                self.anchor = tick;
+            }
+            return;
+        };
+        let off = samples_at(now) - self.media(tick) - self.timing.base();
+        let other = distance(tick, next) < -OTHER_STREAM_TICKS || off.abs() > OTHER_STREAM_SAMPLES;
+        if other {
+            self.anchor = tick;
+            self.timing = Timing::new();
+            self.decoder.reset();
+            self.wait_ticks = 0;
+        }
+        if other || distance(tick, next) >= SPAN_TICKS as i32 {
+            self.slots.clear();
+            self.phase = Phase::Silent;
+            self.next = Some(tick.wrapping_sub(SPAN_TICKS / 2));
+        }
+    }
+
+    /// Learns how long to wait for this sender's redundancy. A list at the opening of a talk is a pre-roll, not that.
+    fn learn_wait(&mut self, frame: &VoiceFrame<'_>) {
+        if frame.opening {
+            return;
+        }
+        let ticks = frame.length.ticks();
+        self.wait_ticks = if let Some(farthest) = frame.list().last() {
+            farthest.back.saturating_mul(ticks)
+        } else if self.decoder.has_in_band(frame.coded) {
+            ticks
+        } else if self.loss.loss() < WAIT_FROM_LOSS {
+            0
+        } else if self.stats.received.is_multiple_of(DEEP_PROBE_EVERY) {
+            self.decoder.deep_reach(frame.coded)
+        } else {
+            self.wait_ticks
+        }
+        .min(MAX_WAIT_TICKS.max(ticks));
+    }
+
+    fn wanted(&self, now: Time) -> i64 {
+        let wait = if self.loss.loss() >= WAIT_FROM_LOSS {
+            i64::from(self.wait_ticks) * TICK_SAMPLES as i64
+        } else {
+            0
+        };
+        (self.timing.delay(now) + wait).min(MAX_DELAY_SAMPLES)
+    }
+
+    /// How much longer than wanted a piece of this tick would have waited if it came next. Negative: too early.
+    fn excess(&mut self, now: Time, tick: u32) -> i64 {
+        let wanted = self.wanted(now);
+        let delay = samples_at(now) + self.fifo.len() as i64 - self.media(tick) - self.timing.base();
+        self.stats.delay_ms = delay as f32 / 48.0;
+        self.stats.wanted_ms = wanted as f32 / 48.0;
+        delay - wanted
+    }
+
+    /// Appends one piece, or `missing` samples of silence.
+    fn refill(&mut self, now: Time, missing: usize) {
+        if self.phase == Phase::Silent {
+            let begin = self.slots.earliest().map(|s| s.tick);
+            match begin {
+                Some(tick) if self.excess(now, tick) >= 0 => {
+                    self.phase = Phase::Talking;
+                    self.next = Some(tick);
+                    self.invented_ticks = 0;
+                }
+                _ => {
+                    self.fifo.resize(self.fifo.len() + missing, 0.0);
+                    self.stats.silent_samples += missing as u64;
+                }
+            }
+            return;
+        }
+        let Some(next) = self.next else { unreachable!("a talk has a place in time") };
+        let next = self.skip_ahead(now, next);
+        if self.slots.at(next).is_some() {
+            self.play_held(now, next);
+            return;
+        }
+        match self.slots.from(next).map(|s| s.tick) {
+            Some(later) => self.bridge(now, next, later),
+            None => self.starve(now, next),
+        }
+    }
+
+    /// Drops frames while the delay is hopelessly long; returns the tick to play next.
+    fn skip_ahead(&mut self, now: Time, next: u32) -> u32 {
+        let mut next = next;
+        while self.excess(now, next) > SKIP_SAMPLES {
+            let Some(end) = self.slots.from(next).map(|s| s.end()) else { break };
+            if self.slots.from(end).is_none() {
+                break;
+            }
+            next = end;
+            self.stats.skipped += u64::from(self.slots.drop_before(next));
+        }
+        self.slots.drop_before(next);
+        self.next = Some(next);
+        next
+    }
+
+    fn play_held(&mut self, now: Time, tick: u32) {
+        let Some(slot) = self.slots.at(tick) else { unreachable!("the caller saw it") };
+        let (length, origin, last) = (slot.length, slot.origin, slot.last);
+        let n = length.samples();
+        let decoded = self.decoder.decode(slot.coded(), &mut self.work[..n]);
+        let piece = match (decoded, origin) {
+            (Err(_), _) => Piece::Invented,
+            (Ok(()), Origin::Itself) => Piece::Itself,
+            (Ok(()), Origin::List) => Piece::List,
+        };
+        self.advance(tick, length);
+        if last {
+            self.phase = Phase::Silent;
+        }
+        self.finish(now, tick, n, piece);
+    }
+
+    /// Plays the next piece of a gap before a frame that is already here.
+    fn bridge(&mut self, now: Time, next: u32, later: u32) {
+        let gap = distance(later, next);
+        assert!(gap > 0, "the later frame is later");
+        let length = longest_within(self.length, gap);
+        let n = length.samples();
+        let piece = self.recover(next, later, length);
+        self.advance(next, length);
+        self.finish(now, next, n, piece);
+    }
+
+    fn recover(&mut self, next: u32, later: u32, length: FrameLength) -> Piece {
+        let out = &mut self.work[..length.samples()];
+        if let Some(after) = self.slots.at(next.wrapping_add(u32::from(length.ticks()))) {
+            let fits = after.length == length && self.decoder.has_in_band(after.coded());
+            if fits && self.decoder.decode_in_band(after.coded(), out).is_ok() {
+                return Piece::InBand;
+            }
+        }
+        let mut at = later;
+        for _ in 0..DEEP_SEARCH {
+            let Some(slot) = self.slots.from(at) else { break };
+            let Ok(back) = u8::try_from(distance(slot.tick, next)) else { break };
+            if self.decoder.deep_reach(slot.coded()) >= back
+                && self.decoder.decode_deep(slot.coded(), back, out).is_ok()
+            {
+                return Piece::Deep;
+            }
+            at = slot.end();
+        }
+        Piece::Invented
+    }
+
+    /// Nothing is here. Sound is invented for a while; time goes on with it unless more delay is wanted anyway.
+    fn starve(&mut self, now: Time, next: u32) {
+        if self.invented_ticks >= MAX_INVENTED_TICKS {
+            self.phase = Phase::Silent;
+            return;
+        }
+        let length = self.length;
+        if self.excess(now, next) >= 0 {
+            self.advance(next, length);
+        }
+        self.invented_ticks += u32::from(length.ticks());
+        self.finish(now, next, length.samples(), Piece::Invented);
+    }
+
+    fn advance(&mut self, tick: u32, length: FrameLength) {
+        self.next = Some(tick.wrapping_add(u32::from(length.ticks())));
+    }
+
+    /// Counts the piece in `work`, fits it to the delay, and appends it.
+    fn finish(&mut self, now: Time, tick: u32, n: usize, piece: Piece) {
+        let mut len = n;
+        match piece {
+            Piece::Invented => {
+                if self.decoder.conceal(&mut self.work[..n]).is_err() {
+                    self.work[..n].fill(0.0);
+                }
+                self.stats.concealed += 1;
+            }
+            Piece::Itself => self.stats.played += 1,
+            Piece::List => self.stats.from_list += 1,
+            Piece::InBand => self.stats.from_in_band += 1,
+            Piece::Deep => self.stats.from_deep += 1,
+        }
+        if !matches!(piece, Piece::Invented) {
+            self.invented_ticks = 0;
+            len = self.fit(now, tick, n);
+        }
+        let ends = self.phase == Phase::Silent || self.invented_ticks >= MAX_INVENTED_TICKS;
+        if ends {
+            fade_out(&mut self.work[..len]);
+        }
+        // A hostile coded frame may decode to anything; what is no number must not reach the mix.
+        for s in &mut self.work[..len] {
+            *s = if s.is_finite() { s.clamp(-2.0, 2.0) } else { 0.0 };
+        }
+        let media = tick.wrapping_mul(TICK_SAMPLES as u32);
+        self.front = Some(media.wrapping_sub(self.fifo.len() as u32));
+        self.fifo.extend_from_slice(&self.work[..len]);
+    }
+
+    fn fit(&mut self, now: Time, tick: u32, n: usize) -> usize {
+        let excess = self.excess(now, tick);
+        if excess > BAND_SAMPLES {
+            self.hurried = !self.hurried || excess > HURRY_SAMPLES;
+            if !self.hurried {
+                return n;
+            }
+            let len = stretch::shorten(&mut self.work, n);
+            self.stats.shortened += u64::from(len < n);
+            return len;
+        }
+        if excess < -SLACK_SAMPLES {
+            let len = stretch::lengthen(&mut self.work, n);
+            self.stats.lengthened += u64::from(len > n);
+            return len;
+        }
+        n
+    }
+}
+
+/// The longest frame that fits a gap of so many ticks, at most `length`.
+fn longest_within(length: FrameLength, gap: i32) -> FrameLength {
+    [FrameLength::Ms60, FrameLength::Ms40, FrameLength::Ms20]
+        .into_iter()
+        .find(|l| *l <= length && i32::from(l.ticks()) <= gap)
+        .unwrap_or(FrameLength::Ms10)
+}
+
+fn fade_out(pcm: &mut [f32]) {
+    let n = pcm.len().min(FADE_SAMPLES);
+    let from = pcm.len() - n;
+    for (i, s) in pcm[from..].iter_mut().enumerate() {
+        *s *= 1.0 - (i + 1) as f32 / n as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests;
