@@ -1,0 +1,157 @@
+//! Gossip between meshes over an in-memory transport: admission, verdicts, waiting.
+
+mod town;
+
+use halloo_mesh::{MeshError, MeshEvent, Published, Topic, Verdict, limits};
+use town::{Town, key};
+
+const TOPIC: Topic = Topic([7; 32]);
+const OTHER: Topic = Topic([8; 32]);
+
+/// Everybody listens to the topic and admits everybody.
+fn members(count: usize) -> Town {
+    let mut town = Town::connected(count);
+    for me in 0..count {
+        town.mesh(me).subscribe(TOPIC).expect("room");
+        for other in (0..count).filter(|other| *other != me) {
+            town.mesh(me).admit(key(other), TOPIC).expect("connected");
+        }
+    }
+    town.until(|town| (0..count).all(|me| town.mesh(me).grafted(TOPIC).len() >= (count - 1).min(3)));
+    town
+}
+
+#[test]
+fn a_message_reaches_every_admitted_peer_once() {
+    let mut town = members(4);
+    assert_eq!(town.mesh(0).publish(TOPIC, b"hello".to_vec()), Ok(Published::Sent));
+    town.until(|town| (1..4).all(|me| town.events[me].iter().any(|e| matches!(e, MeshEvent::Gossip { .. }))));
+    for me in 1..4 {
+        for (ticket, bytes) in town.take_gossip(me) {
+            assert_eq!(bytes, b"hello");
+            town.mesh(me).verdict(ticket, Verdict::Accept);
+        }
+    }
+    town.settle();
+    for me in 0..4 {
+        assert_eq!(town.take_gossip(me).len(), 0, "no duplicate is shown, not even to the publisher");
+    }
+}
+
+#[test]
+fn strangers_learn_no_topic_and_their_gossip_is_not_heard() {
+    let mut town = Town::connected(2);
+    for me in 0..2 {
+        town.mesh(me).subscribe(TOPIC).expect("room");
+    }
+    // Only one side admits: the other must neither hear nor forward.
+    town.mesh(0).admit(key(1), TOPIC).expect("connected");
+    town.settle();
+    assert_eq!(town.mesh(0).publish(TOPIC, b"early".to_vec()), Ok(Published::Waiting));
+    assert_eq!(town.mesh(1).publish(TOPIC, b"early too".to_vec()), Ok(Published::Waiting));
+    town.settle();
+    assert_eq!(town.mesh(0).grafted(TOPIC), []);
+    assert_eq!(town.mesh(1).grafted(TOPIC), []);
+    assert_eq!(town.take_gossip(0).len() + town.take_gossip(1).len(), 0);
+    // With the second admission what waited arrives on both sides.
+    town.mesh(1).admit(key(0), TOPIC).expect("connected");
+    town.until(|town| (0..2).all(|me| town.events[me].iter().any(|e| matches!(e, MeshEvent::Gossip { .. }))));
+    assert_eq!(town.take_gossip(1)[0].1, b"early");
+    assert_eq!(town.take_gossip(0)[0].1, b"early too");
+}
+
+#[test]
+fn an_admission_counts_for_its_topic_only() {
+    let mut town = members(2);
+    for me in 0..2 {
+        town.mesh(me).subscribe(OTHER).expect("room");
+    }
+    town.mesh(0).admit(key(1), OTHER).expect("connected");
+    town.settle();
+    assert_eq!(town.mesh(1).publish(OTHER, b"x".to_vec()), Ok(Published::Waiting));
+    assert_eq!(town.mesh(1).publish(TOPIC, b"y".to_vec()), Ok(Published::Sent));
+    town.until(|town| town.events[0].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+    assert_eq!(town.take_gossip(0)[0].1, b"y");
+    assert_eq!(town.mesh(1).grafted(OTHER), []);
+}
+
+/// Three houses in a row: the ends are not connected and depend on the one between.
+fn row() -> Town {
+    let mut town = Town::new(3);
+    town.dial(0, 1);
+    town.dial(1, 2);
+    town.until(|town| town.houses[1].behaviour().peers().count() == 2);
+    for me in 0..3 {
+        town.mesh(me).subscribe(TOPIC).expect("room");
+    }
+    for (me, other) in [(0, 1), (1, 0), (1, 2), (2, 1)] {
+        town.mesh(me).admit(key(other), TOPIC).expect("connected");
+    }
+    town.until(|town| town.mesh(1).grafted(TOPIC).len() == 2 && town.mesh(2).grafted(TOPIC).len() == 1);
+    town
+}
+
+#[test]
+fn only_an_accepted_message_is_forwarded() {
+    for (verdict, forwarded) in [(Verdict::Accept, 1), (Verdict::Ignore, 0), (Verdict::Reject, 0)] {
+        let mut town = row();
+        town.mesh(0).publish(TOPIC, b"pass it on".to_vec()).expect("a subscriber");
+        town.until(|town| town.events[1].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+        town.settle();
+        assert_eq!(town.take_gossip(2).len(), 0, "nothing moves before the verdict");
+        let (ticket, _) = town.take_gossip(1).remove(0);
+        town.mesh(1).verdict(ticket.clone(), verdict);
+        if forwarded > 0 {
+            town.until(|town| town.events[2].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+        }
+        town.settle();
+        assert_eq!(town.take_gossip(2).len(), forwarded, "{verdict:?}");
+        town.mesh(1).verdict(ticket, Verdict::Accept);
+        town.settle();
+        assert_eq!(town.take_gossip(2).len(), 0, "a second verdict does nothing");
+    }
+}
+
+#[test]
+fn a_peer_that_keeps_sending_forgeries_is_cut_off() {
+    let mut town = members(2);
+    for number in 0..limits::REJECTS_MAX {
+        town.mesh(0).publish(TOPIC, number.to_be_bytes().to_vec()).expect("a subscriber");
+        town.until(|town| town.events[1].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+        for (ticket, _) in town.take_gossip(1) {
+            town.mesh(1).verdict(ticket, Verdict::Reject);
+        }
+    }
+    town.until(|town| town.events[1].iter().any(|e| matches!(e, MeshEvent::PeerDown { .. })));
+}
+
+#[test]
+fn the_same_bytes_are_not_sent_twice() {
+    let mut town = members(2);
+    assert_eq!(town.mesh(0).publish(TOPIC, b"once".to_vec()), Ok(Published::Sent));
+    assert_eq!(town.mesh(0).publish(TOPIC, b"once".to_vec()), Ok(Published::Duplicate));
+}
+
+#[test]
+fn an_expelled_peer_comes_back_as_a_stranger() {
+    let mut town = members(2);
+    town.mesh(0).expel(key(1));
+    town.until(|town| {
+        (0..2).all(|me| town.events[me].iter().any(|event| matches!(event, MeshEvent::PeerDown { .. })))
+    });
+    assert_eq!(town.mesh(0).admit(key(1), TOPIC), Err(MeshError::NotConnected));
+    town.dial(1, 0);
+    town.until(|town| town.houses.iter().all(|house| house.behaviour().peers().count() == 1));
+    town.settle();
+    assert_eq!(town.mesh(1).publish(TOPIC, b"me again".to_vec()), Ok(Published::Waiting));
+    assert_eq!(town.mesh(0).grafted(TOPIC), []);
+}
+
+#[test]
+fn what_waits_too_long_is_dropped_and_told() {
+    let mut town = Town::new(1);
+    town.mesh(0).subscribe(TOPIC).expect("room");
+    town.mesh(0).publish(TOPIC, b"nobody".to_vec()).expect("waits");
+    town.until(|town| !town.events[0].is_empty());
+    assert!(matches!(town.events[0][0], MeshEvent::GossipDropped { topic: TOPIC, count: 1 }));
+}

@@ -1,0 +1,267 @@
+//! The node's sockets: one libp2p swarm over QUIC and TCP, driven by bounded queues of commands and events.
+//!
+//! `start` binds the sockets and spawns one task. Commands go in through [`Net`], events come out of a receiver. Both
+//! queues are bounded. A full event queue makes the task stop reading from the network, so that the load reaches the
+//! peers as backpressure; commands are taken all the same, so that a driver that waits for room can never be
+//! locked out by a task that waits for the driver. A full command queue makes `Net::send` wait.
+
+use halloo_mesh::{GossipTicket, GroupSize, PairReply, PeerKey, Topic, Verdict};
+use libp2p::Multiaddr;
+use std::fmt;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Commands that wait for the network task; `Net::send` waits when it is full.
+pub const COMMANDS_MAX: usize = 1024;
+
+/// Events that wait for the driver; when it is full the swarm is not polled until there is room.
+pub const EVENTS_MAX: usize = 1024;
+
+/// What the caller decides about the network.
+pub struct NetConfig {
+    /// Seed of the Ed25519 transport key. The caller keeps it; a new one is a new address book entry everywhere.
+    pub seed: [u8; 32],
+    /// Must differ between starts of one node: draw it at random.
+    pub session: u64,
+    /// UDP (QUIC) and TCP port to listen on, 0 for any. A fixed one that is taken is an error.
+    pub port: u16,
+    /// Addresses to listen on. Empty means every IPv4 and IPv6 address of this machine.
+    pub hosts: Vec<std::net::IpAddr>,
+    /// Whether to look for peers on the local network (mDNS).
+    pub discover: bool,
+    /// Addresses that the user gave; dialled at the start and again, more and more rarely, while unconnected.
+    pub hints: Vec<Multiaddr>,
+    /// Expected size of the group; sets the degree of the gossip mesh.
+    pub size: GroupSize,
+    /// Is shown every payload handed to the mesh, before transport encryption.
+    pub tap: Option<Tap>,
+}
+
+/// Sees payloads before transport encryption. It runs on the network task and must not block.
+pub type Tap = Arc<dyn Fn(TapLane, &[u8]) + Send + Sync>;
+
+/// Which lane a tapped payload takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapLane {
+    /// Published to a topic.
+    Gossip,
+    /// Sent to one peer.
+    Direct,
+    /// A pairing request or reply.
+    Pair,
+}
+
+/// What the driver wants from the network.
+#[derive(Debug)]
+pub enum NetCommand {
+    /// Listen to a topic.
+    Subscribe(Topic),
+    /// Stop listening to a topic.
+    Unsubscribe(Topic),
+    /// Let a peer take part in a topic, until its last connection closes.
+    Admit {
+        /// Who.
+        peer: PeerKey,
+        /// Where.
+        topic: Topic,
+    },
+    /// Close every connection to a peer, and with them its admissions.
+    Expel(PeerKey),
+    /// Send to the subscribers of a topic. What cannot be sent now waits a few seconds, then is dropped.
+    Publish {
+        /// Where.
+        topic: Topic,
+        /// At most `halloo_mesh::limits::GOSSIP_FRAME_MAX`.
+        bytes: Vec<u8>,
+    },
+    /// Decide about a gossip message.
+    Verdict {
+        /// From the event.
+        ticket: GossipTicket,
+        /// Only `Accept` forwards it.
+        verdict: Verdict,
+    },
+    /// Send a frame to one connected peer; answered by `DirectFailed` where it is known not to arrive.
+    Direct {
+        /// Who.
+        to: PeerKey,
+        /// At most `halloo_mesh::limits::DIRECT_FRAME_MAX`.
+        bytes: Vec<u8>,
+    },
+    /// Ask a connected peer on the pairing lane; answered by `PairReplied` or `PairFailed` with the same tag.
+    Pair {
+        /// Who.
+        to: PeerKey,
+        /// Chosen by the driver.
+        tag: u64,
+        /// At most `halloo_mesh::limits::PAIR_REQUEST_MAX`.
+        bytes: Vec<u8>,
+    },
+    /// Answer a pairing request.
+    PairReply {
+        /// From the event.
+        reply: PairReply,
+        /// At most `halloo_mesh::limits::PAIR_REPLY_MAX`.
+        bytes: Vec<u8>,
+    },
+    /// Try to reach a peer at these addresses (from an invite, or last known); retried as `NetConfig::hints` are.
+    Reach {
+        /// Whose key must be behind the addresses, where it is known.
+        peer: Option<PeerKey>,
+        /// At most `HINT_ADDRESSES_MAX` are kept.
+        addresses: Vec<Multiaddr>,
+    },
+    /// Close everything and end the task.
+    Stop,
+}
+
+/// What the network tells the driver.
+#[derive(Debug)]
+pub enum NetEvent {
+    /// The set of addresses that this node listens on changed (loopback included, without peer id).
+    Listening(Vec<Multiaddr>),
+    /// The first connection to a peer stands.
+    PeerUp {
+        /// Who.
+        peer: PeerKey,
+        /// Where it was reached.
+        addresses: Vec<Multiaddr>,
+    },
+    /// Where a connected peer says it listens: worth keeping as last known addresses.
+    PeerAddresses {
+        /// Who.
+        peer: PeerKey,
+        /// Its claim.
+        addresses: Vec<Multiaddr>,
+    },
+    /// The last connection to a peer is gone.
+    PeerDown {
+        /// Who.
+        peer: PeerKey,
+    },
+    /// A gossip message of an admitted peer; it is forwarded only after an accepting verdict.
+    Gossip {
+        /// Where.
+        topic: Topic,
+        /// The hop, not the author.
+        from: PeerKey,
+        /// The payload.
+        bytes: Vec<u8>,
+        /// For the verdict.
+        ticket: GossipTicket,
+    },
+    /// A frame of the direct lane, in order per peer.
+    Direct {
+        /// Who.
+        from: PeerKey,
+        /// The payload.
+        bytes: Vec<u8>,
+    },
+    /// At least one direct frame to this peer was refused or lost: reconcile with it. Told once until read.
+    DirectFailed {
+        /// Whom it was meant for.
+        peer: PeerKey,
+    },
+    /// A pairing request, possibly of a stranger.
+    Pair {
+        /// Who asks.
+        from: PeerKey,
+        /// The payload.
+        bytes: Vec<u8>,
+        /// For the reply; dropping it refuses.
+        reply: PairReply,
+    },
+    /// The answer to a pairing request of ours.
+    PairReplied {
+        /// Whom we asked.
+        peer: PeerKey,
+        /// The tag of the command.
+        tag: u64,
+        /// The payload.
+        bytes: Vec<u8>,
+    },
+    /// A pairing request of ours was refused, lost, or timed out.
+    PairFailed {
+        /// Whom we asked.
+        peer: PeerKey,
+        /// The tag of the command.
+        tag: u64,
+    },
+}
+
+/// Why the network could not be started.
+#[derive(Debug, Error)]
+pub enum NetError {
+    /// World: another program (or another halloo) has the port.
+    #[error("port {port} is in use; stop the other program, or choose another port with --port, or 0 for any")]
+    PortInUse {
+        /// The port asked for.
+        port: u16,
+    },
+    /// World: the address does not belong to this machine, or may not be bound.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The address asked for.
+        address: Multiaddr,
+        /// The system's word.
+        reason: String,
+    },
+    /// World: no socket could be set up at all.
+    #[error("cannot set up the network: {0}")]
+    Setup(String),
+}
+
+/// The network task is gone; nothing more can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the network task has ended")]
+pub struct NetGone;
+
+/// The handle of a running network. Clones share one task.
+#[derive(Clone, Debug)]
+pub struct Net {
+    commands: mpsc::Sender<NetCommand>,
+    listening: watch::Receiver<Vec<Multiaddr>>,
+    local: PeerKey,
+}
+
+/// What `start` returns.
+pub struct Running {
+    /// Commands go in here.
+    pub net: Net,
+    /// Events come out here. Dropping it ends the task.
+    pub events: mpsc::Receiver<NetEvent>,
+    /// Ends after `Stop`, or when every handle or the receiver is dropped.
+    pub task: JoinHandle<()>,
+}
+
+impl Net {
+    /// The transport key of this node.
+    pub fn local(&self) -> PeerKey {
+        self.local
+    }
+
+    /// Hands a command over, waiting while the queue is full.
+    pub async fn send(&self, command: NetCommand) -> Result<(), NetGone> {
+        self.commands.send(command).await.map_err(|_| NetGone)
+    }
+
+    /// The addresses that this node listens on now.
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        self.listening.borrow().clone()
+    }
+}
+
+impl fmt::Debug for NetConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetConfig")
+            .field("port", &self.port)
+            .field("hosts", &self.hosts)
+            .field("discover", &self.discover)
+            .field("hints", &self.hints)
+            .field("size", &self.size)
+            .field("tapped", &self.tap.is_some())
+            .finish_non_exhaustive()
+    }
+}
