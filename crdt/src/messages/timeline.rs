@@ -1,0 +1,169 @@
+//! What a person sees: lines in causal order with edits, reactions and redactions folded in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halloo_crypto::id::{DeviceId, MessageId};
+
+use super::order::{Cursor, Key};
+use super::{Messages, Standing};
+use crate::clock::Hlc;
+use crate::content::{Body, Content};
+
+/// Most lines in one page.
+pub const MAX_PAGE: usize = 500;
+/// Most different emoji shown on one line; the lexically first ones are.
+const MAX_EMOJI_PER_LINE: usize = 32;
+
+/// What the membership log says about contents. The engine implements it over its log; asked at every reading, so that a
+/// later operation changes what is shown.
+pub trait Authority {
+    /// Whether the author was entitled at the content's place in history; else it is shown as void and changes nothing.
+    fn counts(&self, content: &Content) -> bool;
+    /// Whether `actor` and `author` are devices of one person.
+    fn owns(&self, actor: &DeviceId, author: &DeviceId) -> bool;
+    /// Whether the author of this redaction may hide what others wrote.
+    fn moderates(&self, content: &Content) -> bool;
+}
+
+/// Every device is its own person, all count, nobody moderates.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeviceOnly;
+
+impl Authority for DeviceOnly {
+    fn counts(&self, _: &Content) -> bool {
+        true
+    }
+    fn owns(&self, actor: &DeviceId, author: &DeviceId) -> bool {
+        actor == author
+    }
+    fn moderates(&self, _: &Content) -> bool {
+        false
+    }
+}
+
+/// One line as it is to be shown now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The message.
+    pub id: MessageId,
+    /// The device that wrote it.
+    pub author: DeviceId,
+    /// When its author says it was written.
+    pub hlc: Hlc,
+    /// The text after edits; empty once redacted and for kinds that this build does not know.
+    pub text: String,
+    /// When it was last edited, by the editor's clock.
+    pub edited: Option<Hlc>,
+    /// Who hid it.
+    pub redacted_by: Option<DeviceId>,
+    /// What it answers.
+    pub reply_to: Option<MessageId>,
+    /// emoji -> devices that set it.
+    pub reactions: BTreeMap<String, BTreeSet<DeviceId>>,
+    /// The kind byte, if a newer halloo wrote something that this one cannot show.
+    pub unknown_kind: Option<u8>,
+    /// Its author had not seen the line before it.
+    pub concurrent: bool,
+    /// Whether somebody's lie touches it.
+    pub standing: Standing,
+    /// Its author was not entitled to write it: shown as void.
+    pub void: bool,
+}
+
+/// Lines, oldest first, and where the older ones begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The lines, oldest first.
+    pub items: Vec<Item>,
+    /// Hand this to [`Messages::page`] for the page before; `None` at the beginning of the group.
+    pub older: Option<Cursor>,
+}
+
+impl Messages {
+    /// The last `limit` lines (at most [`MAX_PAGE`]) before `before`, or the newest.
+    pub fn page(&self, authority: &dyn Authority, before: Option<Cursor>, limit: usize) -> Page {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut keys: Vec<Key> = match before {
+            Some(Cursor(key)) => self.lines.range(..key).rev().take(limit + 1).copied().collect(),
+            None => self.lines.iter().rev().take(limit + 1).copied().collect(),
+        };
+        keys.reverse();
+        let more = keys.len() > limit;
+        let shown = if more { &keys[1..] } else { &keys[..] };
+        let older = if more { shown.first().map(|key| Cursor(*key)) } else { None };
+        let items = shown.iter().filter_map(|key| self.item_at(authority, key)).collect();
+        Page { items, older }
+    }
+
+    /// One line; `None` if the id is not in the set or not a line of its own.
+    pub fn item(&self, authority: &dyn Authority, id: &MessageId) -> Option<Item> {
+        let key = self.entries.get(id)?.key;
+        self.lines.contains(&key).then(|| self.item_at(authority, &key))?
+    }
+
+    fn item_at(&self, authority: &dyn Authority, key: &Key) -> Option<Item> {
+        let entry = self.entries.get(&key.id)?;
+        let c = entry.content.content();
+        let (text, reply_to, unknown_kind) = match &c.body {
+            Body::Chat { text, reply_to } => (text.clone(), *reply_to, None),
+            Body::Unknown { kind, .. } => (String::new(), None, Some(*kind)),
+            _ => return None,
+        };
+        let before = self.lines.range(..*key).next_back();
+        let mut item = Item {
+            id: key.id,
+            author: c.author,
+            hlc: c.hlc,
+            text,
+            edited: None,
+            redacted_by: None,
+            reply_to,
+            reactions: BTreeMap::new(),
+            unknown_kind,
+            concurrent: before.is_some_and(|before| !self.follows(key, before)),
+            standing: entry.standing,
+            void: !authority.counts(c),
+        };
+        self.fold_notes(authority, &mut item);
+        Some(item)
+    }
+
+    /// Edits, reactions and redactions in causal order: the last one to speak wins.
+    fn fold_notes(&self, authority: &dyn Authority, item: &mut Item) {
+        let notes = self.notes.get(&item.id).into_iter().flatten();
+        for entry in notes.filter_map(|key| self.entries.get(&key.id)) {
+            let c = entry.content.content();
+            if entry.standing == Standing::Equivocated || !authority.counts(c) {
+                continue;
+            }
+            match &c.body {
+                Body::Edit { text, .. }
+                    if authority.owns(&c.author, &item.author) && item.unknown_kind.is_none() =>
+                {
+                    item.text.clone_from(text);
+                    item.edited = Some(c.hlc);
+                }
+                Body::Redact { .. } if authority.owns(&c.author, &item.author) || authority.moderates(c) => {
+                    item.redacted_by.get_or_insert(c.author);
+                }
+                Body::Reaction { emoji, on: true, .. } => {
+                    item.reactions.entry(emoji.clone()).or_default().insert(c.author);
+                }
+                Body::Reaction { emoji, on: false, .. } => {
+                    if let Some(devices) = item.reactions.get_mut(emoji) {
+                        devices.remove(&c.author);
+                    }
+                }
+                _ => {}
+            }
+        }
+        item.reactions.retain(|_, devices| !devices.is_empty());
+        while item.reactions.len() > MAX_EMOJI_PER_LINE {
+            item.reactions.pop_last();
+        }
+        if item.redacted_by.is_some() {
+            item.text.clear();
+            item.reactions.clear();
+        }
+    }
+}
