@@ -1,0 +1,14 @@
+//! Sound and its road: devices, files, the voice loop, and the connections that carry sealed frames between members.
+//!
+//! ```text
+//! microphone/file -> device -> thread (owns VoicePath) -> endpoint (WebRTC, one connection a member) -> the others
+//! loudspeaker/file <- device <- thread (owns VoicePath) <- endpoint
+//! ```
+//! The thread is the only loop; the endpoint never sees a key, the devices never see a network.
+
+pub mod clock;
+pub mod interfaces;
+pub mod device;
+pub mod endpoint;
+pub mod signalling;
+pub mod webrtc;
