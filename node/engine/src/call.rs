@@ -1,0 +1,613 @@
+//! The call of a group: who is in it, its key chain, and the plan for the media thread. Policy only.
+//!
+//! ```text
+//!   Join/Leave/Mute ------+                          +--> Plan (keys, connections, mutes) --> media thread
+//!   Reachable/Roster/Epochs +--> Call (this machine) +--> Send (sealed by the engine) ------> other devices
+//!   Frame from a device --+                          +--> Joined/Left/InCall/Muted ---------> live cells, events
+//! ```
+//! A device in the call tells every proven device that it is ([`frame::Here`]), every five seconds and at each change;
+//! who was not heard for sixteen is out. The chain with the lowest id wins; who holds another, or none, sends a one-use
+//! key and gets the current step sealed to it. Keys of a device follow from chain step, epoch exporter, device,
+//! incarnation and key id, so after the first `Here` neither a step nor a new epoch costs a frame.
+//! Deviation from DESIGN 4: one key id serves all epochs of an incarnation (a receiver tries at most four keys of it), and
+//! a new one is drawn when a key would otherwise be used a second time.
+
+pub mod frame;
+pub mod chain;
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use halloo_crypto::id::{DeviceId, EpochId, GroupId, Incarnation};
+use halloo_crypto::kdf;
+use halloo_crypto::media::{KEYS_PER_DEVICE_MAX, Kid, MediaKey};
+use halloo_crypto::sealed::BoxSecret;
+use halloo_crypto::secret::Secret;
+use rand_chacha::ChaCha20Rng;
+
+use crate::time::Time;
+use crate::voice::{Connect, MAX_SPEAKERS, Peer, VoicePlan};
+use chain::{Chain, step_aad};
+use frame::{CallFrame, ChainId, Here};
+
+/// How often a device says that it is in the call.
+const HERE_EVERY: Duration = Duration::from_secs(5);
+
+/// A device that was not heard for so long is out of the call: three lost in a row.
+const LEASE: Duration = Duration::from_secs(16);
+
+/// How long a joiner waits for the step of a call before it starts a chain of its own.
+const STEP_WAIT: Duration = Duration::from_millis(1_500);
+
+/// A wish for a step is repeated after so long.
+const WISH_EVERY: Duration = Duration::from_millis(500);
+
+/// Steps are sealed to one device at most so often; each costs 100 us.
+const ANSWER_EVERY: Duration = Duration::from_millis(200);
+
+/// After a new epoch that removes nobody this device goes on sealing under the old one until the others have it too, at
+/// most so long: a commit reaches a local network in well under this.
+const EPOCH_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Epochs whose keys are at hand at a time: the current one and one branch or predecessor.
+const MAX_EPOCHS: usize = 2;
+
+/// Used-up keys that are remembered, as many as the voice path does.
+const SPENT_KEYS: usize = 64;
+
+/// Wishes that may wait for the engine to fetch them; one input makes a few per device.
+const MAX_OUTPUTS: usize = 1_024;
+
+/// What a call is set up with.
+#[derive(Clone, Copy, Debug)]
+pub struct CallConfig {
+    /// This device.
+    pub me: DeviceId,
+    /// The group.
+    pub group: GroupId,
+    /// Of this start of the engine.
+    pub incarnation: Incarnation,
+    /// Whether the microphone is muted to begin with.
+    pub microphone_muted: bool,
+}
+
+/// Media secret of one epoch.
+#[derive(Clone, Debug)]
+pub struct EpochKey {
+    /// Which epoch.
+    pub epoch: EpochId,
+    /// Its exporter for calls.
+    pub exporter: Secret<[u8; 32]>,
+}
+
+/// What happens to a call.
+#[derive(Clone, Debug)]
+pub enum CallInput {
+    /// The user enters.
+    Join,
+    /// The user leaves.
+    Leave,
+    /// The user mutes or opens the microphone.
+    MuteMicrophone(bool),
+    /// The user switches the loudspeaker off or on.
+    MuteSpeaker(bool),
+    /// A proven direct connection to this device stands.
+    Reachable(DeviceId),
+    /// It is gone.
+    Unreachable(DeviceId),
+    /// An opened call frame of a proven device.
+    Frame {
+        /// Who sent it.
+        from: DeviceId,
+        /// Untrusted in form.
+        bytes: Vec<u8>,
+    },
+    /// Signalling of the own media endpoint.
+    SendSignal {
+        /// For whose endpoint.
+        to: DeviceId,
+        /// Opaque.
+        bytes: Vec<u8>,
+    },
+    /// Opened signalling of a proven device.
+    Signal {
+        /// From whose endpoint.
+        from: DeviceId,
+        /// Opaque.
+        bytes: Vec<u8>,
+    },
+    /// The epochs that may be heard, the current one first, at most [`MAX_EPOCHS`] are used.
+    Epochs(Vec<EpochKey>),
+    /// All devices that are members now, this one included. Who is no longer here is dropped at once.
+    Roster(BTreeSet<DeviceId>),
+    /// The deadline has come.
+    Wake,
+}
+
+/// What a call wishes.
+#[derive(Clone, PartialEq, Debug)]
+pub enum CallOutput {
+    /// A call frame: seal it to the device's box key, direct lane.
+    Send {
+        /// To whom.
+        to: DeviceId,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// Signalling: seal it to the device's box key, direct lane.
+    SendSignal {
+        /// To whom.
+        to: DeviceId,
+        /// Opaque.
+        bytes: Vec<u8>,
+    },
+    /// What the media thread shall do from now on.
+    Plan(Box<VoicePlan>),
+    /// Tell the group whether this device is in the call.
+    InCall(bool),
+    /// Tell the group what is muted here.
+    Muted {
+        /// Microphone off.
+        microphone: bool,
+        /// Loudspeaker off.
+        speaker: bool,
+    },
+    /// A device came into the call.
+    Joined(DeviceId),
+    /// A device left the call, or was not heard for a while, or was removed.
+    Left(DeviceId),
+    /// For the own media endpoint.
+    Signal {
+        /// From whose endpoint.
+        from: DeviceId,
+        /// Opaque.
+        bytes: Vec<u8>,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Participant {
+    here: Here,
+    until: Time,
+}
+
+#[derive(Default)]
+struct Neighbour {
+    reachable: bool,
+    participant: Option<Participant>,
+    wished: Option<Time>,
+    answered: Option<Time>,
+}
+
+/// The call of one group, as one device sees it.
+pub struct Call {
+    config: CallConfig,
+    rng: ChaCha20Rng,
+    joined: Option<Time>,
+    chain: Option<Chain>,
+    one_use: Option<BoxSecret>,
+    kid: Kid,
+    epochs: Vec<EpochKey>,
+    sealing: Option<EpochKey>,
+    switch_by: Option<Time>,
+    roster: BTreeSet<DeviceId>,
+    neighbours: BTreeMap<DeviceId, Neighbour>,
+    next_here: Time,
+    muted: (bool, bool),
+    sealed_under: Option<MediaKey>,
+    spent: VecDeque<[u8; 8]>,
+    plan: VoicePlan,
+    outputs: VecDeque<CallOutput>,
+}
+
+impl Call {
+    /// A call that this device is not in.
+    pub fn new(config: CallConfig, mut rng: ChaCha20Rng) -> Self {
+        let kid = Kid::random(&mut rng);
+        let plan = VoicePlan { microphone_muted: config.microphone_muted, ..VoicePlan::silent() };
+        Call {
+            config,
+            rng,
+            joined: None,
+            chain: None,
+            one_use: None,
+            kid,
+            epochs: Vec::new(),
+            sealing: None,
+            switch_by: None,
+            roster: BTreeSet::new(),
+            neighbours: BTreeMap::new(),
+            next_here: Time::ZERO,
+            muted: (config.microphone_muted, false),
+            sealed_under: None,
+            spent: VecDeque::new(),
+            plan,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Whether this device is in the call.
+    pub fn in_call(&self) -> bool {
+        self.joined.is_some()
+    }
+
+    /// The others that are, ascending.
+    pub fn participants(&self) -> Vec<DeviceId> {
+        self.neighbours.iter().filter(|(_, n)| n.participant.is_some()).map(|(d, _)| *d).collect()
+    }
+
+    /// Microphone and loudspeaker off.
+    pub fn mutes(&self) -> (bool, bool) {
+        self.muted
+    }
+
+    /// Whether signalling would reach this device now.
+    pub fn can_signal(&self, device: &DeviceId) -> bool {
+        self.neighbours.get(device).is_some_and(|n| n.reachable)
+    }
+
+    /// The next wish.
+    pub fn poll(&mut self) -> Option<CallOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When this machine wants [`CallInput::Wake`].
+    pub fn deadline(&self) -> Option<Time> {
+        let leases = self.neighbours.values().filter_map(|n| n.participant.map(|p| p.until));
+        let own = self.joined.map(|joined| {
+            let chain = match &self.chain {
+                Some(chain) => chain.deadline(),
+                None => self.next_here.min(joined.after(STEP_WAIT)),
+            };
+            chain.min(self.next_here)
+        });
+        leases.chain(own).chain(self.joined.and(self.switch_by)).min()
+    }
+
+    /// Takes what happened; wishes are then polled.
+    pub fn handle(&mut self, now: Time, input: CallInput) {
+        match input {
+            CallInput::Join => self.join(now),
+            CallInput::Leave => self.leave(),
+            CallInput::MuteMicrophone(off) => self.set_mutes((off, self.muted.1)),
+            CallInput::MuteSpeaker(off) => self.set_mutes((self.muted.0, off)),
+            CallInput::Reachable(device) => self.meet(now, device),
+            CallInput::Unreachable(device) => {
+                if let Some(n) = self.neighbours.get_mut(&device) {
+                    n.reachable = false;
+                }
+            }
+            CallInput::Frame { from, bytes } => self.hear(now, from, &bytes),
+            CallInput::SendSignal { to, bytes } => {
+                if self.can_signal(&to) {
+                    self.wish(CallOutput::SendSignal { to, bytes });
+                }
+            }
+            CallInput::Signal { from, bytes } => {
+                if self.roster.contains(&from) {
+                    self.wish(CallOutput::Signal { from, bytes });
+                }
+            }
+            CallInput::Epochs(epochs) => self.take_epochs(now, epochs),
+            CallInput::Roster(roster) => self.take_roster(now, roster),
+            CallInput::Wake => {}
+        }
+        self.go_on(now);
+        self.emit_plan();
+        assert!(self.outputs.len() <= MAX_OUTPUTS, "the engine polls after each input");
+    }
+
+    fn wish(&mut self, output: CallOutput) {
+        self.outputs.push_back(output);
+    }
+
+    fn join(&mut self, now: Time) {
+        if self.joined.is_some() {
+            return;
+        }
+        self.joined = Some(now);
+        self.kid = Kid::random(&mut self.rng);
+        self.wish(CallOutput::InCall(true));
+        if self.participants().is_empty() {
+            self.chain = Some(Chain::start(now, &mut self.rng));
+        }
+        self.tell_all(now);
+    }
+
+    fn leave(&mut self) {
+        if self.joined.take().is_none() {
+            return;
+        }
+        self.chain = None;
+        self.one_use = None;
+        let reachable: Vec<DeviceId> = self.reachable().collect();
+        for to in reachable {
+            self.wish(CallOutput::Send { to, bytes: CallFrame::Gone.to_bytes() });
+        }
+        self.wish(CallOutput::InCall(false));
+    }
+
+    fn set_mutes(&mut self, muted: (bool, bool)) {
+        if self.muted != muted {
+            self.muted = muted;
+            self.wish(CallOutput::Muted { microphone: muted.0, speaker: muted.1 });
+        }
+    }
+
+    fn reachable(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.neighbours.iter().filter(|(_, n)| n.reachable).map(|(d, _)| *d)
+    }
+
+    fn meet(&mut self, now: Time, device: DeviceId) {
+        if device == self.config.me || !self.roster.contains(&device) {
+            return;
+        }
+        self.neighbours.entry(device).or_default().reachable = true;
+        if self.in_call() {
+            self.tell(now, device);
+        }
+    }
+
+    fn tell_all(&mut self, now: Time) {
+        self.next_here = now.after(HERE_EVERY);
+        let reachable: Vec<DeviceId> = self.reachable().collect();
+        for device in reachable {
+            self.tell(now, device);
+        }
+    }
+
+    /// Tells one device that this one is in the call, with a wish for its step if its chain is to be followed.
+    fn tell(&mut self, now: Time, to: DeviceId) {
+        let wishes = self.follows(&to);
+        let wants = wishes.then(|| {
+            let rng = &mut self.rng;
+            self.one_use.get_or_insert_with(|| BoxSecret::generate(rng)).public()
+        });
+        let here = Here {
+            incarnation: self.config.incarnation,
+            kid: self.kid,
+            tag: self.sealing.as_ref().map_or([0; 8], |e| epoch_tag(&e.epoch)),
+            place: self.chain.as_ref().map(|c| c.place(now)),
+            wants,
+        };
+        if let Some(n) = self.neighbours.get_mut(&to)
+            && wishes
+        {
+            n.wished = Some(now);
+        }
+        self.wish(CallOutput::Send { to, bytes: CallFrame::Here(here).to_bytes() });
+    }
+
+    /// Whether that device's chain is to be ours.
+    fn follows(&self, device: &DeviceId) -> bool {
+        let theirs = self.neighbours.get(device).and_then(|n| n.participant).and_then(|p| p.here.place);
+        theirs.is_some_and(|t| self.chain.as_ref().is_none_or(|own| t.chain < own.id))
+    }
+
+    fn hear(&mut self, now: Time, from: DeviceId, bytes: &[u8]) {
+        if from == self.config.me || !self.roster.contains(&from) {
+            return;
+        }
+        match CallFrame::parse(bytes) {
+            Ok(CallFrame::Here(here)) => self.hear_here(now, from, here),
+            Ok(CallFrame::Gone) => self.part(from),
+            Ok(CallFrame::Step { chain, into_ms, sealed }) => {
+                self.hear_step(now, from, (chain, into_ms), &sealed)
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn hear_here(&mut self, now: Time, from: DeviceId, here: Here) {
+        let known = self.participants().len();
+        let neighbour = self.neighbours.entry(from).or_default();
+        if neighbour.participant.is_none() && known >= MAX_SPEAKERS {
+            return;
+        }
+        let new = neighbour.participant.replace(Participant { here, until: now.after(LEASE) }).is_none();
+        if new {
+            self.wish(CallOutput::Joined(from));
+        }
+        if !self.in_call() {
+            return;
+        }
+        if let (Some(place), Some(chain)) = (&here.place, &mut self.chain) {
+            chain.follow(now, place, &mut self.rng);
+        }
+        self.answer_wish(now, from, &here);
+        let again = |at: Option<Time>| at.is_none_or(|at| now.since(at) >= WISH_EVERY);
+        if self.follows(&from) && self.neighbours.get(&from).is_some_and(|n| again(n.wished)) {
+            self.tell(now, from);
+        } else if new || here.place.is_none() && here.wants.is_none() && self.chain.is_some() {
+            // It does not know our chain yet: without this it would ask only after our next regular word.
+            self.tell(now, from);
+        }
+    }
+
+    fn answer_wish(&mut self, now: Time, to: DeviceId, here: &Here) {
+        let (Some(key), Some(chain)) = (here.wants, &self.chain) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
+        if neighbour.answered.is_some_and(|at| now.since(at) < ANSWER_EVERY) {
+            return;
+        }
+        neighbour.answered = Some(now);
+        let aad = step_aad(&self.config.group, &chain.id, &to);
+        let Ok(sealed) = chain.seal_to(&mut self.rng, &key, &aad) else { return };
+        let place = chain.place(now);
+        let bytes = CallFrame::Step { chain: place.chain, into_ms: place.into_ms, sealed }.to_bytes();
+        self.wish(CallOutput::Send { to, bytes });
+    }
+
+    fn hear_step(&mut self, now: Time, from: DeviceId, place: (ChainId, u32), sealed: &[u8]) {
+        let in_call = self.neighbours.get(&from).is_some_and(|n| n.participant.is_some());
+        let better = self.chain.as_ref().is_none_or(|own| place.0 < own.id);
+        if !in_call || !self.in_call() || !better || place.0.0 == [0; 16] {
+            return;
+        }
+        let Some(key) = self.one_use.take() else { return };
+        let aad = step_aad(&self.config.group, &place.0, &self.config.me);
+        if let Ok(mut chain) = Chain::open(now, key, &aad, place, sealed) {
+            chain.advance(now, &mut self.rng);
+            self.chain = Some(chain);
+            self.tell_all(now);
+        }
+    }
+
+    fn part(&mut self, device: DeviceId) {
+        if let Some(n) = self.neighbours.get_mut(&device)
+            && n.participant.take().is_some()
+        {
+            self.wish(CallOutput::Left(device));
+        }
+    }
+
+    fn take_epochs(&mut self, now: Time, mut epochs: Vec<EpochKey>) {
+        epochs.truncate(MAX_EPOCHS);
+        self.epochs = epochs;
+        let Some(current) = self.epochs.first() else {
+            self.sealing = None;
+            return;
+        };
+        match &self.sealing {
+            Some(sealing) if sealing.epoch == current.epoch => self.switch_by = None,
+            Some(_) => {
+                self.switch_by = self.switch_by.or(Some(now.after(EPOCH_PATIENCE)));
+                self.tell_all(now);
+            }
+            None => self.sealing = Some(current.clone()),
+        }
+    }
+
+    fn take_roster(&mut self, now: Time, roster: BTreeSet<DeviceId>) {
+        let gone: Vec<DeviceId> = self.roster.difference(&roster).copied().collect();
+        self.roster = roster;
+        for device in &gone {
+            self.part(*device);
+            self.neighbours.remove(device);
+        }
+        if !gone.is_empty() {
+            // Nothing more may be sealed to an epoch that holds the removed; the next epoch is taken at once.
+            self.sealing = None;
+            self.switch_by = None;
+            self.tell_all(now);
+        }
+    }
+
+    /// What time brings, whatever the input was.
+    fn go_on(&mut self, now: Time) {
+        let over: Vec<DeviceId> = self
+            .neighbours
+            .iter()
+            .filter(|(_, n)| n.participant.is_some_and(|p| p.until <= now))
+            .map(|(d, _)| *d)
+            .collect();
+        for device in over {
+            self.part(device);
+        }
+        let Some(joined) = self.joined else { return };
+        if self.chain.is_none() && (self.participants().is_empty() || now.since(joined) >= STEP_WAIT) {
+            self.chain = Some(Chain::start(now, &mut self.rng));
+            self.tell_all(now);
+        }
+        if let Some(chain) = &mut self.chain {
+            chain.advance(now, &mut self.rng);
+        }
+        if self.switch_by.is_some_and(|by| by <= now || self.all_have_current()) {
+            self.switch_by = None;
+            self.sealing = self.epochs.first().cloned();
+            self.tell_all(now);
+        }
+        if self.next_here <= now {
+            self.tell_all(now);
+        }
+    }
+
+    /// Whether every participant has said that it seals under the current epoch.
+    fn all_have_current(&self) -> bool {
+        let Some(current) = self.epochs.first() else { return false };
+        let tag = epoch_tag(&current.epoch);
+        let mut told = self.neighbours.values().filter_map(|n| n.participant).map(|p| p.here.tag == tag);
+        told.all(|has| has)
+    }
+
+    fn emit_plan(&mut self) {
+        let plan = self.make_plan();
+        if plan != self.plan {
+            self.plan = plan.clone();
+            self.wish(CallOutput::Plan(Box::new(plan)));
+        }
+    }
+
+    fn make_plan(&mut self) -> VoicePlan {
+        let mut plan =
+            VoicePlan { microphone_muted: self.muted.0, speaker_muted: self.muted.1, ..VoicePlan::silent() };
+        if !self.in_call() {
+            self.seal_under(None);
+            return plan;
+        }
+        plan.seal = self.seal_key();
+        for (device, here) in self.heard() {
+            plan.peers.push(Peer { device, keys: self.keys_of(&device, &here) });
+            plan.connect.push(Connect { device, offer: self.config.me < device });
+        }
+        assert!(plan.peers.len() <= MAX_SPEAKERS, "participants are bounded");
+        plan
+    }
+
+    fn heard(&self) -> Vec<(DeviceId, Here)> {
+        self.neighbours.iter().filter_map(|(d, n)| n.participant.map(|p| (*d, p.here))).collect()
+    }
+
+    fn seal_key(&mut self) -> Option<MediaKey> {
+        let key = self.own_key();
+        let used_up = key
+            .as_ref()
+            .is_some_and(|k| self.sealed_under.as_ref() != Some(k) && self.spent.contains(&k.print()));
+        if used_up {
+            self.kid = Kid::random(&mut self.rng);
+            self.next_here = Time::ZERO;
+        }
+        let key = if used_up { self.own_key() } else { key };
+        self.seal_under(key.clone());
+        key
+    }
+
+    fn own_key(&self) -> Option<MediaKey> {
+        let (chain, sealing) = (self.chain.as_ref()?, self.sealing.as_ref()?);
+        Some(chain.current().media_key(&sealing.exporter, &self.config.me, self.config.incarnation, self.kid))
+    }
+
+    fn seal_under(&mut self, key: Option<MediaKey>) {
+        if self.sealed_under == key {
+            return;
+        }
+        if let Some(old) = core::mem::replace(&mut self.sealed_under, key) {
+            if self.spent.len() == SPENT_KEYS {
+                self.spent.pop_front();
+            }
+            self.spent.push_back(old.print());
+        }
+    }
+
+    /// The keys under which a participant's frames may come, most likely first.
+    fn keys_of(&self, device: &DeviceId, here: &Here) -> Vec<MediaKey> {
+        let Some(chain) = &self.chain else { return Vec::new() };
+        let mut keys = Vec::with_capacity(KEYS_PER_DEVICE_MAX);
+        for step in chain.steps() {
+            for epoch in &self.epochs {
+                keys.push(step.media_key(&epoch.exporter, device, here.incarnation, here.kid));
+            }
+        }
+        keys.truncate(KEYS_PER_DEVICE_MAX);
+        keys
+    }
+}
+
+/// Names an epoch to those who know it.
+fn epoch_tag(epoch: &EpochId) -> [u8; 8] {
+    let hash = kdf::hash("call epoch", &[epoch.as_bytes()]);
+    *hash.first_chunk().expect("a hash has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests;
