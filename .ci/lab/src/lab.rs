@@ -1,0 +1,125 @@
+//! The laboratory: a bridge in a namespace of its own, and hosts plugged into it.
+
+use crate::host::{Host, INTERFACE};
+use crate::ip::{LabError, ip};
+use crate::link::{End, TapLink};
+use crate::model::LinkModel;
+use crate::permit::{Permit, permit};
+use rustix::process::{Pid, test_kill_process};
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Hosts of one laboratory: one /24 without its ends.
+pub const HOSTS_MAX: usize = 200;
+
+/// Distinguishes laboratories of one process.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// One local network. Dropping it removes its namespaces; processes in them lose their network and should be ended before.
+#[derive(Debug)]
+pub struct Lab {
+    prefix: String,
+    hub: String,
+    hosts: Vec<Host>,
+    links: Vec<TapLink>,
+}
+
+impl Lab {
+    /// An empty network: a bridge that floods multicast, in a namespace of its own. Errors: `Denied` with the reason
+    /// where this process may not make namespaces; a test prints it and skips.
+    pub fn new() -> Result<Self, LabError> {
+        if permit()? == Permit::UserNamespace {
+            let hint = "not root; run it again through halloo_lab::in_user_namespace";
+            return Err(LabError::Denied(hint.to_owned()));
+        }
+        sweep();
+        let prefix = format!("hl{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let hub = format!("{prefix}-hub");
+        let lab = Self { prefix, hub, hosts: Vec::new(), links: Vec::new() };
+        let hub = &lab.hub;
+        ip(&format!("netns add {hub}"))?;
+        ip(&format!("-n {hub} link add br0 type bridge mcast_snooping 0"))?;
+        ip(&format!("-n {hub} link set br0 up"))?;
+        Ok(lab)
+    }
+
+    /// A host on the bridge: loopback, one address of 10.77.0.0/24, no default route.
+    pub fn host(&mut self, name: &str) -> Result<Host, LabError> {
+        let host = self.plan(name)?;
+        let (inner, hub, port) = (&host.namespace, &self.hub, self.port());
+        ip(&format!("link add {INTERFACE} netns {inner} type veth peer name {port} netns {hub}"))?;
+        self.wire(&host)?;
+        Ok(host)
+    }
+
+    /// A host whose cable to the bridge has the faults of `model`, in both directions.
+    pub fn host_behind(&mut self, name: &str, model: LinkModel) -> Result<Host, LabError> {
+        let host = self.plan(name)?;
+        let port = self.port();
+        let inner = End { namespace: &host.namespace, interface: INTERFACE };
+        let outer = End { namespace: &self.hub, interface: &port };
+        self.links.push(TapLink::new(inner, outer, model)?);
+        self.wire(&host)?;
+        Ok(host)
+    }
+
+    /// The emulated cables, in the order of `host_behind`.
+    pub fn links(&self) -> &[TapLink] {
+        &self.links
+    }
+
+    fn port(&self) -> String {
+        format!("p{}", self.hosts.len())
+    }
+
+    fn plan(&mut self, name: &str) -> Result<Host, LabError> {
+        if self.hosts.len() >= HOSTS_MAX {
+            return Err(LabError::Plan(format!("a laboratory has at most {HOSTS_MAX} hosts")));
+        }
+        if self.hosts.iter().any(|host| host.name == name) {
+            return Err(LabError::Plan(format!("there is a host called {name} already")));
+        }
+        let number = u8::try_from(self.hosts.len() + 1).expect("HOSTS_MAX is below 256");
+        let namespace = format!("{}-{name}", self.prefix);
+        let host = Host { namespace, name: name.to_owned(), ip: Ipv4Addr::new(10, 77, 0, number) };
+        ip(&format!("netns add {}", host.namespace))?;
+        self.hosts.push(host.clone());
+        Ok(host)
+    }
+
+    fn wire(&self, host: &Host) -> Result<(), LabError> {
+        let (inner, hub, address, port) = (&host.namespace, &self.hub, host.ip, self.port());
+        ip(&format!("-n {inner} link set lo up"))?;
+        // Without a link-local address there is no duplicate detection to wait for.
+        ip(&format!("-n {inner} link set {INTERFACE} addrgenmode none"))?;
+        ip(&format!("-n {hub} link set {port} master br0"))?;
+        ip(&format!("-n {hub} link set {port} up"))?;
+        ip(&format!("-n {inner} addr add {address}/24 brd + dev {INTERFACE}"))?;
+        ip(&format!("-n {inner} link set {INTERFACE} up")).map(drop)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.links.clear();
+        for namespace in self.hosts.iter().map(|host| &host.namespace).chain([&self.hub]) {
+            // What is left behind is swept by the next laboratory.
+            let _ = ip(&format!("netns del {namespace}"));
+        }
+    }
+}
+
+/// Removes what laboratories of dead processes left.
+fn sweep() {
+    let Ok(list) = ip("netns list") else {
+        return;
+    };
+    for namespace in list.lines().filter_map(|line| line.split_whitespace().next()) {
+        let owner = namespace.strip_prefix("hl").and_then(|rest| rest.split('-').next()?.parse().ok());
+        if let Some(owner) = owner.and_then(Pid::from_raw)
+            && test_kill_process(owner).is_err()
+        {
+            let _ = ip(&format!("netns del {namespace}"));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The laboratory itself: hosts reach each other, nothing else, and links do what they were told.
+
+use halloo_lab::{Host, Lab, LabError, LinkModel, Loss, Permit, in_user_namespace, permit};
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// A laboratory, or `None` after printing why there is none.
+fn lab() -> Option<Lab> {
+    match Lab::new() {
+        Ok(lab) => Some(lab),
+        Err(LabError::Denied(reason)) => {
+            eprintln!("skipped: {reason}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn socket(host: &Host) -> UdpSocket {
+    let ip = host.ip();
+    let socket = host.run(move || UdpSocket::bind((ip, 0))).expect("the namespace").expect("a free port");
+    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("not zero");
+    socket
+}
+
+/// Sends numbered datagrams back and forth and returns the round trips that came home.
+fn round_trips(one: &Host, other: &Host, count: u32) -> Vec<Duration> {
+    let (here, there) = (socket(one), socket(other));
+    let target = there.local_addr().expect("bound");
+    here.set_read_timeout(Some(Duration::from_millis(400))).expect("not zero");
+    there.set_read_timeout(Some(Duration::from_millis(900))).expect("not zero");
+    let echo = std::thread::spawn(move || {
+        let mut bytes = [0; 64];
+        while let Ok((length, from)) = there.recv_from(&mut bytes) {
+            there.send_to(&bytes[..length], from).expect("the way back");
+        }
+    });
+    let mut trips = Vec::new();
+    for number in 0..count {
+        let start = Instant::now();
+        here.send_to(&number.to_be_bytes(), target).expect("the way there");
+        let mut bytes = [0; 64];
+        while let Ok((_, _)) = here.recv_from(&mut bytes) {
+            if bytes[..4] == number.to_be_bytes() {
+                trips.push(start.elapsed());
+                break;
+            }
+        }
+    }
+    echo.join().expect("the echo");
+    trips
+}
+
+#[test]
+fn hosts_on_the_bridge_reach_each_other_and_nothing_else() {
+    let Some(mut lab) = lab() else { return };
+    let anna = lab.host("anna").expect("a host");
+    let ben = lab.host("ben").expect("a host");
+    assert_eq!(round_trips(&anna, &ben, 3).len(), 3);
+    let outside: SocketAddr = "192.0.2.1:9".parse().expect("written");
+    let error = socket(&anna).send_to(b"x", outside).expect_err("there is no default route");
+    assert_eq!(error.kind(), std::io::ErrorKind::NetworkUnreachable);
+}
+
+#[test]
+fn a_program_runs_inside_its_host() {
+    let Some(mut lab) = lab() else { return };
+    let anna = lab.host("anna").expect("a host");
+    let output = anna.command("ip").args(["-4", "-brief", "addr"]).output().expect("iproute2");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("10.77.0.1/24"), "{text}");
+    assert!(text.contains("lan0"), "{text}");
+}
+
+#[test]
+fn an_unplugged_host_is_not_reached_until_it_is_plugged_in_again() {
+    let Some(mut lab) = lab() else { return };
+    let anna = lab.host("anna").expect("a host");
+    let ben = lab.host("ben").expect("a host");
+    ben.unplug().expect("it has a plug");
+    assert_eq!(round_trips(&anna, &ben, 1).len(), 0);
+    ben.plug().expect("it has a plug");
+    assert_eq!(round_trips(&anna, &ben, 2).len(), 2);
+}
+
+#[test]
+fn a_name_is_used_once_and_names_are_free_again_afterwards() {
+    let Some(mut first) = lab() else { return };
+    first.host("anna").expect("a host");
+    assert!(matches!(first.host("anna"), Err(LabError::Plan(_))));
+    let mut second = lab().expect("the first one stood");
+    second.host("anna").expect("another laboratory, another anna");
+}
+
+#[test]
+fn an_emulated_cable_delays_both_ways() {
+    let Some(mut lab) = lab() else { return };
+    let model = LinkModel { delay: Duration::from_millis(30), ..LinkModel::perfect(1) };
+    let anna = lab.host("anna").expect("a host");
+    let ben = lab.host_behind("ben", model).expect("a host");
+    let trips = round_trips(&anna, &ben, 5);
+    assert_eq!(trips.len(), 5);
+    assert!(trips.iter().all(|trip| *trip >= Duration::from_millis(60)), "{trips:?}");
+}
+
+#[test]
+fn an_emulated_cable_loses_what_it_counts() {
+    let Some(mut lab) = lab() else { return };
+    let anna = lab.host("anna").expect("a host");
+    let model = LinkModel { loss: Loss::Random(0.5), ..LinkModel::perfect(2) };
+    let ben = lab.host_behind("ben", model).expect("a host");
+    let (from, to) = (socket(&ben), socket(&anna));
+    to.set_read_timeout(Some(Duration::from_millis(300))).expect("not zero");
+    // One frame through first: address resolution is lossy too, and the kernel asks three times only.
+    let target = to.local_addr().expect("bound");
+    for number in 0..400u32 {
+        from.send_to(&number.to_be_bytes(), target).expect("the way there");
+    }
+    let mut bytes = [0; 8];
+    let mut arrived = 0u64;
+    while to.recv_from(&mut bytes).is_ok() {
+        arrived += 1;
+    }
+    let [out, _] = lab.links()[0].counts();
+    assert!(out.lost > 0);
+    assert!(arrived <= out.delivered, "{arrived} arrived, {out:?}");
+}
+
+#[test]
+fn a_user_namespace_permits_a_laboratory_without_root() {
+    let reason = match permit() {
+        Ok(Permit::Own | Permit::UserNamespace) => None,
+        Err(error) => Some(error),
+    };
+    if let Some(reason) = reason {
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let output = in_user_namespace("ip", ["netns", "add", "inner"]).output().expect("unshare");
+    assert!(output.status.success() || permit().expect("asked above") == Permit::Own, "{output:?}");
+}
