@@ -186,8 +186,11 @@ impl Log {
                 invite: Some(used), ..
             } = op.kind()
             {
-                let invite = self.get(&used.invite).ok_or(LogError::Malformed)?;
-                verify::invite_use(&op, invite)?;
+                // Only an invite in its past can be checked the same way by everybody.
+                let invite = self.dag.node(&used.invite);
+                let invite = invite.filter(|node| self.dag.contains(&past, *node));
+                let invite = invite.ok_or(LogError::Malformed)?;
+                verify::invite_use(&op, self.dag.op(invite))?;
             }
             self.allowance(&op)?;
         }

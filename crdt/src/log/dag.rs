@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::id::{AccountId, OpId};
 
-use super::op::SignedOp;
+use super::op::{OpKind, SignedOp};
 
 /// Number of an operation in order of arrival; parents have lower numbers.
 pub(super) type Node = usize;
@@ -57,6 +57,12 @@ pub(super) struct Dag {
     /// Length of every chain.
     chains: Vec<u32>,
     heads: BTreeSet<OpId>,
+    /// What each account signed, in order of arrival.
+    signed: BTreeMap<AccountId, Vec<Node>>,
+    /// Adds by invite, whether they stand or not, per account added: (Add, Invite).
+    uses: BTreeMap<AccountId, Vec<(Node, Node)>>,
+    /// Operations that may beat concurrent ones: Removes, demotions, revocations.
+    strikes: Vec<Node>,
 }
 
 impl Dag {
@@ -91,6 +97,22 @@ impl Dag {
         let node = self.entries.len();
         self.heads.insert(op.id());
         self.nodes.insert(op.id(), node);
+        self.signed.entry(account).or_default().push(node);
+        match op.kind() {
+            OpKind::Add {
+                account: added,
+                invite: Some(used),
+                ..
+            } => {
+                if let Some(invite) = self.node(&used.invite) {
+                    self.uses.entry(*added).or_default().push((node, invite));
+                }
+            }
+            OpKind::Remove { .. } | OpKind::SetRole { .. } | OpKind::DeviceRevoke { .. } => {
+                self.strikes.push(node);
+            }
+            _ => {}
+        }
         self.entries.push(Entry {
             op,
             account,
@@ -156,6 +178,26 @@ impl Dag {
     /// The closure of all heads.
     pub(super) fn everything(&self) -> Past {
         Past(self.chains.clone())
+    }
+
+    /// What an account signed.
+    pub(super) fn signed_by(&self, account: &AccountId) -> &[Node] {
+        self.signed.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds by invite of an account, with the invites.
+    pub(super) fn uses_by(&self, account: &AccountId) -> &[(Node, Node)] {
+        self.uses.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// All Adds by invite, with the invites.
+    pub(super) fn uses(&self) -> impl Iterator<Item = (Node, Node)> {
+        self.uses.values().flatten().copied()
+    }
+
+    /// Removes, SetRoles and DeviceRevokes.
+    pub(super) fn strikes(&self) -> &[Node] {
+        &self.strikes
     }
 
     pub(super) fn heads(&self) -> &BTreeSet<OpId> {

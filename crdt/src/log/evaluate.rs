@@ -10,7 +10,7 @@ use halloo_crypto::id::{AccountId, DeviceId};
 use super::dag::{Dag, Node, Past};
 use super::op::{DeviceGrant, InviteUse, OpKind, Role, SignedOp};
 use super::roster::{VoidReason, may_grant, may_remove, may_set_role};
-use super::standing::Standing;
+use super::standing::{Standing, revokes_invite};
 
 /// Most operations of one device that stand within one minute of its own stamps: a person who lets in a queue at the
 /// gate needs one a second at most.
@@ -78,27 +78,49 @@ impl Anchor {
     }
 }
 
+/// What is decided about strikes before a sweep.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Decided {
+    pub(super) winners: Vec<Winner>,
+    /// Strikes that lose, with the winner that they would have undone.
+    pub(super) losers: BTreeMap<Node, Node>,
+}
+
+impl Decided {
+    pub(super) fn anchored(&self, node: Node) -> bool {
+        let mut winners = self.winners.iter();
+        winners.any(|winner| winner.node == node && winner.anchor.is_some())
+    }
+
+    pub(super) fn contains(&self, node: Node) -> bool {
+        self.losers.contains_key(&node) || self.winners.iter().any(|winner| winner.node == node)
+    }
+}
+
 /// The result of one sweep.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sweep {
     pub(super) standing: Standing,
     pub(super) void: BTreeMap<Node, VoidReason>,
+    judged: BTreeSet<Node>,
     signed: BTreeMap<(DeviceId, u64), usize>,
 }
 
 impl Sweep {
     /// Judges `nodes`, which come in rank order.
-    pub(super) fn over(dag: &Dag, nodes: &[Node], winners: &[Winner]) -> Self {
+    pub(super) fn over(dag: &Dag, nodes: &[Node], decided: &Decided) -> Self {
         let mut sweep = Self::default();
         for node in nodes {
-            sweep.push(dag, *node, winners);
+            sweep.push(dag, *node, decided);
         }
         sweep
     }
 
     /// Judges the next operation in rank order.
-    pub(super) fn push(&mut self, dag: &Dag, node: Node, winners: &[Winner]) {
-        match self.judge(dag, node, winners) {
+    pub(super) fn push(&mut self, dag: &Dag, node: Node, decided: &Decided) {
+        let new = self.judged.insert(node);
+        assert!(new, "each operation is judged once");
+        match self.judge(dag, node, decided) {
             Ok(()) => self.standing.push(dag, node),
             Err(reason) => {
                 self.void.insert(node, reason);
@@ -106,7 +128,12 @@ impl Sweep {
         }
     }
 
-    fn judge(&mut self, dag: &Dag, node: Node, winners: &[Winner]) -> Result<(), VoidReason> {
+    /// Was the operation in this sweep?
+    pub(super) fn judged(&self, node: Node) -> bool {
+        self.judged.contains(&node)
+    }
+
+    fn judge(&mut self, dag: &Dag, node: Node, decided: &Decided) -> Result<(), VoidReason> {
         let op = dag.op(node);
         let signed = self
             .signed
@@ -114,13 +141,12 @@ impl Sweep {
             .or_default();
         *signed += 1;
         let too_fast = *signed > MAX_OPS_PER_MINUTE;
-        let immune = winners
-            .iter()
-            .any(|winner| winner.node == node && winner.anchor.is_some());
-        if !immune {
-            for winner in winners {
-                self.beaten(dag, winner, node)?;
-            }
+        if let Some(winner) = decided.losers.get(&node) {
+            let by = dag.op(*winner).id();
+            return Err(VoidReason::Beaten { by });
+        }
+        for winner in &decided.winners {
+            self.beaten(dag, winner, node, decided.anchored(node))?;
         }
         if too_fast {
             return Err(VoidReason::TooFast);
@@ -128,8 +154,14 @@ impl Sweep {
         self.permitted(dag, node, None)
     }
 
-    /// Does the winner void this operation?
-    fn beaten(&self, dag: &Dag, winner: &Winner, node: Node) -> Result<(), VoidReason> {
+    /// Does the winner void this operation? An anchored one yields only to what settled the matter before it.
+    fn beaten(
+        &self,
+        dag: &Dag,
+        winner: &Winner,
+        node: Node,
+        anchored: bool,
+    ) -> Result<(), VoidReason> {
         if !dag.concurrent(winner.node, node) {
             return Ok(());
         }
@@ -140,7 +172,7 @@ impl Sweep {
         {
             return Err(VoidReason::Settled { by });
         }
-        if self.hits(dag, winner.node, node) {
+        if !anchored && self.hits(dag, winner.node, node) {
             return Err(VoidReason::Beaten { by });
         }
         Ok(())
@@ -153,7 +185,7 @@ impl Sweep {
         let victim = dag.account(node);
         match dag.op(strike).kind() {
             OpKind::Remove { account } if actor != *account => {
-                victim == *account || self.uses_revoked(dag, strike, node)
+                victim == *account || uses_revoked(dag, strike, node)
             }
             OpKind::SetRole { account, role } if actor != *account => {
                 victim == *account
@@ -165,17 +197,6 @@ impl Sweep {
             }
             _ => false,
         }
-    }
-
-    fn uses_revoked(&self, dag: &Dag, remove: Node, node: Node) -> bool {
-        let OpKind::Add {
-            invite: Some(used), ..
-        } = dag.op(node).kind()
-        else {
-            return false;
-        };
-        dag.node(&used.invite)
-            .is_some_and(|invite| self.standing.revokes_invite(dag, remove, invite))
     }
 
     /// Was the author in the group in the operation's past, with a role (capped by `cap`) that allows it?
@@ -207,6 +228,17 @@ impl Sweep {
         };
         case.judge()
     }
+}
+
+fn uses_revoked(dag: &Dag, remove: Node, node: Node) -> bool {
+    let OpKind::Add {
+        invite: Some(used), ..
+    } = dag.op(node).kind()
+    else {
+        return false;
+    };
+    dag.node(&used.invite)
+        .is_some_and(|invite| revokes_invite(dag, remove, invite))
 }
 
 fn has_account_word(op: &SignedOp) -> bool {

@@ -18,8 +18,6 @@ struct History {
     removes: Vec<Node>,
     grants: Vec<(Node, DeviceId)>,
     revokes: Vec<(Node, DeviceId)>,
-    /// Adds by invite, with the invite.
-    uses: Vec<(Node, Node)>,
 }
 
 /// What stands about one invite.
@@ -70,7 +68,6 @@ impl Standing {
                 history.adds.push(node);
                 history.roles.push((node, *role));
                 if let Some(invite) = invite.and_then(|used| dag.node(&used.invite)) {
-                    history.uses.push((node, invite));
                     let invite = self.invites.entry(invite).or_default();
                     invite.users.insert(*account);
                 }
@@ -94,7 +91,7 @@ impl Standing {
                 let maker = dag.account(node);
                 let removes = self.removes_of(&maker);
                 let revokers: Vec<Node> = removes
-                    .filter(|remove| self.revokes_invite(dag, *remove, node))
+                    .filter(|remove| revokes_invite(dag, *remove, node))
                     .collect();
                 self.invites.entry(node).or_default().revokers = revokers;
             }
@@ -212,7 +209,7 @@ impl Standing {
     fn revoke_invites(&mut self, dag: &Dag, remove: Node) {
         let invites: Vec<Node> = self.invites.keys().copied().collect();
         for invite in invites {
-            if self.revokes_invite(dag, remove, invite) {
+            if revokes_invite(dag, remove, invite) {
                 self.invites
                     .entry(invite)
                     .or_default()
@@ -233,26 +230,6 @@ impl Standing {
     fn removes_of(&self, account: &AccountId) -> impl Iterator<Item = Node> {
         let history = self.accounts.get(account).into_iter();
         history.flat_map(|history| history.removes.iter().copied())
-    }
-
-    /// Does this Remove revoke this invite, in its future and, unless somebody left by himself, beside it? It does when
-    /// the invite does not follow it and the removed made it, or was made to go and had used it.
-    pub(super) fn revokes_invite(&self, dag: &Dag, remove: Node, invite: Node) -> bool {
-        let OpKind::Remove { account } = dag.op(remove).kind() else {
-            return false;
-        };
-        if dag.precedes(remove, invite) {
-            return false;
-        }
-        let left = dag.account(remove) == *account;
-        let made = dag.account(invite) == *account;
-        let used = !left
-            && self.accounts.get(account).is_some_and(|history| {
-                let uses = history.uses.iter();
-                uses.filter(|(_, used)| *used == invite)
-                    .any(|(add, _)| dag.precedes(*add, remove))
-            });
-        made || used
     }
 
     /// Accounts that used the invite.
@@ -341,6 +318,21 @@ impl Standing {
             (op.id(), invite)
         })
     }
+}
+
+/// Does this Remove revoke this invite, in its future and, unless somebody left by himself, beside it? It does when the
+/// invite does not follow it and the removed made it, or was made to go and had been brought in by it.
+pub(super) fn revokes_invite(dag: &Dag, remove: Node, invite: Node) -> bool {
+    let OpKind::Remove { account } = dag.op(remove).kind() else {
+        return false;
+    };
+    if dag.precedes(remove, invite) {
+        return false;
+    }
+    let left = dag.account(remove) == *account;
+    let made = dag.account(invite) == *account;
+    let mut uses = dag.uses_by(account).iter();
+    made || !left && uses.any(|(add, used)| *used == invite && dag.precedes(*add, remove))
 }
 
 fn entry(dag: &Dag, node: Node, device: &DeviceId) -> DeviceEntry {
