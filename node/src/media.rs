@@ -9,6 +9,7 @@
 pub mod clock;
 pub mod interfaces;
 pub mod device;
+pub mod opus;
 pub mod endpoint;
 pub mod signalling;
 pub mod webrtc;
