@@ -9,8 +9,8 @@ use crate::secret::Secret;
 
 /// Bytes that sealing on the line adds.
 pub const LINE_OVERHEAD_BYTES: usize = 16;
-/// Longest message on the line, the size of the largest welcome.
-pub const LINE_PLAINTEXT_MAX_BYTES: usize = 4 << 20;
+/// Longest message on the line: the largest sealed frame with its overhead.
+pub const LINE_PLAINTEXT_MAX_BYTES: usize = (4 << 20) + 1024;
 
 /// One direction of the sealed line.
 struct Way {
