@@ -59,6 +59,28 @@ impl World {
         members
     }
 
+    /// Adds one device; the next session of the adder and that of the added.
+    pub(crate) fn add(
+        &mut self,
+        session: &GroupSession,
+        device: &DeviceSecret,
+    ) -> (GroupSession, GroupSession) {
+        let secret = self.key_package(device);
+        let plan = CommitPlan {
+            add: vec![secret.key_package().to_vec()],
+            ..CommitPlan::default()
+        };
+        let prepared = session.prepare(&plan, &mut self.rng).unwrap();
+        let joined = GroupSession::join(prepared.welcome.as_deref().unwrap(), &secret).unwrap();
+        (prepared.next, joined)
+    }
+
+    pub(crate) fn seal(&mut self, session: &mut GroupSession, plaintext: &[u8]) -> Vec<u8> {
+        session
+            .seal_application(b"clear", plaintext, &mut self.rng)
+            .unwrap()
+    }
+
     pub(crate) fn update(&mut self, session: &GroupSession) -> Prepared {
         session
             .prepare(&CommitPlan::default(), &mut self.rng)
