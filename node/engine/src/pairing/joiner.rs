@@ -515,6 +515,3 @@ impl core::fmt::Debug for Joiner {
             .finish()
     }
 }
-
-#[cfg(test)]
-mod tests;
