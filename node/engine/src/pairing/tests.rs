@@ -548,10 +548,16 @@ fn garbage_and_mutations_never_panic_and_never_admit() {
         joiner.handle(START, JoinerInput::PeerUp(HOST));
         let spoil_at = round % 5;
         let mut at = 0;
-        let mut joined = false;
+        let mut joined = None;
         while let Some(output) = joiner.poll() {
-            joined |= matches!(output, JoinerOutput::Joined(_));
-            let JoinerOutput::Send { mut bytes, .. } = output else { continue };
+            let mut bytes = match output {
+                JoinerOutput::Send { bytes, .. } => bytes,
+                JoinerOutput::Joined(done) => {
+                    joined = Some(done);
+                    continue;
+                }
+                _ => continue,
+            };
             if at == spoil_at && round % 2 == 0 {
                 spoil(&mut chance, &mut bytes);
             }
@@ -564,7 +570,11 @@ fn garbage_and_mutations_never_panic_and_never_admit() {
             at += 1;
             assert!(at < 50, "the exchange ends");
         }
-        assert!(!joined || spoil_at >= 4, "a spoiled step at {spoil_at} let somebody in");
+        // A reply that was cut short may be fetched again; nothing that arrives differs from what was sent.
+        if let Some(joined) = joined {
+            assert!(spoil_at >= 3, "a spoiled step at {spoil_at} let somebody in");
+            assert_eq!(Bundle::parse(&joined.bundle).expect("intact").welcome, vec![5; 300]);
+        }
     }
     let (mut inviter, _) = Inviter::new(1);
     for _ in 0..3_000 {
