@@ -192,11 +192,16 @@ impl Controller {
     /// The list, or a shorter one, or in-band where the budget has no room for any.
     fn affordable(&self, list: Redundancy) -> Redundancy {
         let n = list.list_len();
-        (1..=n).rev().map(Redundancy::List).find(|r| self.fits(*r)).unwrap_or(Redundancy::InBand)
+        (1..=n).rev().map(Redundancy::List).find(|r| self.fits(*r)).unwrap_or(self.in_band())
     }
 
     fn first_affordable(&self, choices: &[Redundancy]) -> Redundancy {
-        choices.iter().copied().find(|r| self.fits(*r)).unwrap_or(Redundancy::InBand)
+        choices.iter().copied().find(|r| self.fits(*r)).unwrap_or(Redundancy::Nothing)
+    }
+
+    /// The cheapest redundancy, unless the plan grants not even that.
+    fn in_band(&self) -> Redundancy {
+        self.first_affordable(&[Redundancy::InBand])
     }
 
     fn fits(&self, redundancy: Redundancy) -> bool {
