@@ -56,6 +56,12 @@ impl CallStep {
     /// The next step; this one is erased. A step cannot be computed from a later one.
     #[must_use]
     pub fn next(self) -> Self {
+        self.ahead()
+    }
+
+    /// The next step while this one stays: receivers hold the next keys before everybody's minute is over.
+    #[must_use]
+    pub fn ahead(&self) -> Self {
         Self {
             index: self.index.saturating_add(1),
             secret: kdf::derive(self.secret.expose(), "call chain next", &[]),

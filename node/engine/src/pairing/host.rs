@@ -104,11 +104,21 @@ impl Host {
         self.doors.renew(&mut self.rng, now, invite).cloned()
     }
 
-    /// Closes an invite; joiners under way with it are refused at their next step.
+    /// Closes an invite; joiners under way with it are refused, now or at their next step.
     pub fn close(&mut self, invite: &InviteId, ending: Ending) {
         self.doors.close(invite, ending);
-        self.sessions
-            .retain(|_, session| session.invite != *invite || matches!(session.stage, Stage::Ready(_)));
+        let stops =
+            |session: &Session| session.invite == *invite && !matches!(session.stage, Stage::Ready(_));
+        let held: Vec<PeerKey> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| stops(session) && session.held.is_some())
+            .map(|(peer, _)| *peer)
+            .collect();
+        self.sessions.retain(|_, session| !stops(session));
+        for peer in held {
+            self.refuse(peer, ending.into());
+        }
     }
 
     /// The group's name changed.

@@ -497,6 +497,38 @@ fn closing_an_invite_stops_joiners_under_way() {
 }
 
 #[test]
+fn closing_an_invite_answers_the_one_who_waits_to_be_added() {
+    let (mut inviter, code) = Inviter::new(2);
+    let mut joiner = joiner(44, &Ticket::Code(code));
+    joiner.handle(START, JoinerInput::PeerUp(HOST));
+    let mut failed = None;
+    for _ in 0..6 {
+        while let Some(output) = joiner.poll() {
+            match output {
+                JoinerOutput::Send { bytes, .. } => {
+                    inviter.host.handle(START, HostInput::Frame { from: JOINER, bytes });
+                }
+                JoinerOutput::Failed(why) => failed = Some(why),
+                _ => {}
+            }
+        }
+        while let Some(output) = inviter.host.poll() {
+            match output {
+                HostOutput::Send { bytes, .. } => {
+                    joiner.handle(START, JoinerInput::Frame { from: HOST, bytes })
+                }
+                HostOutput::Admit { .. } => inviter.host.close(&inviter.invite, Ending::Closed),
+                HostOutput::Event(_) => {}
+            }
+        }
+    }
+    assert_eq!(failed, Some(JoinError::Closed));
+    // What membership finishes afterwards has nowhere to go, and does no harm.
+    inviter.host.handle(START, HostInput::Admitted { from: JOINER, bundle: vec![1] });
+    assert!(inviter.host.poll().is_none());
+}
+
+#[test]
 fn every_error_names_a_next_step() {
     let all = [
         JoinError::WrongWords { left: 2 },
