@@ -8,11 +8,7 @@ use halloo_crypto::group::*;
 
 /// The rule that this crate offers to the engine for a race without other weights: the lower commit id.
 fn winner<'a>(one: &'a Prepared, two: &'a Prepared) -> (&'a Prepared, &'a Prepared) {
-    if one.next.commit_id() < two.next.commit_id() {
-        (one, two)
-    } else {
-        (two, one)
-    }
+    if one.next.commit_id() < two.next.commit_id() { (one, two) } else { (two, one) }
 }
 
 #[test]
@@ -48,10 +44,8 @@ fn both_branches_are_read_while_they_are_kept() {
     let members = world.group_of(3);
     let one = world.update(&members[0]);
     let two = world.update(&members[1]);
-    let mut branches = [
-        members[2].apply(&one.commit).unwrap().next,
-        members[2].apply(&two.commit).unwrap().next,
-    ];
+    let mut branches =
+        [members[2].apply(&one.commit).unwrap().next, members[2].apply(&two.commit).unwrap().next];
     let (mut left, mut right) = (one.next, two.next);
     for round in 0..4_u8 {
         for (at, speaker) in [&mut left, &mut right].into_iter().enumerate() {
@@ -82,9 +76,7 @@ fn a_branch_is_replayed_from_a_retained_ancestor_over_several_commits() {
         commits.push(prepared.commit);
         (one, two) = (two, prepared.next);
     }
-    let replayed = commits.iter().fold(ancestor, |session, commit| {
-        session.apply(commit).unwrap().next
-    });
+    let replayed = commits.iter().fold(ancestor, |session, commit| session.apply(commit).unwrap().next);
     assert_agree(&[&one, &two, &replayed]);
     assert_ne!(ours.epoch_id(), replayed.epoch_id());
 }
@@ -96,10 +88,7 @@ fn one_merge_commit_brings_the_other_half_of_a_partition_back() {
     let won = world.update(&members[0]);
     let returning: Vec<_> = (0..3).map(|_| world.device()).collect();
     let lost_members: Vec<_> = members[3..].iter().map(GroupSession::device).collect();
-    let packages: Vec<_> = returning
-        .iter()
-        .map(|device| world.key_package(device))
-        .collect();
+    let packages: Vec<_> = returning.iter().map(|device| world.key_package(device)).collect();
     let plan = CommitPlan {
         add: packages.iter().map(|p| p.key_package().to_vec()).collect(),
         remove: lost_members.clone(),
@@ -112,11 +101,7 @@ fn one_merge_commit_brings_the_other_half_of_a_partition_back() {
     assert_eq!(applied.added.len(), 3);
     let welcome = merge.welcome.unwrap();
     let mut all = vec![merge.next, applied.next];
-    all.extend(
-        packages
-            .iter()
-            .map(|secret| GroupSession::join(&welcome, secret).unwrap()),
-    );
+    all.extend(packages.iter().map(|secret| GroupSession::join(&welcome, secret).unwrap()));
     assert_agree(&all.iter().collect::<Vec<_>>());
 }
 

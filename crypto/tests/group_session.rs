@@ -54,9 +54,7 @@ fn a_message_is_opened_once_by_each_member_and_names_its_sender() {
 fn messages_may_be_lost_and_come_in_any_order() {
     let mut world = World::new(3);
     let mut members = world.group_of(2);
-    let sealed: Vec<_> = (0..20_u8)
-        .map(|at| world.seal(&mut members[0], &[at]))
-        .collect();
+    let sealed: Vec<_> = (0..20_u8).map(|at| world.seal(&mut members[0], &[at])).collect();
     for at in [19_u8, 3, 11, 0, 18] {
         let opened = members[1].open_application(&sealed[usize::from(at)]).unwrap();
         assert_eq!(opened.plaintext, [at]);
@@ -101,10 +99,7 @@ fn a_removed_member_reads_nothing_more_with_all_its_keys() {
     let mut world = World::new(6);
     let members = world.group_of(4);
     let mut gone = members[3].clone();
-    let plan = CommitPlan {
-        remove: vec![gone.device()],
-        ..CommitPlan::default()
-    };
+    let plan = CommitPlan { remove: vec![gone.device()], ..CommitPlan::default() };
     let prepared = members[0].prepare(&plan, &mut world.rng).unwrap();
     let applied = members[1].apply(&prepared.commit).unwrap();
     assert_eq!(applied.removed, vec![gone.device()]);
@@ -124,10 +119,7 @@ fn a_removed_member_reads_nothing_more_with_all_its_keys() {
         listener = update.next;
     }
     for export in Export::ALL {
-        assert_ne!(
-            gone.export(export, b"", 32).unwrap(),
-            speaker.export(export, b"", 32).unwrap()
-        );
+        assert_ne!(gone.export(export, b"", 32).unwrap(), speaker.export(export, b"", 32).unwrap());
     }
 }
 
@@ -151,10 +143,7 @@ fn a_member_is_removed_and_added_afresh_in_one_commit() {
     assert_agree(&[&prepared.next, &fresh]);
     let old_key = bob_session.roster()[&bob.id()].leaf_key;
     assert_ne!(fresh.roster()[&bob.id()].leaf_key, old_key);
-    assert!(matches!(
-        bob_session.apply(&prepared.commit),
-        Err(GroupError::Removed(_))
-    ));
+    assert!(matches!(bob_session.apply(&prepared.commit), Err(GroupError::Removed(_))));
 }
 
 #[test]
@@ -260,27 +249,12 @@ fn a_wrong_plan_is_the_callers_fault() {
     let members = world.group_of(2);
     let stranger = world.device();
     let mut prepare = |plan: CommitPlan| members[0].prepare(&plan, &mut world.rng).err();
-    let remove = |device| CommitPlan {
-        remove: vec![device],
-        ..CommitPlan::default()
-    };
-    assert_eq!(
-        prepare(remove(members[0].device())),
-        Some(GroupError::Caller(CallerFault::OwnLeaf))
-    );
-    assert_eq!(
-        prepare(remove(stranger.id())),
-        Some(GroupError::Caller(CallerFault::NotAMember))
-    );
+    let remove = |device| CommitPlan { remove: vec![device], ..CommitPlan::default() };
+    assert_eq!(prepare(remove(members[0].device())), Some(GroupError::Caller(CallerFault::OwnLeaf)));
+    assert_eq!(prepare(remove(stranger.id())), Some(GroupError::Caller(CallerFault::NotAMember)));
     let heads = vec![OpId([0; 32]); MAX_HEADS + 1];
-    let plan = CommitPlan {
-        heads,
-        ..CommitPlan::default()
-    };
-    assert_eq!(
-        prepare(plan),
-        Some(GroupError::Caller(CallerFault::OverLimit(MAX_HEADS)))
-    );
+    let plan = CommitPlan { heads, ..CommitPlan::default() };
+    assert_eq!(prepare(plan), Some(GroupError::Caller(CallerFault::OverLimit(MAX_HEADS))));
 }
 
 #[test]
@@ -295,18 +269,9 @@ fn bad_key_packages_keep_only_their_owners_outside() {
     let elsewhere = KeyPackageSecret::generate(GroupId([9; 32]), &bob, &mut world.rng).unwrap();
     let mut broken = good.key_package().to_vec();
     broken[60] ^= 1;
-    let add = [
-        elsewhere.key_package(),
-        &broken,
-        mine.key_package(),
-        good.key_package(),
-        twice.key_package(),
-        b"",
-    ];
-    let plan = CommitPlan {
-        add: add.map(<[u8]>::to_vec).to_vec(),
-        ..CommitPlan::default()
-    };
+    let add =
+        [elsewhere.key_package(), &broken, mine.key_package(), good.key_package(), twice.key_package(), b""];
+    let plan = CommitPlan { add: add.map(<[u8]>::to_vec).to_vec(), ..CommitPlan::default() };
     let prepared = first.prepare(&plan, &mut world.rng).unwrap();
     assert_eq!(prepared.added, vec![bob.id()]);
     let skipped: Vec<_> = prepared.skipped.iter().map(|skipped| skipped.at).collect();
@@ -330,10 +295,7 @@ fn the_secret_half_of_a_key_package_survives_storage() {
     let stored = KeyPackageSecret::from_bytes(secret.to_bytes().expose()).unwrap();
     assert_eq!(stored.key_package(), secret.key_package());
     assert_eq!(stored.group(), GROUP);
-    let plan = CommitPlan {
-        add: vec![secret.key_package().to_vec()],
-        ..CommitPlan::default()
-    };
+    let plan = CommitPlan { add: vec![secret.key_package().to_vec()], ..CommitPlan::default() };
     let prepared = first.prepare(&plan, &mut world.rng).unwrap();
     let joined = GroupSession::join(prepared.welcome.as_deref().unwrap(), &stored).unwrap();
     assert_agree(&[&prepared.next, &joined]);

@@ -30,11 +30,7 @@ fn opaque(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn labelled(label: &str, content: &[u8]) -> Vec<u8> {
-    [
-        opaque(format!("MLS 1.0 {label}").as_bytes()),
-        opaque(content),
-    ]
-    .concat()
+    [opaque(format!("MLS 1.0 {label}").as_bytes()), opaque(content)].concat()
 }
 
 fn expand_with_label(secret: &[u8], label: &str, context: &[u8], len: usize) -> Vec<u8> {
@@ -51,20 +47,13 @@ fn derive_secret(secret: &[u8], label: &str) -> Vec<u8> {
 fn the_labelled_functions_give_the_published_values() {
     let all = vectors("mls-crypto-basics.json");
     let case = &all["ref_hash"];
-    let input = [
-        opaque(case["label"].as_str().unwrap().as_bytes()),
-        opaque(&bytes(case, "value")),
-    ]
-    .concat();
+    let input = [opaque(case["label"].as_str().unwrap().as_bytes()), opaque(&bytes(case, "value"))].concat();
     assert_eq!(Suite.hash(&input).unwrap(), bytes(case, "out"));
 
     let case = &all["expand_with_label"];
     let label = case["label"].as_str().unwrap();
     let context = bytes(case, "context");
-    assert_eq!(
-        expand_with_label(&bytes(case, "secret"), label, &context, length(case)),
-        bytes(case, "out")
-    );
+    assert_eq!(expand_with_label(&bytes(case, "secret"), label, &context, length(case)), bytes(case, "out"));
 
     let case = &all["derive_secret"];
     let label = case["label"].as_str().unwrap();
@@ -74,12 +63,7 @@ fn the_labelled_functions_give_the_published_values() {
     let label = case["label"].as_str().unwrap();
     let generation = u32::try_from(case["generation"].as_u64().unwrap()).unwrap();
     assert_eq!(
-        expand_with_label(
-            &bytes(case, "secret"),
-            label,
-            &generation.to_be_bytes(),
-            length(case)
-        ),
+        expand_with_label(&bytes(case, "secret"), label, &generation.to_be_bytes(), length(case)),
         bytes(case, "out")
     );
 }
@@ -103,21 +87,13 @@ fn signatures_with_a_label_are_the_published_ones_and_no_other_verifies() {
 fn the_published_ciphertext_opens() {
     let case = &vectors("mls-crypto-basics.json")["encrypt_with_label"];
     let info = labelled(case["label"].as_str().unwrap(), &bytes(case, "context"));
-    let mut sealed = HpkeCiphertext {
-        kem_output: bytes(case, "kem_output"),
-        ciphertext: bytes(case, "ciphertext"),
-    };
+    let mut sealed =
+        HpkeCiphertext { kem_output: bytes(case, "kem_output"), ciphertext: bytes(case, "ciphertext") };
     let (secret, public) = (bytes(case, "priv").into(), bytes(case, "pub").into());
-    let opened = Suite
-        .hpke_open(&sealed, &secret, &public, &info, None)
-        .unwrap();
+    let opened = Suite.hpke_open(&sealed, &secret, &public, &info, None).unwrap();
     assert_eq!(opened.to_vec(), bytes(case, "plaintext"));
     sealed.ciphertext[0] ^= 1;
-    assert!(
-        Suite
-            .hpke_open(&sealed, &secret, &public, &info, None)
-            .is_err()
-    );
+    assert!(Suite.hpke_open(&sealed, &secret, &public, &info, None).is_err());
 }
 
 #[test]
@@ -126,14 +102,10 @@ fn the_key_schedule_gives_the_published_secrets_over_two_epochs() {
     let mut init = bytes(&all, "initial_init_secret");
     for epoch in all["epochs"].as_array().unwrap() {
         let context = bytes(epoch, "group_context");
-        let extracted = Suite
-            .kdf_extract(&init, &bytes(epoch, "commit_secret"))
-            .unwrap();
+        let extracted = Suite.kdf_extract(&init, &bytes(epoch, "commit_secret")).unwrap();
         let joiner = expand_with_label(&extracted, "joiner", &context, 32);
         assert_eq!(joiner, bytes(epoch, "joiner_secret"));
-        let member = Suite
-            .kdf_extract(&joiner, &bytes(epoch, "psk_secret"))
-            .unwrap();
+        let member = Suite.kdf_extract(&joiner, &bytes(epoch, "psk_secret")).unwrap();
         assert_eq!(derive_secret(&member, "welcome"), bytes(epoch, "welcome_secret"));
         let secret = expand_with_label(&member, "epoch", &context, 32);
         for (label, name) in [

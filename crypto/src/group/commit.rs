@@ -379,4 +379,4 @@ fn check_path(tree: &mls_rs::group::ExportedTree<'_>, committer: u32) -> Result<
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -40,6 +40,9 @@ pub const NOT_AFTER_S: u64 = 253_402_300_799;
 /// Longest key package that is looked at. Ours have about 420 bytes.
 pub const MAX_KEY_PACKAGE_BYTES: usize = 512;
 
+/// Version 1, wire format 5: mls-rs reads any version in the outer header and signs only the inner one.
+const MESSAGE_HEADER: [u8; 4] = [0, 1, 0, 5];
+
 /// What a key package says once it has passed [`check_key_package`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPackageInfo {
@@ -72,6 +75,9 @@ pub(super) struct Parsed {
 pub(super) fn decode(bytes: &[u8]) -> Result<Parsed, PeerFault> {
     if bytes.len() > MAX_KEY_PACKAGE_BYTES {
         return Err(PeerFault::TooLong);
+    }
+    if !bytes.starts_with(&MESSAGE_HEADER) {
+        return Err(PeerFault::Malformed);
     }
     let message = MlsMessage::from_bytes(bytes).map_err(|_| PeerFault::Malformed)?;
     let canonical = message.to_bytes().map_err(|_| PeerFault::Malformed)?;
@@ -298,4 +304,4 @@ impl std::fmt::Debug for KeyPackageSecret {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

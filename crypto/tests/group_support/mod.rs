@@ -51,11 +51,7 @@ impl World {
         let prepared = first.prepare(&plan, &mut self.rng).unwrap();
         let welcome = prepared.welcome.unwrap();
         let mut members = vec![prepared.next];
-        members.extend(
-            secrets
-                .iter()
-                .map(|secret| GroupSession::join(&welcome, secret).unwrap()),
-        );
+        members.extend(secrets.iter().map(|secret| GroupSession::join(&welcome, secret).unwrap()));
         members
     }
 
@@ -66,25 +62,18 @@ impl World {
         device: &DeviceSecret,
     ) -> (GroupSession, GroupSession) {
         let secret = self.key_package(device);
-        let plan = CommitPlan {
-            add: vec![secret.key_package().to_vec()],
-            ..CommitPlan::default()
-        };
+        let plan = CommitPlan { add: vec![secret.key_package().to_vec()], ..CommitPlan::default() };
         let prepared = session.prepare(&plan, &mut self.rng).unwrap();
         let joined = GroupSession::join(prepared.welcome.as_deref().unwrap(), &secret).unwrap();
         (prepared.next, joined)
     }
 
     pub(crate) fn seal(&mut self, session: &mut GroupSession, plaintext: &[u8]) -> Vec<u8> {
-        session
-            .seal_application(b"clear", plaintext, &mut self.rng)
-            .unwrap()
+        session.seal_application(b"clear", plaintext, &mut self.rng).unwrap()
     }
 
     pub(crate) fn update(&mut self, session: &GroupSession) -> Prepared {
-        session
-            .prepare(&CommitPlan::default(), &mut self.rng)
-            .unwrap()
+        session.prepare(&CommitPlan::default(), &mut self.rng).unwrap()
     }
 }
 
