@@ -9,6 +9,11 @@
 pub mod clock;
 pub mod interfaces;
 pub mod device;
+pub mod resample;
+pub mod wave;
+pub mod pipe;
+pub mod speech;
+pub mod stamps;
 pub mod opus;
 pub mod endpoint;
 pub mod signalling;

@@ -122,3 +122,27 @@ pub enum DeviceError {
         why: String,
     },
 }
+
+/// Silence for ever, at the voice thread's pace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullSource;
+
+impl Source for NullSource {
+    fn read(&mut self, frame: &mut Frame) -> Read {
+        frame.fill(0.0);
+        Read::Silence
+    }
+}
+
+/// Swallows everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullSink;
+
+impl Sink for NullSink {
+    fn write(&mut self, _frame: &Frame) -> Result<(), DeviceError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
