@@ -15,10 +15,9 @@
 //!
 //! Forward secrecy comes only from forgetting the epoch: whoever holds the exporter secret opens every frame of it.
 
-use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use zeroize::Zeroizing;
 
+use crate::aead::{self, AeadKey, counter_nonce};
 use crate::id::{EpochId, Incarnation};
 use crate::kdf;
 use crate::secret::Secret;
@@ -30,9 +29,8 @@ const COUNTER_AT: usize = INCARNATION_AT + Incarnation::LEN;
 const COMMITMENT_AT: usize = COUNTER_AT + 8;
 const COMMITMENT_BYTES: usize = 16;
 const CIPHERTEXT_AT: usize = COMMITMENT_AT + COMMITMENT_BYTES;
-const AEAD_TAG_BYTES: usize = 16;
 /// Bytes that sealing adds.
-pub const DATA_OVERHEAD_BYTES: usize = CIPHERTEXT_AT + AEAD_TAG_BYTES;
+pub const DATA_OVERHEAD_BYTES: usize = CIPHERTEXT_AT + aead::TAG_BYTES;
 /// Longest plaintext: contents are far smaller, larger things are blobs under their own keys.
 pub const DATA_PLAINTEXT_MAX_BYTES: usize = 1 << 20;
 /// Seals of one incarnation: 2^48 last nine years at a million a second, and stay below the limits of GCM.
@@ -98,7 +96,7 @@ pub struct DataKeys {
 }
 
 struct SenderKeys {
-    cipher: Aes256Gcm,
+    cipher: AeadKey,
     commitment: Zeroizing<[u8; 32]>,
 }
 
@@ -127,9 +125,9 @@ impl DataKeys {
     fn sender_keys(&self, incarnation: &Incarnation) -> SenderKeys {
         let mut both = Zeroizing::new([0_u8; 64]);
         kdf::expand(self.exporter.expose(), "data sender", &incarnation.0, both.as_mut());
-        let (key, commitment) = both.split_at(32);
+        let (key, commitment) = both.split_first_chunk::<32>().expect("64 bytes hold two keys");
         SenderKeys {
-            cipher: Aes256Gcm::new_from_slice(key).expect("the key has 32 bytes"),
+            cipher: AeadKey::new(key),
             commitment: Zeroizing::new(commitment.try_into().expect("the other 32 bytes")),
         }
     }
@@ -148,15 +146,18 @@ impl DataKeys {
         }
         let (header, ciphertext) = bytes.split_at(CIPHERTEXT_AT);
         let incarnation = Incarnation(chunk(header, INCARNATION_AT));
-        let counter = chunk(header, COUNTER_AT);
+        let counter = u64::from_be_bytes(chunk(header, COUNTER_AT));
         let keys = self.sender_keys(&incarnation);
         let expected = keys.commit(&header[..COMMITMENT_AT]);
         if !kdf::equal(&expected, &header[COMMITMENT_AT..]) {
             return Err(DataError::DoesNotOpen);
         }
-        let payload = Payload { msg: ciphertext, aad: &[header, aad].concat() };
-        let plaintext = keys.cipher.decrypt(&nonce(counter), payload).map_err(|_| DataError::DoesNotOpen)?;
-        Ok(Opened { incarnation, counter: u64::from_be_bytes(counter), plaintext })
+        let aad = [header, aad].concat();
+        let plaintext = keys
+            .cipher
+            .open(&counter_nonce(counter), &aad, ciphertext)
+            .map_err(|_| DataError::DoesNotOpen)?;
+        Ok(Opened { incarnation, counter, plaintext })
     }
 }
 
@@ -169,12 +170,6 @@ impl SenderKeys {
 
 fn chunk<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
     header[at..at + N].try_into().expect("the header has its full length")
-}
-
-fn nonce(counter: [u8; 8]) -> Nonce<aes_gcm::aead::consts::U12> {
-    let mut nonce = [0_u8; 12];
-    nonce[4..].copy_from_slice(&counter);
-    nonce.into()
 }
 
 impl std::fmt::Debug for DataKeys {
@@ -214,18 +209,17 @@ impl DataSealer {
             return Err(DataError::TooLong);
         }
         assert!(self.next < SEALS_MAX, "an incarnation ran out of nonces");
-        let counter = self.next.to_be_bytes();
+        let counter = self.next;
         self.next += 1;
         let sender = keys.sender_keys(&self.incarnation);
         let mut bytes = Vec::with_capacity(DATA_OVERHEAD_BYTES + plaintext.len());
         bytes.extend_from_slice(&keys.tag.0);
         bytes.extend_from_slice(&self.incarnation.0);
-        bytes.extend_from_slice(&counter);
+        bytes.extend_from_slice(&counter.to_be_bytes());
         let commitment = sender.commit(&bytes);
         bytes.extend_from_slice(&commitment);
-        let payload = Payload { msg: plaintext, aad: &[&bytes, aad].concat() };
-        let ciphertext = sender.cipher.encrypt(&nonce(counter), payload).expect("GCM seals a megabyte");
-        bytes.extend_from_slice(&ciphertext);
+        let aad = [&bytes, aad].concat();
+        bytes.extend_from_slice(&sender.cipher.seal(&counter_nonce(counter), &aad, plaintext));
         Ok(bytes)
     }
 }

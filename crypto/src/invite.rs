@@ -10,9 +10,7 @@
 //! Expiry and the number of uses are in the signed log operation, not here.
 
 pub mod words;
-
 pub mod code;
-
 pub mod link;
 
 use ed25519_dalek::{Signer as _, SigningKey};

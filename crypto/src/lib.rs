@@ -1,28 +1,22 @@
 //! Keys, identities and sealing of halloo: pure functions and small values, randomness and time are arguments.
 //!
 //! From the ground up: [`id`] names things by key or hash, [`secret`] keeps bytes out of logs, [`kdf`] derives and
-//! tags with a named purpose, [`identity`] says which device belongs to whom, [`sealed`] seals to one device,
-//! [`data`] seals to an epoch of a group, [`invite`] and [`pake`] let a newcomer in. The MLS session (feature
-//! `group`) and the voice keys (feature `media`) are off by default, so that a server cannot even name them.
+//! tags with a named purpose, [`aead`] seals under a key, [`identity`] says which device belongs to whom, [`sealed`]
+//! seals to one device, [`data`] seals to an epoch of a group, [`invite`] and [`pake`] let a newcomer in. The voice
+//! keys (feature `media`) and the MLS session (feature `group`) are off by default, so that a server cannot even name
+//! them.
 #![forbid(unsafe_code)]
+
 pub mod id;
-
 pub mod secret;
-
 pub mod kdf;
-
+pub mod aead;
 pub mod identity;
-
 pub mod sealed;
-
 pub mod data;
-
 pub mod invite;
-
 pub mod pake;
-
 #[cfg(feature = "media")]
 pub mod media;
-
 #[cfg(feature = "group")]
 pub mod group;

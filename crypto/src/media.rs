@@ -12,11 +12,8 @@
 //! that still holds the chain would. Both are needed, and neither alone opens a frame.
 
 mod chain;
-
 mod frame;
-
 mod ring;
-
 mod checkpoint;
 
 pub use chain::{CALL_STEP_MS, CallStep, Kid, MediaKey};

@@ -20,7 +20,6 @@
 //! it, with its own confirmation keys. Points outside the prime-order subgroup are refused.
 
 mod emoji;
-
 mod line;
 
 pub use emoji::{EMOJI, EMOJI_SHOWN};

@@ -1,34 +1,30 @@
 //! The sealed line after a confirmed pairing: AES-256-GCM, a key and a counter each way, strictly in order.
 
-use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
-
 use super::PakeError;
 use super::emoji::{EMOJI, EMOJI_SHOWN};
+use crate::aead::{self, AeadKey, NONCE_BYTES, counter_nonce};
 use crate::secret::Secret;
 
 /// Bytes that sealing on the line adds.
-pub const LINE_OVERHEAD_BYTES: usize = 16;
+pub const LINE_OVERHEAD_BYTES: usize = aead::TAG_BYTES;
 /// Longest message on the line: the largest sealed frame with its overhead.
 pub const LINE_PLAINTEXT_MAX_BYTES: usize = (4 << 20) + 1024;
 
 /// One direction of the sealed line.
 struct Way {
-    cipher: Aes256Gcm,
+    cipher: AeadKey,
     next: u64,
 }
 
 impl Way {
     fn new(key: &[u8; 32]) -> Self {
-        let cipher = Aes256Gcm::new_from_slice(key).expect("the key has 32 bytes");
-        Self { cipher, next: 0 }
+        Self { cipher: AeadKey::new(key), next: 0 }
     }
 
-    fn nonce(&mut self) -> Nonce<aes_gcm::aead::consts::U12> {
-        let mut nonce = [0_u8; 12];
-        nonce[4..].copy_from_slice(&self.next.to_be_bytes());
+    fn nonce(&mut self) -> [u8; NONCE_BYTES] {
+        let nonce = counter_nonce(self.next);
         self.next += 1;
-        nonce.into()
+        nonce
     }
 }
 
@@ -79,8 +75,7 @@ impl Line {
             return Err(PakeError::TooLong);
         }
         let nonce = self.send.nonce();
-        let payload = Payload { msg: plaintext, aad };
-        Ok(self.send.cipher.encrypt(&nonce, payload).expect("GCM seals four megabytes"))
+        Ok(self.send.cipher.seal(&nonce, aad, plaintext))
     }
 
     /// Opens the next message of the other side. After an error the line is of no more use.
@@ -92,8 +87,7 @@ impl Line {
             return Err(PakeError::BrokenLine);
         }
         let nonce = self.receive.nonce();
-        let payload = Payload { msg: sealed, aad };
-        self.receive.cipher.decrypt(&nonce, payload).map(Secret::new).map_err(|_| PakeError::BrokenLine)
+        self.receive.cipher.open(&nonce, aad, sealed).map(Secret::new).map_err(|_| PakeError::BrokenLine)
     }
 }
 
