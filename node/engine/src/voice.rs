@@ -27,6 +27,7 @@ pub mod ear;
 use halloo_crypto::id::DeviceId;
 use halloo_crypto::media::CheckpointDraft;
 use rand_chacha::ChaCha20Rng;
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::time::Time;
@@ -52,7 +53,7 @@ pub struct VoiceConfig {
 }
 
 /// Figures of a path, speakers aside.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct VoiceStats {
     /// What left.
     pub mouth: MouthStats,
@@ -169,6 +170,12 @@ impl VoicePath {
     /// The next sealed payload, for every peer of the plan alike.
     pub fn next_payload(&mut self) -> Option<Payload<'_>> {
         self.mouth.next_payload()
+    }
+
+    /// The codec's bytes of the last frame that left, in clear, before padding and sealing: for measurements that look
+    /// for them on the wire.
+    pub fn last_coded(&self) -> &[u8] {
+        self.mouth.last_coded()
     }
 
     /// Takes one payload that arrived at `now` on the connection of `from`.

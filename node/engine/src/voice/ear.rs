@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use halloo_crypto::id::DeviceId;
 use halloo_crypto::media::{Authenticity, CheckpointReader, MediaError, MediaRing};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::time::Time;
@@ -58,7 +59,7 @@ impl From<MediaError> for Rejected {
 }
 
 /// Payloads dropped, by reason.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct RejectedStats {
     /// No key.
     pub unknown_key: u64,

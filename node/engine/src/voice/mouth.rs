@@ -3,6 +3,7 @@
 use halloo_crypto::media::{CheckpointDraft, CheckpointWriter, Kid, MediaKey, MediaSealer};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
+use serde::Serialize;
 
 use crate::time::Time;
 
@@ -68,7 +69,7 @@ pub struct Captured {
 }
 
 /// Figures of a mouth.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct MouthStats {
     /// Voice frames sealed.
     pub frames_sent: u64,
@@ -119,6 +120,7 @@ pub struct Mouth {
     opening: u8,
     past: Vec<Past>,
     coded: Vec<u8>,
+    coded_len: usize,
     plain: Vec<u8>,
     out: Vec<Waiting>,
     out_begin: usize,
@@ -153,6 +155,7 @@ impl Mouth {
             opening: 0,
             past: Vec::with_capacity(HISTORY),
             coded: vec![0; MAX_CODED_BYTES],
+            coded_len: 0,
             plain: Vec::with_capacity(PAYLOAD_ROOM),
             out: (0..OUT_QUEUE).map(|_| waiting()).collect(),
             out_begin: 0,
@@ -164,6 +167,11 @@ impl Mouth {
     /// Figures.
     pub fn stats(&self) -> &MouthStats {
         &self.stats
+    }
+
+    /// The codec's bytes of the last frame that left, in clear: for measurements that look for them on the wire.
+    pub fn last_coded(&self) -> &[u8] {
+        &self.coded[..self.coded_len]
     }
 
     /// Whether nothing leaves by the user's wish.
@@ -265,6 +273,7 @@ impl Mouth {
             );
             self.stats.frames_sent += 1;
             captured.sent = true;
+            self.coded_len = len;
         }
         self.remember(tick, len);
         Ok(captured)

@@ -6,6 +6,8 @@
 //! while frames are being lost, the wait for the redundancy that this sender uses. The buffer then keeps to a band of
 //! one step above that by dropping or repeating pitch periods. At zero jitter and loss the delay is below one step.
 
+use serde::Serialize;
+
 use crate::time::Time;
 
 use super::codec::{Decoder, FrameLength, MAX_FRAME_SAMPLES, TICK_SAMPLES};
@@ -56,7 +58,7 @@ const FADE_SAMPLES: usize = 240;
 pub const MAX_GAIN: f32 = 4.0;
 
 /// What happened to one speaker's sound since the device came into the plan.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 pub struct SpeakerStats {
     /// Voice frames opened.
     pub received: u64,
