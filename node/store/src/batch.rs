@@ -1,7 +1,7 @@
 //! What one commit writes: puts and deletions that become durable together or not at all.
 
-/// Longest key, bytes. Keys are made of prefixes and ids; 512 is four times the longest in use.
-pub const MAX_KEY_BYTES: usize = 512;
+/// Longest key, bytes: twice the longest in use. 256 keys of a sled index page stay below the size that makes a file.
+pub const MAX_KEY_BYTES: usize = 256;
 /// Longest value, bytes. Beyond about 128 KiB sled keeps a value in a file of its own and leaks the space for ever (30 MB became
 /// 3.9 GB in a trial); half of that is safe. Larger things are split by the caller or are files.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
@@ -94,4 +94,3 @@ impl Batch {
         Ok(())
     }
 }
-

@@ -17,3 +17,9 @@
 pub mod batch;
 pub mod error;
 pub mod store;
+mod files;
+mod record;
+pub mod export;
+pub mod memory;
+pub mod sled_store;
+pub mod writer;
