@@ -25,6 +25,14 @@
 //! the manifest leaves `std` out, key packages carry the constant lifetime [`key_package::NOT_AFTER_S`], and no time
 //! is ever checked: age is the log's affair (DESIGN: a clock-free check when the key package is logged).
 //!
+//! ```
+//! let _zero = mls_rs_core::time::MlsTime::from(0_u64);
+//! ```
+//! ```compile_fail,E0599
+//! // Only `std` has this function; if this compiles, some crate has switched mls-rs to `std`.
+//! mls_rs_core::time::MlsTime::now();
+//! ```
+//!
 //! **No chance.** Our provider has no source. Calls that need chance take `&mut ChaCha20Rng` and lend it for the
 //! duration of the call ([`desk`]); in every other call (`apply`, `join`, opening) a draw is an error, never a fallback.
 //!
