@@ -1,33 +1,456 @@
-//! The member: one input changes it, a drain of `poll` says what it wishes.
+//! The member: one input changes it, a drain of `poll` says what it wishes. The one `match` on [`Input`] is here.
 
-use halloo_crypto::id::GroupId;
+use halloo_crdt::content::Body;
+use halloo_crdt::log::OpKind;
+use halloo_crypto::group::EpochTag;
+use halloo_crypto::id::{GroupId, OpId};
+use halloo_crypto::pake::Door;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
-use crate::input::Input;
-use crate::output::*;
+use crate::birth::{self, Birth, Kind};
+use crate::call::{Call, CallInput};
+use crate::chat::{self, Chat};
+use crate::commits::{self, Commits};
+use crate::input::{Command, Input};
+use crate::invites::{self, Invites};
+use crate::lane::{Lane, PeerKey};
+use crate::location::{self, Here};
+use crate::outbox::Then;
+use crate::output::{Deadline, Output, Refusal, Reply, Verdict};
+use crate::reconcile::{self, Reconcile};
+use crate::snapshot::Table;
 use crate::start::{Config, Identity, Origin, StartError};
+use crate::state::{Fact, State};
 use crate::time::Now;
+use crate::timers::Timer;
+use crate::wire::WireError;
+use crate::wire::direct::DirectFrame;
+use crate::wire::gossip::GossipFrame;
+use crate::wire::parcel::{Parcel, ParcelKind};
+use crate::{handshake, membership, names, talk, topics};
+
+/// Rounds in which rooms may answer each other within one input; a handful is usual, more is a loop of ours.
+const MAX_ROUNDS: usize = 10_000;
+/// How often old epochs and settled facts are looked at.
+const SETTLE_EVERY: core::time::Duration = core::time::Duration::from_secs(3_600);
 
 /// One membership: one device in one group.
-pub struct Engine {}
+pub struct Engine {
+    pub(crate) state: State,
+    pub(crate) commits: Commits,
+    pub(crate) chat: Chat,
+    pub(crate) here: Here,
+    pub(crate) invites: Invites,
+    pub(crate) call: Call,
+    reconcile: Reconcile,
+    drained: bool,
+}
 
 impl Engine {
-    /// Starts a member. The seed must be fresh chance; two runs with one seed and the same inputs give the same outputs.
-    pub fn new(config: Config, identity: Identity, origin: Origin, seed: [u8; 32], now: Now) -> Result<Self, StartError>;
-    /// Takes one input. The engine must be drained (`poll` until `Idle`) before the next; asserted.
-    pub fn handle(&mut self, now: Now, input: Input);
+    /// Starts a member; the caller then drains [`Self::poll`] and feeds `PeerUp` for every peer that is connected already.
+    ///
+    /// The seed must be fresh chance at each start. Two runs with one seed and the same inputs give the same outputs.
+    ///
+    /// # Errors
+    /// [`StartError`], whose text names the next step.
+    pub fn new(
+        config: Config,
+        identity: Identity,
+        origin: Origin,
+        seed: [u8; 32],
+        now: Now,
+    ) -> Result<Self, StartError> {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let Birth { ground, undelivered, here, invites: own_invites, kind } =
+            birth::begin(&identity, origin, &mut rng, now)?;
+        let start = ground.start;
+        let mut state = State::new(config, identity, ground, rng, now);
+        let meta = birth::meta(&state.identity, &state.group, start);
+        state.out.put(Table::Meta, &[], meta);
+        chat::rebuild_document(&mut state);
+        membership::refresh_membership(&mut state);
+        commits::refresh_taint(&mut state);
+        let mut invites = Invites::new(&mut state);
+        for (op, secret) in own_invites {
+            invites.remember(op, secret);
+        }
+        let call = talk::new_call(&mut state);
+        let mut engine = Engine {
+            state,
+            commits: Commits::default(),
+            chat: Chat::restore(undelivered),
+            here,
+            invites,
+            call,
+            reconcile: Reconcile::default(),
+            drained: false,
+        };
+        engine.first_steps(kind);
+        engine.finish();
+        Ok(engine)
+    }
+
+    /// What each beginning does first.
+    fn first_steps(&mut self, kind: Kind) {
+        topics::refresh(&mut self.state);
+        location::start(&mut self.here, &mut self.state);
+        talk::refresh(&mut self.call, &mut self.here, &mut self.state);
+        self.state.timers.set(Timer::Settle, self.state.now.mono.after(SETTLE_EVERY));
+        let group_name = match kind {
+            Kind::Restored => {
+                invites::refresh(&mut self.invites, &mut self.state);
+                commits::schedule(&mut self.commits, &mut self.state);
+                return;
+            }
+            Kind::Founded(name) => Some(name),
+            Kind::Joined { key_package, cells } => {
+                self.commits.key_package = Some(*key_package);
+                self.commits.owes_update = true;
+                commits::schedule_update(&mut self.commits, &mut self.state);
+                if !cells.is_empty() {
+                    location::on_batch(&self.here, &mut self.state, None, &cells);
+                }
+                None
+            }
+        };
+        birth::store_all(&mut self.state);
+        let named = names::introduce(&mut self.chat, &mut self.state, group_name);
+        debug_assert!(named.is_ok(), "names were checked at the door");
+        if let Some(name) = self.state.document.name() {
+            invites::on_rename(&mut self.invites, name);
+        }
+    }
+
+    /// Takes one input.
+    ///
+    /// # Panics
+    /// If the last drain did not end with `Idle`: a driver that loses wishes would lose state.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        assert!(self.drained, "drain to Idle before the next input");
+        assert!(now.mono >= self.state.now.mono, "the monotonic clock never goes back");
+        self.drained = false;
+        self.state.now = now;
+        match input {
+            Input::Command { request, command } => self.on_command(request, command),
+            Input::Frame { from, lane, bytes } => self.on_frame(from, lane, bytes),
+            Input::PeerUp(peer) => {
+                if self.state.is_member() {
+                    handshake::on_up(&mut self.state, peer);
+                }
+            }
+            Input::PeerDown(peer) => {
+                handshake::on_down(&mut self.state, &peer);
+                commits::on_peer_down(&mut self.commits, &peer);
+                invites::on_down(&mut self.invites, &mut self.state, peer);
+            }
+            Input::Written(id) => {
+                let released = self.state.out.written(id);
+                self.perform(released);
+            }
+            Input::Fix(fix) => location::on_fix(&mut self.here, &mut self.state, fix),
+            Input::Wake(_) => self.on_wake(),
+            Input::Fetched(_) | Input::Deposited(_) => self.state.count("mailbox input, which is reserved"),
+        }
+        self.finish();
+    }
+
     /// The next wish; `Idle` ends the drain.
-    pub fn poll(&mut self) -> Output;
+    pub fn poll(&mut self) -> Output {
+        if let Some(output) = self.state.out.pop() {
+            return output;
+        }
+        self.drained = true;
+        Output::Idle(self.state.timers.next().map(|(at, why)| Deadline { at, why }))
+    }
+
     /// The group.
-    pub fn group(&self) -> GroupId;
+    pub fn group(&self) -> GroupId {
+        self.state.group
+    }
+
     /// The first eight bytes of every frame on the direct lane that belongs to this engine.
-    pub fn route_tag(&self) -> [u8; 8];
-    /// Whether an invite of this nameplate is open here: the pair lane goes to such an engine.
-    pub fn answers_nameplate(&self, nameplate: u16) -> bool;
-    pub fn members(&self) -> Vec<MemberView>;
-    /// Newest first; `before` continues a page.
-    pub fn timeline(&self, before: Option<MessageId>, limit: usize) -> Vec<ChatEntry>;
-    pub fn locations(&self) -> Vec<LocationView>;
-    pub fn activity(&self, limit: usize) -> Vec<ActivityEntry>;
-    pub fn invites(&self) -> Vec<InviteView>;
-    pub fn status(&self) -> StatusView;
+    pub fn route_tag(&self) -> [u8; 8] {
+        self.state.route
+    }
+
+    /// Whether a pairing request at this door is for this engine.
+    pub fn answers(&self, door: &Door) -> bool {
+        self.invites.answers(door)
+    }
+
+    fn perform(&mut self, released: Vec<Then>) {
+        for then in released {
+            match then {
+                Then::Say(output) => self.state.out.now(output),
+                Then::Bundle { newcomer, bundle } => {
+                    invites::on_bundle(&mut self.invites, &mut self.state, newcomer, bundle);
+                }
+            }
+        }
+    }
+
+    /// Hands facts round until all is quiet, then asks for the batch.
+    fn finish(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            while let Some(fact) = self.state.next_fact() {
+                self.on_fact(fact);
+            }
+            let released = self.state.out.close();
+            if released.is_empty() && !self.state.has_facts() {
+                return;
+            }
+            self.perform(released);
+        }
+        panic!("rooms answer each other without end");
+    }
+
+    fn on_fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Operations(new) => self.on_operations(&new),
+            Fact::Acknowledged => self.on_operations(&[]),
+            Fact::Epoch => self.on_epoch(),
+            Fact::Beacon => topics::refresh(&mut self.state),
+            Fact::Contents(ids) => chat::on_contents(&mut self.chat, &mut self.state, &ids),
+            Fact::Proven(peer) => self.on_proven(peer),
+            Fact::Gone(peer, device) => {
+                reconcile::on_gone(&mut self.reconcile, &peer);
+                if self.state.peers.of_device(&device).is_none() {
+                    talk::handle(&mut self.call, &mut self.here, &mut self.state, CallInput::Unreachable(device));
+                }
+            }
+            Fact::MustCommit => commits::commit_now(&mut self.commits, &mut self.state, false),
+            Fact::Gap => reconcile::on_gap(&mut self.reconcile, &mut self.state),
+        }
+    }
+
+    fn on_operations(&mut self, new: &[OpId]) {
+        let state = &mut self.state;
+        let ends = new.is_empty()
+            || new.iter().filter_map(|id| state.log.get(id)).any(|op| {
+                matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. })
+            });
+        membership::on_operations(state, new);
+        topics::refresh(state);
+        handshake::on_operations(state, new);
+        commits::on_operations(&mut self.commits, state);
+        invites::refresh(&mut self.invites, state);
+        chat::on_operations(&mut self.chat, state, ends);
+        location::on_operations(state);
+        talk::refresh(&mut self.call, &mut self.here, state);
+    }
+
+    fn on_epoch(&mut self) {
+        let state = &mut self.state;
+        commits::on_epoch(&mut self.commits, state);
+        if core::mem::take(&mut self.commits.made_here) {
+            topics::ensure(state);
+        } else if state.beacons.best().is_none() {
+            // Whoever made the commit makes the beacon; if it does not come, we do.
+            let patience = state.config.round_trip * 8;
+            state.timers.set_no_later(Timer::Topics, state.now.mono.after(patience));
+        }
+        chat::flush(&mut self.chat, state);
+        location::on_epoch(&mut self.here, state);
+        talk::refresh(&mut self.call, &mut self.here, state);
+    }
+
+    fn on_proven(&mut self, peer: PeerKey) {
+        let state = &mut self.state;
+        commits::on_proven(&mut self.commits, state, peer);
+        topics::on_proven(state, peer);
+        location::on_proven(&mut self.here, state);
+        if let Some(device) = state.peers.member(&peer) {
+            talk::handle(&mut self.call, &mut self.here, state, CallInput::Reachable(device));
+        }
+        reconcile::on_proven(&mut self.reconcile, state, peer);
+    }
+
+    fn on_wake(&mut self) {
+        while let Some(timer) = self.state.timers.take_due(self.state.now.mono) {
+            let state = &mut self.state;
+            match timer {
+                Timer::LiveRefresh => location::on_refresh(&mut self.here, state),
+                Timer::LiveFlush => location::on_flush(&mut self.here, state),
+                Timer::LiveExpiry => location::on_expiry(&self.here, state),
+                Timer::ShareEnd => location::on_share_end(&mut self.here, state),
+                Timer::CommitDue => commits::on_due(&mut self.commits, state),
+                Timer::Reconcile => reconcile::on_timer(&mut self.reconcile, state),
+                Timer::PeerTimeout => handshake::on_timeout(state),
+                Timer::InviteEnd | Timer::Pairing => invites::on_wake(&mut self.invites, state),
+                Timer::Receipts => {
+                    if chat::send_receipts(&mut self.chat, state, None).is_err() {
+                        state.count("receipts that could not be written");
+                    }
+                }
+                Timer::Settle => {
+                    commits::on_settle(&mut self.commits, state);
+                    state.timers.set(Timer::Settle, state.now.mono.after(SETTLE_EVERY));
+                }
+                Timer::Topics => {
+                    topics::refresh(state);
+                    topics::ensure(state);
+                }
+                Timer::Call => talk::handle(&mut self.call, &mut self.here, state, CallInput::Wake),
+            }
+        }
+    }
+
+    fn on_command(&mut self, request: u64, command: Command) {
+        match self.obey(command) {
+            Ok(reply) => self.state.out.durable(Output::Reply { request, result: Ok(reply) }),
+            Err(refusal) => self.state.out.now(Output::Reply { request, result: Err(refusal) }),
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> Result<Reply, Refusal> {
+        let state = &mut self.state;
+        let chat = &mut self.chat;
+        if !state.is_member() {
+            return Err(Refusal::NotMember);
+        }
+        if state.out.is_choked() {
+            return Err(Refusal::Busy);
+        }
+        match command {
+            Command::Say { text, reply_to } => {
+                chat::check_text(&text)?;
+                return chat::write(chat, state, Body::Chat { text, reply_to }).map(Reply::Message);
+            }
+            Command::Edit { message, text } => {
+                chat::check_text(&text)?;
+                chat::check_own(chat, state, &message, false)?;
+                chat::write(chat, state, Body::Edit { target: message, text })?;
+            }
+            Command::Delete { message } => {
+                chat::check_own(chat, state, &message, true)?;
+                chat::write(chat, state, Body::Redact { target: message })?;
+            }
+            Command::React { message, emoji, on } => {
+                chat::check_emoji(&emoji)?;
+                chat::check_known(chat, state, &message)?;
+                chat::write(chat, state, Body::Reaction { target: message, emoji, on })?;
+            }
+            Command::MarkRead { message } => {
+                chat::check_known(chat, state, &message)?;
+                chat::send_receipts(chat, state, Some(message))?;
+            }
+            Command::Share { lease } => location::share(&mut self.here, state, lease),
+            Command::SetPrecision(precision) => location::set_precision(&mut self.here, state, precision),
+            Command::MuteMicrophone(off) => {
+                talk::handle(&mut self.call, &mut self.here, state, CallInput::MuteMicrophone(off));
+            }
+            Command::MuteSpeaker(off) => {
+                talk::handle(&mut self.call, &mut self.here, state, CallInput::MuteSpeaker(off));
+            }
+            Command::JoinCall => talk::handle(&mut self.call, &mut self.here, state, CallInput::Join),
+            Command::LeaveCall => talk::handle(&mut self.call, &mut self.here, state, CallInput::Leave),
+            Command::Signal { to, bytes } => talk::signal(&mut self.call, &mut self.here, state, to, bytes)?,
+            Command::Invite { max_uses, expiry, role } => {
+                let life_ms = u64::try_from(expiry.as_millis()).unwrap_or(u64::MAX);
+                return invites::open(&mut self.invites, state, max_uses, life_ms, role);
+            }
+            Command::CloseInvite(invite) => invites::close(&mut self.invites, state, invite)?,
+            Command::Remove(account) => membership::remove(state, account)?,
+            Command::RevokeDevice(device) => membership::revoke(state, device)?,
+            Command::SetRole { account, role } => membership::set_role(state, account, role)?,
+            Command::Leave => membership::leave(state)?,
+            Command::Rename(name) => {
+                names::rename(chat, state, name.clone())?;
+                invites::on_rename(&mut self.invites, name);
+            }
+            Command::SetProfile { name } => names::set_profile(chat, state, name)?,
+        }
+        Ok(Reply::Done)
+    }
+
+    fn on_frame(&mut self, from: PeerKey, lane: Lane, bytes: Vec<u8>) {
+        match lane {
+            Lane::Gossip(topic) => self.on_gossip(from, &topic, &bytes),
+            Lane::Direct => self.on_direct(from, &bytes),
+            Lane::Pair => {
+                invites::on_frame(&mut self.invites, &mut self.commits, &mut self.state, from, bytes);
+            }
+        }
+    }
+
+    /// The outer seal decides whether a frame is passed on; what is inside proves itself.
+    fn on_gossip(&mut self, from: PeerKey, topic: &[u8; 32], bytes: &[u8]) {
+        let opened = GossipFrame::parse(bytes).and_then(|frame| self.state.beacons.open(&frame, topic));
+        let verdict = match opened {
+            Ok(_) if self.state.is_member() => Verdict::Accept,
+            Ok(_) | Err(WireError::UnknownKey | WireError::Version(_) | WireError::Kind(_)) => Verdict::Ignore,
+            Err(_) => Verdict::Reject,
+        };
+        self.state.out.now(Output::Verdict(verdict));
+        match opened {
+            Ok(parcel) => self.on_parcel(from, parcel),
+            Err(WireError::UnknownKey) => self.state.count("gossip under a beacon that is not known"),
+            Err(_) => self.state.drop_frame(&from, "malformed gossip"),
+        }
+    }
+
+    fn on_direct(&mut self, from: PeerKey, bytes: &[u8]) {
+        let frame = match DirectFrame::parse(bytes, self.state.route) {
+            Ok(frame) => frame,
+            Err(_) => return self.state.drop_frame(&from, "malformed direct frame"),
+        };
+        if self.state.peers.get(&from).is_none() {
+            return self.state.count("frame of a peer that is not up");
+        }
+        if !frame.precedes_proof() && self.state.peers.member(&from).is_none() {
+            return self.state.count("frame before the proof");
+        }
+        let state = &mut self.state;
+        match frame {
+            DirectFrame::Hello { nonce } => handshake::on_hello(state, from, nonce),
+            DirectFrame::Proof(proof) => handshake::on_proof(state, from, &proof),
+            DirectFrame::Unknown { heads } => handshake::on_unknown(state, from, &heads),
+            DirectFrame::Introduce(operations) => handshake::on_introduce(state, from, &operations),
+            DirectFrame::Farewell(operations) => handshake::on_farewell(state, from, &operations),
+            DirectFrame::Parcel(parcel) => self.on_parcel(from, parcel),
+            DirectFrame::Sync(frame) => {
+                reconcile::on_frame(&mut self.reconcile, &mut self.chat, state, from, frame);
+            }
+            DirectFrame::Epochs(tags) => {
+                let tags: Vec<EpochTag> = tags;
+                commits::on_epochs(state, from, tags);
+            }
+            DirectFrame::Welcome(seal) => commits::on_welcome(&mut self.commits, state, &from, &seal),
+            frame @ (DirectFrame::Signal(_) | DirectFrame::Call(_)) => {
+                talk::on_frame(&mut self.call, &mut self.here, state, from, frame);
+            }
+        }
+    }
+
+    fn on_parcel(&mut self, from: PeerKey, parcel: Parcel) {
+        let Parcel { kind, items } = parcel;
+        let state = &mut self.state;
+        match kind {
+            ParcelKind::Operations => membership::on_frames(state, &from, &items),
+            ParcelKind::Commits => commits::on_commits(&mut self.commits, state, &from, items),
+            ParcelKind::Acknowledgements => membership::on_acknowledgements(state, &from, &items),
+            ParcelKind::Contents => chat::on_seals(&mut self.chat, state, &from, &items),
+            ParcelKind::Live => location::on_seals(&self.here, state, from, &items),
+            ParcelKind::Beacons => topics::on_beacons(state, &from, &items),
+            ParcelKind::BoxedContents | ParcelKind::BoxedBeacons => self.on_boxes(from, kind, &items),
+        }
+    }
+
+    fn on_boxes(&mut self, from: PeerKey, kind: ParcelKind, boxes: &[Vec<u8>]) {
+        let state = &mut self.state;
+        let Some(sender) = state.peers.member(&from) else { return };
+        for seal in boxes {
+            let Ok(items) = state.open_box(&sender, kind, seal) else {
+                state.drop_frame(&from, "box that does not open");
+                continue;
+            };
+            for item in items {
+                match kind {
+                    ParcelKind::BoxedContents => chat::on_content(&mut self.chat, state, &from, &item),
+                    _ => topics::on_record(state, &from, &item),
+                }
+            }
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use halloo_crdt::log::Role;
-use halloo_crypto::id::{AccountId, DeviceId, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, InviteId, MessageId};
 
 use crate::lane::{Lane, PeerKey};
-use crate::output::{InviteId, WriteId};
+use crate::output::WriteId;
 use crate::place::{Fix, Precision};
 
 /// One thing that happened. An engine takes one and is then drained to [`crate::output::Output::Idle`].
@@ -58,7 +58,7 @@ pub enum WakeReason {
 pub enum Command {
     /// Write a message to the group.
     Say {
-        /// The text, UTF-8, at most [`crate::chat::MAX_TEXT_BYTES`].
+        /// The text, UTF-8, at most [`halloo_crdt::content::MAX_TEXT_BYTES`].
         text: String,
         /// The message that this one answers.
         reply_to: Option<MessageId>,

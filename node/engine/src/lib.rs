@@ -1,8 +1,40 @@
 //! The member of a halloo group, as a pure state machine: time, chance and bytes go in, wishes come out.
 //!
-//! The daemon, the phone, the tests and the simulator drive the same [`engine::Engine`]. Modules are listed from the ground up.
+//! The daemon, the phone, the tests and the simulator drive the same [`engine::Engine`]. Modules are listed from the ground up;
+//! each imports only from those above it.
 
 pub mod time;
 pub mod lane;
 pub mod place;
 pub mod timers;
+pub mod invariants;
+pub mod voice;
+pub mod call;
+pub mod output;
+pub mod input;
+pub mod snapshot;
+pub mod start;
+pub mod wire;
+pub mod pairing;
+pub mod outbox;
+pub mod beacons;
+pub mod epochs;
+pub mod peers;
+
+mod state;
+mod topics;
+mod handshake;
+mod commits;
+mod membership;
+mod invites;
+mod names;
+mod chat;
+mod location;
+mod reconcile;
+mod talk;
+mod birth;
+
+pub mod engine;
+pub mod query;
+
+pub use engine::Engine;

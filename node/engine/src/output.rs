@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use halloo_crdt::log::Role;
-use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId, OpId};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, InviteId, MessageId, OpId};
 
 use crate::lane::{Lane, PeerKey};
 use crate::place::Precision;
@@ -16,10 +16,6 @@ pub const MAX_NAME_BYTES: usize = 64;
 /// Names one batch of writes; counts up from 1 in each run of an engine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct WriteId(pub u64);
-
-/// Names an invite; public, derived from its secret.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct InviteId(pub [u8; 16]);
 
 /// One wish of the engine. The driver grants each in order; a drain ends with `Idle`.
 #[derive(Clone, Debug)]
@@ -44,10 +40,22 @@ pub enum Output {
     Subscribe([u8; 32]),
     /// Stop following this topic.
     Unsubscribe([u8; 32]),
-    /// This peer has proven membership: let it into the gossip mesh, lift the limits for strangers.
-    Admit(PeerKey),
-    /// This peer is no longer welcome: take it out of the mesh.
-    Expel(PeerKey),
+    /// This peer has proven membership: let it into the mesh of this topic, lift the limits for strangers.
+    Admit {
+        /// The peer.
+        peer: PeerKey,
+        /// A topic that the engine follows.
+        topic: [u8; 32],
+    },
+    /// This peer is no longer welcome on this topic: take it out of the mesh.
+    Expel {
+        /// The peer.
+        peer: PeerKey,
+        /// The topic.
+        topic: [u8; 32],
+    },
+    /// The answer to the gossip frame just handed in: whether the mesh may forward it. Exactly one in the drain of each.
+    Verdict(Verdict),
     /// Make this batch durable, all or nothing, then answer [`crate::input::Input::Written`]. Batches are applied in order.
     Write(Batch),
     /// What the media thread shall do from now on.
@@ -77,6 +85,17 @@ pub enum Output {
     },
     /// Nothing more until an input, or until the deadline. Always the last value of a drain.
     Idle(Option<Deadline>),
+}
+
+/// What the mesh shall do with a gossip frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Genuine as far as can be seen here: forward it.
+    Accept,
+    /// Cannot be judged here: do not forward, nobody is to blame.
+    Ignore,
+    /// Forged or malformed: do not forward, and count it against the neighbour.
+    Reject,
 }
 
 /// When the engine wants to be woken, and why.
@@ -424,19 +443,19 @@ pub struct LocationView {
     /// WGS-84, degrees.
     pub longitude_deg: f64,
     /// Radius of uncertainty, metres; at least half the cell's diagonal when coarsened.
-    pub accuracy_m: f32,
+    pub accuracy_m: f64,
     /// Height, metres.
-    pub altitude_m: Option<f32>,
+    pub altitude_m: Option<f64>,
     /// Ground speed, metres per second.
-    pub speed_mps: Option<f32>,
+    pub speed_mps: Option<f64>,
     /// Direction of travel, degrees clockwise from true north.
-    pub course_deg: Option<f32>,
+    pub heading_deg: Option<f64>,
     /// How exact it is meant to be.
     pub precision: Precision,
     /// When taken, by the sender's clock, Unix milliseconds.
     pub taken_ms: u64,
-    /// How long this stays valid without news.
-    pub lease_left: Duration,
+    /// How long ago the report was received.
+    pub age: Duration,
     /// Along the ellipsoid from the own last fix, metres.
     pub distance_m: Option<f64>,
     /// Initial bearing from the own last fix, degrees clockwise from true north, 0 ..< 360.
@@ -529,6 +548,12 @@ pub struct StatusView {
     pub operations: u32,
     /// Contents known.
     pub contents: u32,
+    /// Own contents that nobody else is known to hold.
+    pub undelivered: u32,
+    /// Sealed contents that came, since the start.
+    pub seals_offered: u64,
+    /// Of these, how many opened.
+    pub seals_opened: u64,
     /// Batches asked for and not yet durable.
     pub writes_pending: u32,
     /// Frames dropped since the start, by reason.

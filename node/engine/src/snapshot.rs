@@ -8,7 +8,7 @@
 //! 'c'  message id (32)            content with its signature
 //! 'e'  epoch id (32)              MLS state of one branch of the epoch tree
 //! 'h'  (nothing)                  epoch id of the current branch
-//! 'k'  commit hash (32)           a commit whose heads or parent are not known yet
+//! 'k'  epoch tag (8)              depth and commit that began an epoch, for members who come back
 //! 'b'  beacon id (8)              beacon secret: gossip topic and outer MAC key
 //! 'i'  invite id (16)             secret of an invite that this device made
 //! 's'  (nothing)                  location settings: precision, end of sharing
@@ -62,8 +62,8 @@ pub enum Table {
     Epoch = b'e',
     /// Which branch is current.
     Head = b'h',
-    /// Commits that wait for their parent or for operations.
-    PendingCommit = b'k',
+    /// Commits for members who come back.
+    Trail = b'k',
     /// Beacon secrets.
     Beacon = b'b',
     /// Own invites' secrets.

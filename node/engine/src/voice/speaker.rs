@@ -418,8 +418,11 @@ impl Speaker {
         self.finish(now, next, length.samples(), Piece::Invented);
     }
 
+    /// Moves on to the piece after this one. What was played is gone for good: nothing is played twice.
     fn advance(&mut self, tick: u32, length: FrameLength) {
-        self.next = Some(tick.wrapping_add(u32::from(length.ticks())));
+        let next = tick.wrapping_add(u32::from(length.ticks()));
+        self.slots.drop_before(next);
+        self.next = Some(next);
     }
 
     /// Counts the piece in `work`, fits it to the delay, and appends it.

@@ -1,0 +1,491 @@
+//! The room of what is written: composes, seals, stores, publishes; takes in what others wrote; shows it.
+//!
+//! Order of an own message: content, store, *durable*, then the event, the reply and the frame. If the epoch is tainted the frame
+//! waits for the next epoch (INV-2); if nobody is there the neighbours get it by reconciliation.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use halloo_crdt::content::{Body, Composer, Content, MAX_REACTION_BYTES, MAX_TEXT_BYTES, Place, SignedContent, VerifiedContent};
+use halloo_crdt::document::{Applied, Edit};
+use halloo_crdt::log::Role;
+use halloo_crdt::messages::{Authority, InsertError};
+use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId};
+
+use crate::lane::PeerKey;
+use crate::output::{ChatEntry, Event, Refusal, Warning};
+use crate::snapshot::Table;
+use crate::state::{Fact, State};
+use crate::timers::Timer;
+use crate::wire::WireError;
+use crate::wire::parcel::{Parcel, ParcelKind};
+
+/// Associated data of a content under an epoch.
+pub(crate) const AAD: &[u8] = b"content";
+/// Own contents that wait for a sound epoch. A tainted device ends its epoch within one input, so this is a burst at most.
+const MAX_UNSENT: usize = 1_024;
+/// Contents that wait for operations of the log, about 1 kB each.
+const MAX_AHEAD: usize = 256;
+/// How long receipts are gathered: a conversation of ten costs each reader one receipt, not ten.
+const RECEIPT_DELAY: core::time::Duration = core::time::Duration::from_millis(300);
+/// Members whose receipts are spread: in a large group not everybody answers in the same third of a second.
+const RECEIPT_SPREAD_MS: u64 = 20;
+/// Own contents remembered as not known to be held by anybody else.
+const MAX_UNDELIVERED: usize = 4_096;
+
+/// The room's own memory.
+#[derive(Default)]
+pub(crate) struct Chat {
+    unsent: VecDeque<MessageId>,
+    /// Frames of contents whose log heads are not known here yet.
+    ahead: VecDeque<Vec<u8>>,
+    /// Own contents that nobody else is known to hold.
+    pub(crate) undelivered: BTreeSet<MessageId>,
+    /// Devices in the roster when the stream was begun: a newcomer must see streams from their beginning.
+    stream_for: BTreeSet<DeviceId>,
+    /// What remaining members vouch for of removed authors.
+    vouched: BTreeMap<DeviceId, Vouched>,
+    /// Sealed contents that came by gossip since the start, and how many opened.
+    pub(crate) offered: u64,
+    /// How many of these opened.
+    pub(crate) opened: u64,
+    /// Own contents of this run by number, for receipts.
+    own: BTreeMap<(Incarnation, u64), MessageId>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Vouched {
+    ids: BTreeSet<MessageId>,
+    marks: BTreeMap<Incarnation, u64>,
+}
+
+impl Chat {
+    /// After a restart.
+    pub(crate) fn restore(undelivered: BTreeSet<MessageId>) -> Self {
+        Chat { undelivered, ..Chat::default() }
+    }
+}
+
+/// Writes one content of this device and sends it on its way.
+///
+/// # Errors
+/// [`Refusal`]: not a member, outside limits, or the disk is far behind.
+pub(crate) fn write(room: &mut Chat, state: &mut State, body: Body) -> Result<MessageId, Refusal> {
+    if !state.is_member() {
+        return Err(Refusal::NotMember);
+    }
+    if state.out.is_choked() {
+        return Err(Refusal::Busy);
+    }
+    let document = matches!(body, Body::Document(_));
+    let deps = if document { Vec::new() } else { shared_frontier(state) };
+    begin_stream(room, state);
+    let hlc = state.clock.tick(state.now.wall_ms);
+    let place = Place { hlc, deps, heads: state.heads() };
+    let composer = if document { &mut state.scribe } else { &mut state.composer };
+    let content = composer.compose(&state.identity.device, &mut state.rng, place, body).map_err(|error| {
+        let text = match error {
+            halloo_crdt::content::ContentError::TooLong { limit, .. } => return Refusal::TooLarge { what: "the content", max: limit },
+            _ => "the content is empty or not well formed",
+        };
+        Refusal::Invalid(text)
+    })?;
+    let id = content.id();
+    if room.own.len() < MAX_UNDELIVERED {
+        room.own.insert((content.content().incarnation, content.content().seq), id);
+    }
+    let worth_keeping = !matches!(content.content().body, Body::Receipt { .. });
+    store(state, &content);
+    let accepted = state.messages.insert(content).map_err(|_| Refusal::Invalid("this device keeps as many messages as it can"))?;
+    if worth_keeping && room.undelivered.len() < MAX_UNDELIVERED {
+        room.undelivered.insert(id);
+        state.out.put(Table::Undelivered, id.as_bytes(), Vec::new());
+    }
+    if room.unsent.len() < MAX_UNSENT {
+        room.unsent.push_back(id);
+    }
+    state.tell(Fact::Contents(accepted.accepted));
+    flush(room, state);
+    Ok(id)
+}
+
+/// Begins a new stream if somebody is in the roster who was not when the last one began: receipts speak of whole streams, and a
+/// newcomer gets nothing that was written before it.
+fn begin_stream(room: &mut Chat, state: &mut State) {
+    let grew = state.log.view().devices().keys().any(|device| !room.stream_for.contains(device));
+    if grew || state.composer.next_seq() == 1 {
+        room.stream_for = state.log.view().devices().keys().copied().collect();
+    }
+    if grew && state.composer.next_seq() > 1 {
+        let incarnation = Incarnation::generate(&mut state.rng);
+        state.composer = Composer::new(state.group, state.identity.device.id(), incarnation);
+    }
+}
+
+/// The newest contents that every member of today may read: what a newcomer is not entitled to must not stand in the past of what
+/// it is entitled to.
+fn shared_frontier(state: &State) -> Vec<MessageId> {
+    let grants: BTreeSet<_> = state.log.view().members().values().flat_map(|m| m.devices.values()).map(|d| d.op).collect();
+    let mut judged: BTreeMap<Vec<halloo_crypto::id::OpId>, bool> = BTreeMap::new();
+    let shared = |id: &MessageId| {
+        let Some(content) = state.messages.get(id).map(VerifiedContent::content) else { return false };
+        if matches!(content.body, Body::Document(_)) {
+            return true;
+        }
+        *judged
+            .entry(content.heads.clone())
+            .or_insert_with(|| grants.iter().all(|grant| state.log.closure_contains(&content.heads, grant)))
+    };
+    state.messages.frontier().into_iter().filter(shared).collect()
+}
+
+fn store(state: &mut State, content: &VerifiedContent) {
+    state.out.put(Table::Content, content.id().as_bytes(), content.to_bytes());
+}
+
+/// Publishes what waits, if the epoch is sound.
+pub(crate) fn flush(room: &mut Chat, state: &mut State) {
+    while let Some(id) = room.unsent.front().copied() {
+        let Some(bytes) = state.messages.get(&id).map(VerifiedContent::to_bytes) else {
+            room.unsent.pop_front();
+            continue;
+        };
+        let Some(seal) = state.seal(AAD, &bytes) else { return };
+        state.publish(&Parcel::new(ParcelKind::Contents, vec![seal]));
+        room.unsent.pop_front();
+    }
+}
+
+/// Sealed contents from gossip or a neighbour.
+pub(crate) fn on_seals(room: &mut Chat, state: &mut State, from: &PeerKey, seals: &[Vec<u8>]) {
+    for seal in seals {
+        room.offered += 1;
+        match state.epochs.open(AAD, seal) {
+            Ok((_, frame)) => {
+                room.opened += 1;
+                on_content(room, state, from, &frame);
+            }
+            Err(WireError::UnknownKey) => {
+                state.count("content of an epoch that is not known");
+                state.tell(Fact::Gap);
+            }
+            Err(_) => state.drop_frame(from, "broken content seal"),
+        }
+    }
+}
+
+/// One opened content: parse, verify, ask the log, keep.
+pub(crate) fn on_content(room: &mut Chat, state: &mut State, from: &PeerKey, frame: &[u8]) {
+    let Ok(signed) = SignedContent::parse(frame) else { return state.drop_frame(from, "malformed content") };
+    if state.messages.holds(&signed.id()) {
+        // Whoever sends it has it.
+        return delivered(room, state, &[signed.id()]);
+    }
+    let heads = &signed.content().heads;
+    if heads.iter().any(|head| !state.log.contains(head)) {
+        if room.ahead.len() >= MAX_AHEAD {
+            room.ahead.pop_front();
+            state.count("content ahead of the log");
+        }
+        room.ahead.push_back(frame.to_vec());
+        return state.tell(Fact::Gap);
+    }
+    if !state.log.author_entitled_at(&signed.content().author, heads) {
+        return state.drop_frame(from, "content by somebody who was not a member");
+    }
+    let Ok(content) = signed.verify() else { return state.drop_frame(from, "content with a bad signature") };
+    let (hlc, bytes, id) = (content.content().hlc, content.to_bytes(), content.id());
+    match state.messages.insert(content) {
+        Ok(inserted) => {
+            state.clock.observe(hlc, state.now.wall_ms);
+            state.out.put(Table::Content, id.as_bytes(), bytes);
+            if let Some(lie) = inserted.equivocation {
+                state.durable_event(Event::Warning(Warning::Equivocation { device: lie.author }));
+                rebuild_document(state);
+            }
+            if !inserted.missing.is_empty() {
+                state.tell(Fact::Gap);
+            }
+            if !inserted.accepted.is_empty() {
+                state.tell(Fact::Contents(inserted.accepted));
+            }
+        }
+        Err(InsertError::OtherGroup) => state.drop_frame(from, "content of another group"),
+        Err(InsertError::PendingFull | InsertError::SlotFull) => state.drop_frame(from, "too much of one author"),
+        Err(InsertError::Full) => state.durable_event(Event::Warning(Warning::Overflow { what: "messages" })),
+    }
+}
+
+/// Others are known to hold these contents of ours.
+pub(crate) fn delivered(room: &mut Chat, state: &mut State, ids: &[MessageId]) {
+    for id in ids {
+        if room.undelivered.remove(id) {
+            state.out.del(Table::Undelivered, id.as_bytes());
+        }
+    }
+}
+
+/// Contents are new in the set: the document, the vouchers, the user, the receipts.
+pub(crate) fn on_contents(room: &mut Chat, state: &mut State, ids: &[MessageId]) {
+    let mut owed = false;
+    let mut shown: BTreeSet<MessageId> = BTreeSet::new();
+    for id in ids {
+        let Some(content) = state.messages.get(id).cloned() else { continue };
+        vouch(room, state, content.content());
+        let c = content.content();
+        owed |= c.author != state.me() && !matches!(c.body, Body::Receipt { .. });
+        match &c.body {
+            Body::Chat { .. } | Body::Unknown { .. } => {
+                if let Some(entry) = entry(room, state, id) {
+                    state.durable_event(Event::Message(entry));
+                }
+            }
+            Body::Edit { target, .. } | Body::Redact { target } | Body::Reaction { target, .. } => {
+                if shown.insert(*target) && let Some(entry) = entry(room, state, target) {
+                    state.durable_event(Event::Edited(entry));
+                }
+            }
+            Body::Receipt { delivered: marks, read } => {
+                let (marks, read) = (marks.clone(), read.clone());
+                on_receipt(room, state, &c.author, &marks, &read);
+            }
+            Body::Document(_) => crate::names::on_change(state, &content),
+        }
+    }
+    if owed && state.is_member() {
+        let spread = RECEIPT_SPREAD_MS * state.log.view().devices().len() as u64;
+        let jitter = u64::from(rand_core::Rng::next_u32(&mut state.rng)) % spread.max(1);
+        let wait = RECEIPT_DELAY + core::time::Duration::from_millis(jitter.min(10_000));
+        state.timers.within(Timer::Receipts, state.now.mono, wait);
+    }
+}
+
+fn on_receipt(room: &mut Chat, state: &mut State, reader: &DeviceId, delivered_marks: &[halloo_crdt::content::Mark], read: &[halloo_crdt::content::Mark]) {
+    let me = state.me();
+    let Some(account) = state.log.account_of(reader) else { return };
+    if *reader == me {
+        return;
+    }
+    for (marks, is_read) in [(delivered_marks, false), (read, true)] {
+        for mark in marks.iter().filter(|mark| mark.author == me) {
+            let held: Vec<MessageId> = room
+                .undelivered
+                .iter()
+                .filter(|id| state.messages.get(id).is_some_and(|c| c.content().incarnation == mark.incarnation && c.content().seq <= mark.seq))
+                .copied()
+                .collect();
+            delivered(room, state, &held);
+            if let Some(message) = room.own.get(&(mark.incarnation, mark.seq)).copied() {
+                state.event(Event::Receipt { message, account, read: is_read });
+            }
+        }
+    }
+}
+
+/// Sends the receipts that are owed.
+pub(crate) fn send_receipts(room: &mut Chat, state: &mut State, read_up_to: Option<MessageId>) -> Result<(), Refusal> {
+    state.timers.stop(Timer::Receipts);
+    while let Some(body) = state.messages.receipt_due(&state.me(), read_up_to) {
+        write(room, state, body)?;
+    }
+    Ok(())
+}
+
+/// After the log changed: contents that waited for it, and whom it removed.
+pub(crate) fn on_operations(room: &mut Chat, state: &mut State, ends: bool) {
+    let ahead = core::mem::take(&mut room.ahead);
+    let nobody = state.identity.peer;
+    for frame in ahead {
+        on_content(room, state, &nobody, &frame);
+    }
+    if ends {
+        revouch(room, state);
+    }
+    flush(room, state);
+}
+
+/// Notes what a content vouches for: if its author remains, what it refers to of removed authors counts.
+fn vouch(room: &mut Chat, state: &State, content: &Content) {
+    if room.vouched.is_empty() || state.log.view().account_of(&content.author).is_none() {
+        return;
+    }
+    for (removed, vouched) in &mut room.vouched {
+        let ends = state.log.removed_after(removed, &[]);
+        if ends.iter().all(|end| state.log.closure_contains(&content.heads, end)) {
+            continue;
+        }
+        let of_removed = |id: &&MessageId| state.messages.get(id).is_some_and(|c| c.content().author == *removed);
+        vouched.ids.extend(content.deps.iter().filter(of_removed));
+        if let Body::Receipt { delivered, read } = &content.body {
+            for mark in delivered.iter().chain(read).filter(|mark| mark.author == *removed) {
+                let level = vouched.marks.entry(mark.incarnation).or_default();
+                *level = mark.seq.max(*level);
+            }
+        }
+    }
+}
+
+/// Gathers the vouchers again when the log removed or restored somebody who wrote.
+fn revouch(room: &mut Chat, state: &State) {
+    let ids: Vec<MessageId> = state.messages.sync_items().map(|(_, id)| id).collect();
+    let authors = ids.iter().filter_map(|id| state.messages.get(id)).map(|content| content.content().author);
+    let removed: BTreeSet<DeviceId> = authors.filter(|author| state.log.view().account_of(author).is_none()).collect();
+    if room.vouched.keys().copied().collect::<BTreeSet<_>>() == removed {
+        return;
+    }
+    room.vouched = removed.into_iter().map(|device| (device, Vouched::default())).collect();
+    for content in ids.iter().filter_map(|id| state.messages.get(id)) {
+        vouch(room, state, content.content());
+    }
+}
+
+/// Feeds the document again from all contents that count.
+pub(crate) fn rebuild_document(state: &mut State) {
+    let contents = state.messages.documents().filter_map(|c| Some((c, state.log.account_of(&c.content().author)?)));
+    state.document.rebuild(contents);
+}
+
+/// What the log says of contents, for the timeline.
+struct ByLog<'a> {
+    room: &'a Chat,
+    state: &'a State,
+}
+
+impl ByLog<'_> {
+    fn role_then(&self, content: &Content) -> Option<Role> {
+        let account = self.state.log.account_of(&content.author)?;
+        self.state.log.view_at(&content.heads).ok()?.role(&account)
+    }
+}
+
+impl Authority for ByLog<'_> {
+    fn counts(&self, content: &Content) -> bool {
+        let log = &self.state.log;
+        if !log.author_entitled_at(&content.author, &content.heads) {
+            return false;
+        }
+        if log.removed_after(&content.author, &content.heads).is_empty() {
+            return true;
+        }
+        self.room.vouched.get(&content.author).is_some_and(|vouched| {
+            let level = vouched.marks.get(&content.incarnation).copied().unwrap_or(0);
+            content.seq <= level || vouched.ids.contains(&content.id())
+        })
+    }
+
+    fn owns(&self, actor: &DeviceId, author: &DeviceId) -> bool {
+        self.state.log.account_of(actor).is_some_and(|account| self.state.log.account_of(author) == Some(account))
+    }
+
+    fn moderates(&self, content: &Content) -> bool {
+        self.role_then(content).is_some_and(|role| role >= Role::Moderator)
+    }
+}
+
+/// One line as it stands now; `None` for what is not a line, or void.
+pub(crate) fn entry(room: &Chat, state: &State, id: &MessageId) -> Option<ChatEntry> {
+    let item = state.messages.item(&ByLog { room, state }, id)?;
+    (!item.void).then(|| to_entry(state, item))
+}
+
+/// Lines before `before`, or the newest, oldest first.
+pub(crate) fn page(room: &Chat, state: &State, before: Option<halloo_crdt::messages::Cursor>, limit: usize) -> (Vec<ChatEntry>, Option<halloo_crdt::messages::Cursor>) {
+    let page = state.messages.page(&ByLog { room, state }, before, limit);
+    let lines = page.items.into_iter().filter(|item| !item.void).map(|item| to_entry(state, item));
+    (lines.collect(), page.older)
+}
+
+fn to_entry(state: &State, item: halloo_crdt::messages::Item) -> ChatEntry {
+    let account_of = |device: &DeviceId| state.log.account_of(device);
+    let accounts = |devices: &BTreeSet<DeviceId>| -> Vec<AccountId> {
+        devices.iter().filter_map(account_of).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let author = account_of(&item.author).unwrap_or(AccountId::from_bytes([0; 32]));
+    let holders = state.messages.who_has(&item.id);
+    ChatEntry {
+        id: item.id,
+        author,
+        device: item.author,
+        name: crate::membership::name_of(state, &author),
+        sent_ms: item.hlc.wall_ms,
+        text: item.text,
+        reply_to: item.reply_to,
+        edited: item.edited.is_some(),
+        deleted: item.redacted_by.is_some(),
+        reactions: item.reactions.iter().map(|(emoji, by)| (emoji.clone(), accounts(by))).collect(),
+        delivered_to: accounts(&holders.delivered).into_iter().filter(|a| *a != author).collect(),
+        read_by: accounts(&holders.read).into_iter().filter(|a| *a != author).collect(),
+        own: author == state.account(),
+    }
+}
+
+/// Merges one document content; says what went wrong only in counts, since nothing of it is lost.
+pub(crate) fn apply_document(state: &mut State, content: &VerifiedContent) {
+    let Some(account) = state.log.account_of(&content.content().author) else { return };
+    match state.document.apply(content, &account) {
+        Applied::NeedsRebuild => rebuild_document(state),
+        Applied::Refused(_) => state.count("document change that will never count"),
+        Applied::Merged | Applied::Duplicate | Applied::Orphaned | Applied::Equivocated => {}
+    }
+}
+
+/// Makes one document change and writes it.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn edit_document(room: &mut Chat, state: &mut State, edits: &[Edit]) -> Result<(), Refusal> {
+    let account = state.account();
+    let bytes = match state.document.edit(&account, edits) {
+        Ok(bytes) => bytes,
+        Err(halloo_crdt::document::DocumentError::Nothing) => return Ok(()),
+        Err(_) => return Err(Refusal::Invalid("the name is empty, too long, or an edit is still under way")),
+    };
+    if let Err(refusal) = write(room, state, Body::Document(bytes)) {
+        state.document.abandon();
+        return Err(refusal);
+    }
+    Ok(())
+}
+
+/// Checks a text before it becomes a content.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn check_text(text: &str) -> Result<(), Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::Invalid("an empty message says nothing"));
+    }
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(Refusal::TooLarge { what: "the text in bytes", max: MAX_TEXT_BYTES });
+    }
+    Ok(())
+}
+
+/// Checks that a message is known and shown.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn check_known(room: &Chat, state: &State, id: &MessageId) -> Result<(), Refusal> {
+    entry(room, state, id).map(drop).ok_or(Refusal::Unknown("message"))
+}
+
+/// Checks that a message is of this account, or that its role lets it hide others'.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn check_own(room: &Chat, state: &State, id: &MessageId, may_moderate: bool) -> Result<(), Refusal> {
+    let entry = entry(room, state, id).ok_or(Refusal::Unknown("message"))?;
+    let role = state.log.view().role(&state.account());
+    let moderates = may_moderate && role.is_some_and(|role| role >= Role::Moderator);
+    if entry.own || moderates { Ok(()) } else { Err(Refusal::NotAllowed) }
+}
+
+/// Checks a reaction.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn check_emoji(emoji: &str) -> Result<(), Refusal> {
+    if emoji.is_empty() || emoji.len() > MAX_REACTION_BYTES {
+        return Err(Refusal::TooLarge { what: "the reaction in bytes (at least 1)", max: MAX_REACTION_BYTES });
+    }
+    Ok(())
+}

@@ -1,0 +1,492 @@
+//! The room of the group keys: MLS follows the log. Plans commits, makes them, judges those of others, ends tainted epochs.
+//!
+//! ```text
+//!  log changed --> leaves differ from the roster? --> I signed the change: commit at once
+//!                                                \--> else after a ranked delay of at most 4 round trips, if nobody else did
+//!  commit came --> parent known? heads known? --no--> waits (bounded)
+//!              --> applied to a clone, leaves = roster at its heads? --no--> dropped
+//!              --> into the tree; the rule of `epochs` picks the current one
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use halloo_crdt::live::{MAX_BATCH_BYTES, PeerView};
+use halloo_crdt::log::{Row, SignedOp};
+use halloo_crypto::group::{
+    CommitPlan, GroupError, GroupSession, KeyPackageSecret, PeerFault, Prepared, check_key_package,
+};
+use halloo_crypto::id::{DeviceId, EpochId, OpId};
+use halloo_crypto::identity::DeviceCertificate;
+use halloo_crypto::kdf;
+use halloo_crypto::sealed;
+
+use crate::beacons::Beacon;
+use crate::epochs::{Node, Planted};
+use crate::invariants::{
+    BranchTrail, inv_2_ends_alone, inv_6_commit_realises_the_plan, inv_6_within_bound, uphold,
+};
+use crate::lane::PeerKey;
+use crate::outbox::Then;
+use crate::output::Event;
+use crate::snapshot::Table;
+use crate::state::{Fact, State};
+use crate::timers::Timer;
+use crate::wire::bundle::Bundle;
+use crate::wire::direct::{DirectFrame, MAX_NAMES};
+use crate::wire::parcel::ParcelKind;
+
+/// Commits that may wait for their parent or for operations: as many as the epoch tree holds.
+pub(crate) const MAX_WAITING: usize = 64;
+/// Commits whose fate is remembered, so that a second copy costs no work.
+const MAX_JUDGED: usize = 1_024;
+/// Newcomers that may wait for a bundle at a time; the pairing admits fewer.
+const MAX_JOINING: usize = 64;
+/// Welcomes kept for members that are away; each re-add by anybody replaces one.
+const MAX_WELCOMES: usize = 64;
+/// Heads that a commit may name.
+const MAX_HEADS: usize = 64;
+/// How long the group must have been quiet before a newcomer renews its leaf, and the spread over newcomers.
+const QUIET_MS: u64 = 3_000;
+/// Purpose of the seal of a welcome.
+const WELCOME_INFO: &[u8] = b"halloo v1 welcome";
+
+/// The room's own memory.
+#[derive(Default)]
+pub(crate) struct Commits {
+    /// Commits whose parent or heads are not known yet, by hash.
+    waiting: BTreeMap<[u8; 32], Vec<u8>>,
+    judged: BTreeSet<[u8; 32]>,
+    judged_order: VecDeque<[u8; 32]>,
+    /// Devices to be given a fresh leaf, with the key package to use.
+    refresh: BTreeMap<DeviceId, Vec<u8>>,
+    /// Welcomes not delivered yet.
+    welcomes: BTreeMap<DeviceId, Vec<u8>>,
+    /// Newcomers that wait for a bundle: the transport to hand it to, and whom to seal it to.
+    pub(crate) joining: BTreeMap<DeviceId, (PeerKey, DeviceCertificate)>,
+    /// Branches left.
+    left: BranchTrail,
+    /// Whether this device, a newcomer, still owes its first commit.
+    pub(crate) owes_update: bool,
+    /// What this newcomer joined with, in case its branch loses; forgotten when settled.
+    pub(crate) key_package: Option<KeyPackageSecret>,
+    /// Whether the last change of epoch was a commit of this device.
+    pub(crate) made_here: bool,
+    last_change_ms: u64,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Judgement {
+    Grown,
+    Known,
+    Waits,
+    Bad,
+}
+
+/// Remembers a newcomer that waits for its bundle; with a key package, it is given a fresh leaf by it. False when too many wait.
+pub(crate) fn expect(room: &mut Commits, newcomer: PeerKey, certificate: DeviceCertificate, fresh: Option<Vec<u8>>) -> bool {
+    let device = certificate.device;
+    if room.joining.len() >= MAX_JOINING && !room.joining.contains_key(&device) {
+        return false;
+    }
+    if let Some(key_package) = fresh {
+        room.refresh.insert(device, key_package);
+    }
+    room.joining.insert(device, (newcomer, certificate));
+    uphold(inv_6_within_bound("MAX_JOINING", room.joining.len(), MAX_JOINING));
+    true
+}
+
+/// The newcomer's connection is gone: nobody waits for its bundle any more.
+pub(crate) fn on_peer_down(room: &mut Commits, peer: &PeerKey) {
+    room.joining.retain(|_, (newcomer, _)| newcomer != peer);
+}
+
+/// What would make the leaves of the current epoch those of the roster; `None` if they are.
+fn plan(room: &Commits, state: &State) -> Option<CommitPlan> {
+    let session = &state.epochs.tip().session;
+    let leaves = session.roster();
+    let authorised = state.log.view().devices();
+    let me = state.me();
+    let mut plan = CommitPlan::default();
+    for leaf in leaves.keys().filter(|leaf| **leaf != me) {
+        let fresh = room.refresh.contains_key(leaf) && authorised.contains_key(leaf);
+        if fresh || !authorised.contains_key(leaf) {
+            plan.remove.push(*leaf);
+        }
+    }
+    for device in authorised.keys().filter(|device| **device != me) {
+        let fresh = room.refresh.get(device);
+        if leaves.contains_key(device) && fresh.is_none() {
+            continue;
+        }
+        let granted = state.log.view().device(device).map(|entry| &entry.grant.key_package);
+        let Some(key_package) = fresh.or(granted) else { continue };
+        let usable = check_key_package(&state.group, key_package).is_ok_and(|info| info.device == *device);
+        if usable && (fresh.is_some() || !session.clashes(key_package)) {
+            plan.add.push(key_package.clone());
+        }
+    }
+    if plan.add.is_empty() && plan.remove.is_empty() {
+        return None;
+    }
+    Some(plan)
+}
+
+/// Makes and publishes the commit that is due, if any. `update` also commits when only the own leaf is to be renewed.
+pub(crate) fn commit_now(room: &mut Commits, state: &mut State, update: bool) {
+    state.timers.stop(Timer::CommitDue);
+    if !state.is_member() || state.epochs.tip().spent {
+        return;
+    }
+    let Some(mut plan) = plan(room, state).or_else(|| update.then(CommitPlan::default)) else { return };
+    plan.heads = state.heads();
+    plan.heads.truncate(MAX_HEADS);
+    let leaves: BTreeSet<DeviceId> = state.epochs.tip().session.roster().into_keys().collect();
+    let authorised: BTreeSet<DeviceId> = state.log.view().devices().keys().copied().collect();
+    uphold(inv_2_ends_alone(&leaves, &authorised, &state.me(), &plan));
+    let parent = state.epochs.tip().id();
+    match state.epochs.tip().session.prepare(&plan, &mut state.rng) {
+        Ok(prepared) => publish(room, state, parent, &plan, prepared),
+        Err(_) => state.count("commit could not be made"),
+    }
+}
+
+fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &CommitPlan, prepared: Prepared) {
+    let Prepared { commit, welcome, next, parent: spent, added, skipped, .. } = prepared;
+    let device_of = |bytes: &Vec<u8>| check_key_package(&state.group, bytes).ok().map(|info| info.device);
+    let to_add: BTreeSet<DeviceId> = plan.add.iter().filter_map(device_of).collect();
+    let left_out = skipped.iter().filter_map(|skip| plan.add.get(skip.at)).filter_map(device_of).collect();
+    let after: BTreeSet<DeviceId> = next.roster().into_keys().collect();
+    uphold(inv_6_commit_realises_the_plan(plan, &to_add, &after, &left_out));
+    let Ok(weight) = state.log.weight(&plan.heads) else { return };
+    let Ok(node) = Node::new(next, Some(parent), weight, state.now.wall_ms) else { return };
+    let child = node.id();
+    state.epochs.spend(&parent, spent);
+    store_node(state, &parent);
+    let planted = state.epochs.insert(node, commit.clone());
+    if planted == Planted::Added {
+        store_node(state, &child);
+    }
+    room.owes_update = false;
+    added.iter().for_each(|device| {
+        room.refresh.remove(device);
+    });
+    room.made_here = true;
+    settle_on_chosen(room, state);
+    state.broadcast(ParcelKind::Commits, vec![commit]);
+    let Some(welcome) = welcome else { return };
+    for device in added {
+        if let Some((newcomer, certificate)) = room.joining.remove(&device) {
+            hand_bundle(state, newcomer, &certificate, welcome.clone());
+        } else if !deliver_welcome(state, &device, &welcome) && room.welcomes.len() < MAX_WELCOMES {
+            room.welcomes.insert(device, welcome.clone());
+        }
+    }
+}
+
+/// Makes the bundle of a newcomer and hands it over when all that it rests on is durable.
+fn hand_bundle(state: &mut State, newcomer: PeerKey, to: &DeviceCertificate, welcome: Vec<u8>) {
+    let now_ms = state.lease_ms();
+    let cells = state.live.delta(&mut PeerView::default(), now_ms, MAX_BATCH_BYTES);
+    let bundle = Bundle {
+        group: state.group,
+        welcome,
+        operations: state.log.ops().into_iter().map(SignedOp::to_bytes).collect(),
+        acknowledgements: state.log.board().rows().map(Row::to_bytes).collect(),
+        beacons: state.beacons.sound().map(Beacon::to_bytes).collect(),
+        cells: cells.unwrap_or_default(),
+    };
+    match bundle.seal(&mut state.rng, to) {
+        Ok(bundle) => state.out.then(Then::Bundle { newcomer, bundle }),
+        Err(_) => state.count("bundle could not be sealed"),
+    }
+}
+
+/// The current epoch changed under newcomers that wait: who got a leaf by another's commit is given a fresh one by ours, since
+/// only then is the welcome ours to hand over.
+pub(crate) fn on_epoch(room: &mut Commits, state: &mut State) {
+    let leaves = state.epochs.tip().session.roster();
+    let stranded: Vec<DeviceId> = room.joining.keys().filter(|device| leaves.contains_key(device)).copied().collect();
+    for device in &stranded {
+        if let Some(key_package) = state.log.view().device(device).map(|entry| entry.grant.key_package.clone()) {
+            room.refresh.insert(*device, key_package);
+        }
+    }
+    if !room.joining.is_empty() || state.tainted {
+        commit_now(room, state, false);
+    } else {
+        schedule(room, state);
+    }
+}
+
+fn deliver_welcome(state: &mut State, device: &DeviceId, welcome: &[u8]) -> bool {
+    let Some(peer) = state.peers.of_device(device) else { return false };
+    let Some(box_key) = state.log.view().device(device).map(|entry| entry.box_key()) else { return false };
+    let aad = [state.group.as_bytes().as_slice(), device.as_bytes()].concat();
+    match sealed::seal_to(&mut state.rng, &box_key, WELCOME_INFO, &aad, welcome) {
+        Ok(seal) => state.send(peer, &DirectFrame::Welcome(seal)),
+        Err(_) => state.count("unusable box key"),
+    }
+    true
+}
+
+/// Commits came from a neighbour or by gossip.
+pub(crate) fn on_commits(room: &mut Commits, state: &mut State, from: &PeerKey, commits: Vec<Vec<u8>>) {
+    let mut grown = false;
+    for commit in commits {
+        match judge(room, state, commit) {
+            Judgement::Grown => grown = true,
+            Judgement::Bad => state.drop_frame(from, "commit that does not follow the log"),
+            Judgement::Known | Judgement::Waits => {}
+        }
+    }
+    if grown {
+        retry(room, state);
+        settle_on_chosen(room, state);
+    }
+}
+
+/// Tries the waiting commits again until none moves.
+fn retry(room: &mut Commits, state: &mut State) {
+    loop {
+        let waiting = core::mem::take(&mut room.waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        let before = waiting.len();
+        for commit in waiting.into_values() {
+            if judge(room, state, commit) == Judgement::Bad {
+                state.count("waiting commit that does not follow the log");
+            }
+        }
+        if room.waiting.len() == before {
+            return;
+        }
+    }
+}
+
+fn judge(room: &mut Commits, state: &mut State, commit: Vec<u8>) -> Judgement {
+    let hash = kdf::hash("commit bytes", &[&commit]);
+    if room.judged.contains(&hash) {
+        return Judgement::Known;
+    }
+    let judgement = match weigh(state, &commit) {
+        Ok(node) => plant(state, node, commit),
+        Err(Judgement::Waits) => {
+            if room.waiting.len() < MAX_WAITING {
+                room.waiting.insert(hash, commit);
+            }
+            return Judgement::Waits;
+        }
+        Err(other) => other,
+    };
+    room.judged.insert(hash);
+    room.judged_order.push_back(hash);
+    if room.judged_order.len() > MAX_JUDGED {
+        room.judged_order.pop_front().inspect(|old| {
+            room.judged.remove(old);
+        });
+    }
+    judgement
+}
+
+/// Applies a commit to a clone of its parent and checks it against the log. Nothing changes.
+fn weigh(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
+    let parent = state.epochs.parent_of(commit).ok_or(Judgement::Waits)?;
+    let applied = match parent.session.apply(commit) {
+        Ok(applied) => applied,
+        Err(GroupError::Peer(PeerFault::Own)) => return Err(Judgement::Known),
+        // It puts us out. If our log agrees we are evicted by the log; if not, the commit is not for us.
+        Err(GroupError::Removed(_)) => return Err(Judgement::Known),
+        Err(_) => return Err(Judgement::Bad),
+    };
+    if applied.heads.iter().any(|head| !state.log.contains(head)) {
+        return Err(Judgement::Waits);
+    }
+    if !realises(state, &parent.session, &applied.next, &applied.heads) {
+        return Err(Judgement::Bad);
+    }
+    let weight = state.log.weight(&applied.heads).map_err(|_| Judgement::Waits)?;
+    Node::new(applied.next, Some(parent.id()), weight, state.now.wall_ms).map_err(|_| Judgement::Bad)
+}
+
+/// Whether the leaves of an epoch are the roster of the log at its heads: nobody else is in, and who is missing has a key
+/// package that no commit could have added.
+fn realises(state: &State, parent: &GroupSession, next: &GroupSession, heads: &[OpId]) -> bool {
+    let Ok(roster) = state.log.view_at(heads) else { return false };
+    let leaves = next.roster();
+    if leaves.keys().any(|leaf| !roster.devices().contains_key(leaf)) {
+        return false;
+    }
+    roster.devices().keys().filter(|device| !leaves.contains_key(device)).all(|device| {
+        let key_package = roster.device(device).map(|entry| &entry.grant.key_package);
+        key_package.is_none_or(|bytes| {
+            !check_key_package(&state.group, bytes).is_ok_and(|info| info.device == *device) || parent.clashes(bytes)
+        })
+    })
+}
+
+fn plant(state: &mut State, node: Node, commit: Vec<u8>) -> Judgement {
+    let id = node.id();
+    match state.epochs.insert(node, commit) {
+        Planted::Added => {
+            store_node(state, &id);
+            Judgement::Grown
+        }
+        Planted::Known => Judgement::Known,
+        Planted::Outranked => {
+            state.count("commit outranked by its rivals");
+            Judgement::Known
+        }
+    }
+}
+
+/// Makes the epoch that the rule picks the current one, and tells the others if that changed anything.
+fn settle_on_chosen(room: &mut Commits, state: &mut State) {
+    let before = state.epochs.tip().session.commit_id();
+    let before_id = state.epochs.tip().id();
+    if !state.epochs.settle_on_chosen() {
+        return;
+    }
+    let tip = state.epochs.tip();
+    let (after, id, devices) = (tip.session.commit_id(), tip.id(), tip.session.member_count());
+    let continues = state.epochs.descends(&id, &before_id);
+    if !continues {
+        uphold(room.left.inv_1_no_return(before, after, false));
+    }
+    room.last_change_ms = state.now.mono.as_millis();
+    state.out.put(Table::Head, &[], id.as_bytes().to_vec());
+    refresh_taint(state);
+    state.durable_event(Event::EpochChanged { epoch: id, devices: u32::try_from(devices).unwrap_or(u32::MAX) });
+    state.tell(Fact::Epoch);
+}
+
+/// Looks again whether the current epoch holds a leaf that the log removed.
+pub(crate) fn refresh_taint(state: &mut State) {
+    let authorised = state.log.view().devices();
+    state.tainted = state.epochs.tip().session.roster().keys().any(|leaf| !authorised.contains_key(leaf));
+}
+
+/// After the log changed: commits that waited for operations, and whether one of ours is due.
+pub(crate) fn on_operations(room: &mut Commits, state: &mut State) {
+    refresh_taint(state);
+    retry(room, state);
+    settle_on_chosen(room, state);
+    schedule(room, state);
+}
+
+/// Plans the own commit, after those of better rank had their chance. Rank only saves bytes, so it may err.
+pub(crate) fn schedule(room: &mut Commits, state: &mut State) {
+    if !state.is_member() || plan(room, state).is_none() {
+        return;
+    }
+    let me = state.me();
+    let tip = state.epochs.tip().id();
+    let place = |device: &DeviceId| kdf::hash("commit rank", &[tip.as_bytes(), device.as_bytes()]);
+    let present: BTreeSet<DeviceId> = state
+        .live
+        .all(halloo_crdt::live::Kind::Presence)
+        .map(|(device, _)| *device)
+        .filter(|device| state.log.view().devices().contains_key(device))
+        .chain([me])
+        .collect();
+    let mine = place(&me);
+    let rank = present.iter().filter(|device| place(device) < mine).count();
+    let trip = state.config.round_trip;
+    let share = f64::from(u32::try_from(rank).unwrap_or(u32::MAX)) / f64::from(u32::try_from(present.len()).unwrap_or(1));
+    state.timers.within(Timer::CommitDue, state.now.mono, trip + trip.mul_f64(3.0 * share));
+}
+
+/// The timer of [`schedule`], and of a newcomer's first commit.
+pub(crate) fn on_due(room: &mut Commits, state: &mut State) {
+    let quiet_for = state.now.mono.as_millis().saturating_sub(room.last_change_ms);
+    if plan(room, state).is_some() {
+        commit_now(room, state, false);
+    } else if room.owes_update && quiet_for >= QUIET_MS {
+        commit_now(room, state, true);
+    }
+    if room.owes_update {
+        schedule_update(room, state);
+    }
+}
+
+/// A newcomer commits once when the group is quiet, so that the tree stays warm: the more members, the longer it waits, since
+/// others may have joined with it.
+pub(crate) fn schedule_update(room: &mut Commits, state: &mut State) {
+    let members = state.log.view().devices().len() as u64;
+    let spread = u64::from(rand_core::Rng::next_u32(&mut state.rng)) % (QUIET_MS + 20 * members);
+    let wait = core::time::Duration::from_millis(QUIET_MS + spread);
+    room.last_change_ms = room.last_change_ms.max(1);
+    state.timers.within(Timer::CommitDue, state.now.mono, wait);
+}
+
+/// A member's device proved itself: it is told which epochs we hold, and given its welcome if one waits.
+pub(crate) fn on_proven(room: &mut Commits, state: &mut State, peer: PeerKey) {
+    let tags = state.epochs.tags(MAX_NAMES);
+    state.send(peer, &DirectFrame::Epochs(tags));
+    let Some(device) = state.peers.member(&peer) else { return };
+    if let Some(welcome) = room.welcomes.remove(&device) {
+        deliver_welcome(state, &device, &welcome);
+    }
+}
+
+/// A neighbour says which epochs it holds: it gets the commits that lead from there to ours.
+pub(crate) fn on_epochs(state: &mut State, from: PeerKey, tags: Vec<[u8; 8]>) {
+    let commits = state.epochs.commits_after(&tags);
+    if let Some(peer) = state.peers.get_mut(&from) {
+        peer.epochs = tags;
+    }
+    state.send_items(from, ParcelKind::Commits, commits);
+}
+
+/// A welcome to the branch that won, for us whose branch was lost.
+pub(crate) fn on_welcome(room: &mut Commits, state: &mut State, from: &PeerKey, seal: &[u8]) {
+    let aad = [state.group.as_bytes().as_slice(), state.me().as_bytes()].concat();
+    let Ok(welcome) = state.identity.device.open_sealed(WELCOME_INFO, &aad, seal) else {
+        return state.drop_frame(from, "welcome that does not open");
+    };
+    let Some(secret) = &room.key_package else { return state.drop_frame(from, "welcome that was not asked for") };
+    let Ok(session) = GroupSession::join(welcome.expose(), secret) else {
+        return state.drop_frame(from, "welcome that does not open");
+    };
+    let heads = session.heads();
+    let known = state.epochs.get(&session.epoch_id()).is_some();
+    let (Ok(weight), false) = (state.log.weight(&heads), known) else {
+        return state.count("welcome ahead of the log");
+    };
+    let current = state.epochs.tip().weight;
+    if weight < current || !realises(state, &session, &session, &heads) {
+        return state.drop_frame(from, "welcome that does not follow the log");
+    }
+    let Ok(node) = Node::new(session, None, weight, state.now.wall_ms) else { return };
+    let id = node.id();
+    state.epochs.transplant(node);
+    store_node(state, &id);
+    state.out.put(Table::Head, &[], id.as_bytes().to_vec());
+    room.owes_update = true;
+    refresh_taint(state);
+    let devices = u32::try_from(state.epochs.tip().session.member_count()).unwrap_or(u32::MAX);
+    state.durable_event(Event::EpochChanged { epoch: id, devices });
+    state.tell(Fact::Epoch);
+}
+
+/// Gives up what is settled, here and in the store.
+pub(crate) fn on_settle(room: &mut Commits, state: &mut State) {
+    let pruned = state.epochs.prune(state.now.wall_ms);
+    pruned.epochs.iter().for_each(|id| state.out.del(Table::Epoch, id.as_bytes()));
+    pruned.traces.iter().for_each(|tag| state.out.del(Table::Trail, tag));
+    room.key_package = None;
+}
+
+/// Writes one epoch and the commit that began it.
+pub(crate) fn store_node(state: &mut State, id: &EpochId) {
+    let node = state.epochs.get(id).expect("stored when it is planted");
+    let tag = node.session.tag();
+    let bytes = node.to_bytes().expect("a session that works can be written");
+    let trace = state.epochs.trace_bytes(&tag);
+    state.out.put(Table::Epoch, id.as_bytes(), bytes);
+    if let Some(trace) = trace {
+        state.out.put(Table::Trail, &tag, trace);
+    }
+}

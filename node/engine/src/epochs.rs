@@ -1,0 +1,396 @@
+//! The epoch tree: every MLS epoch that this device holds, and the rule that picks the current one (DESIGN 4, branches).
+//!
+//! ```text
+//!        root ---- A ---- B ---- tip        children of one parent are rivals: the heavier wins, then the lower commit id
+//!            \---- X                        X stays readable until it is settled; nothing is sealed to it any more
+//! ```
+//!
+//! The weight of an epoch is fixed at its birth: the number of operations in the closure of the heads that its commit realises.
+//! Nothing that happens later can change a choice between two epochs that are both known (INV-1). Switching to a sibling costs no
+//! bytes: both were applied to clones of the parent when they came. Here is bookkeeping only; whether a commit is valid is for
+//! [`crate::membership`] to say before it inserts one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halloo_crypto::data::{self, DataError, DataKeys};
+use halloo_crypto::group::{CommitId, EpochTag, Export, GroupError, GroupSession, peek_epoch};
+use halloo_crypto::id::EpochId;
+
+use crate::wire::WireError;
+use crate::wire::bytes::{Reader, put_blob};
+
+/// Epochs kept with their keys. A busy day of a group of 50 has fewer; beyond it the oldest is settled early.
+pub const MAX_NODES: usize = 64;
+/// How long a lost branch stays readable and a race may still be decided otherwise.
+pub const SETTLE_MS: u64 = 24 * 3_600 * 1_000;
+/// Rivals kept under one parent, the best by the rule: a member can make as many commits as it likes.
+pub const MAX_RIVALS: usize = 8;
+/// Commits kept for members who come back after a long time, about 1.5 kB each.
+pub const MAX_TRAIL: usize = 1_024;
+/// Longest commit: that of the group session.
+const MAX_COMMIT_BYTES: usize = 1 << 20;
+
+/// One epoch of one branch.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The MLS state. Commits are prepared on clones.
+    pub session: GroupSession,
+    /// Data keys of the epoch.
+    pub keys: DataKeys,
+    /// The epoch before; `None` at a root.
+    pub parent: Option<EpochId>,
+    /// Operations in the closure of the heads that the commit realises.
+    pub weight: u64,
+    /// Whether this device has committed from here: it does so once.
+    pub spent: bool,
+    /// When it came, Unix milliseconds of our clock.
+    pub seen_ms: u64,
+    commit_id: CommitId,
+}
+
+impl Node {
+    /// An epoch that was just entered.
+    ///
+    /// # Errors
+    /// None that a caller can cause: a session that has lost its data secret.
+    pub fn new(session: GroupSession, parent: Option<EpochId>, weight: u64, seen_ms: u64) -> Result<Self, GroupError> {
+        let keys = DataKeys::new(session.export_secret(Export::Data)?, session.epoch_id());
+        let commit_id = session.commit_id();
+        Ok(Node { session, keys, parent, weight, spent: false, seen_ms, commit_id })
+    }
+
+    /// Which epoch.
+    pub fn id(&self) -> EpochId {
+        self.session.epoch_id()
+    }
+
+    /// The place in the order of rivals: smaller wins.
+    fn rank(&self) -> (core::cmp::Reverse<u64>, CommitId) {
+        (core::cmp::Reverse(self.weight), self.commit_id)
+    }
+
+    /// For the store.
+    ///
+    /// ```text
+    ///  0         1       2           34       42        50
+    ///  | version | flags | parent 32 | weight | seen ms | session: len u32, bytes |     flags: 1 has parent, 2 spent
+    /// ```
+    ///
+    /// # Errors
+    /// None that a caller can cause; MLS errors are passed on.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, GroupError> {
+        let session = self.session.to_bytes()?;
+        let mut out = vec![crate::wire::VERSION, u8::from(self.parent.is_some()) | u8::from(self.spent) << 1];
+        out.extend_from_slice(self.parent.unwrap_or(EpochId::from_bytes([0; 32])).as_bytes());
+        out.extend_from_slice(&self.weight.to_be_bytes());
+        out.extend_from_slice(&self.seen_ms.to_be_bytes());
+        put_blob(&mut out, session.expose());
+        Ok(out)
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote, from a store that authenticates it.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that it did not write.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        let version = reader.u8()?;
+        if version != crate::wire::VERSION {
+            return Err(WireError::Version(version));
+        }
+        let flags = reader.u8()?;
+        let parent = EpochId::from_bytes(reader.array()?);
+        let (weight, seen_ms) = (reader.u64()?, reader.u64()?);
+        let session = GroupSession::from_bytes(reader.blob(usize::MAX)?).map_err(|_| WireError::NotCanonical)?;
+        reader.finish()?;
+        let parent = (flags & 1 != 0).then_some(parent);
+        let node = Node::new(session, parent, weight, seen_ms).map_err(|_| WireError::NotCanonical)?;
+        Ok(Node { spent: flags & 2 != 0, ..node })
+    }
+}
+
+/// A commit that began an epoch, for whoever lacks it.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    depth: u64,
+    commit: Vec<u8>,
+}
+
+/// What inserting an epoch did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Planted {
+    /// It was there.
+    Known,
+    /// It is in the tree.
+    Added,
+    /// It lost to [`MAX_RIVALS`] better ones.
+    Outranked,
+}
+
+/// The tree, its tip, and the trail of commits.
+#[derive(Clone, Debug)]
+pub struct Epochs {
+    nodes: BTreeMap<EpochId, Node>,
+    by_tag: BTreeMap<EpochTag, EpochId>,
+    by_seal: BTreeMap<data::EpochTag, EpochId>,
+    root: EpochId,
+    tip: EpochId,
+    trail: BTreeMap<EpochTag, Trace>,
+}
+
+impl Epochs {
+    /// A tree of one epoch: a new group's, or a newcomer's.
+    pub fn new(root: Node) -> Self {
+        let id = root.id();
+        let mut tree = Epochs {
+            nodes: BTreeMap::new(),
+            by_tag: BTreeMap::new(),
+            by_seal: BTreeMap::new(),
+            root: id,
+            tip: id,
+            trail: BTreeMap::new(),
+        };
+        tree.plant(root);
+        tree
+    }
+
+    /// The tree of a snapshot; `None` if the tip is not among the nodes or hangs in the air.
+    pub fn restore(nodes: Vec<Node>, tip: EpochId, trail: Vec<(EpochTag, u64, Vec<u8>)>) -> Option<Self> {
+        let nodes: BTreeMap<EpochId, Node> = nodes.into_iter().map(|node| (node.id(), node)).collect();
+        let mut root = tip;
+        while let Some(parent) = nodes.get(&root)?.parent.filter(|parent| nodes.contains_key(parent)) {
+            root = parent;
+        }
+        let mut all = nodes.into_values();
+        let mut tree = Epochs::new(all.next()?);
+        all.for_each(|node| tree.plant(node));
+        (tree.root, tree.tip) = (root, tip);
+        tree.trail = trail.into_iter().map(|(tag, depth, commit)| (tag, Trace { depth, commit })).collect();
+        tree.drop_strays();
+        Some(tree)
+    }
+
+    fn plant(&mut self, node: Node) {
+        self.by_tag.insert(node.session.tag(), node.id());
+        self.by_seal.insert(node.keys.tag(), node.id());
+        self.nodes.insert(node.id(), node);
+    }
+
+    fn uproot(&mut self, id: &EpochId) {
+        assert_ne!(*id, self.tip, "the current epoch stays");
+        if let Some(node) = self.nodes.remove(id) {
+            self.by_tag.remove(&node.session.tag());
+            self.by_seal.remove(&node.keys.tag());
+        }
+    }
+
+    /// The current epoch.
+    pub fn tip(&self) -> &Node {
+        self.nodes.get(&self.tip).expect("the tip is in the tree")
+    }
+
+    /// An epoch.
+    pub fn get(&self, id: &EpochId) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+
+    /// The epoch that a commit was made in.
+    pub fn parent_of(&self, commit: &[u8]) -> Option<&Node> {
+        let id = self.by_tag.get(&peek_epoch(commit)?)?;
+        self.nodes.get(id)
+    }
+
+    /// Epochs in the tree.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether the tree is empty: never.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Opens a data seal of any epoch in the tree, lost branches included; says which.
+    ///
+    /// # Errors
+    /// [`WireError::UnknownKey`] for an epoch that is not here, [`WireError::BrokenSeal`].
+    pub fn open(&self, aad: &[u8], seal: &[u8]) -> Result<(EpochId, Vec<u8>), WireError> {
+        let tag = data::peek_tag(seal).ok_or(WireError::Short)?;
+        let node = self.by_seal.get(&tag).and_then(|id| self.nodes.get(id)).ok_or(WireError::UnknownKey)?;
+        let opened = node.keys.open(aad, seal).map_err(|error| match error {
+            DataError::OtherEpoch => WireError::UnknownKey,
+            _ => WireError::BrokenSeal,
+        })?;
+        Ok((node.id(), opened.plaintext))
+    }
+
+    /// Adds a child of an epoch in the tree, with the commit that began it.
+    pub fn insert(&mut self, child: Node, commit: Vec<u8>) -> Planted {
+        let parent = child.parent.expect("a child has a parent");
+        assert!(self.nodes.contains_key(&parent), "children hang on the tree");
+        assert!(commit.len() <= MAX_COMMIT_BYTES, "checked when it was applied");
+        let id = child.id();
+        if self.nodes.contains_key(&id) {
+            return Planted::Known;
+        }
+        let tag = child.session.tag();
+        let depth = child.session.depth();
+        self.plant(child);
+        let mut rivals = self.children(&parent);
+        if rivals.len() > MAX_RIVALS {
+            let worst = rivals.pop().expect("more than the limit");
+            if worst == id {
+                self.uproot(&id);
+                return Planted::Outranked;
+            }
+            self.uproot_branch(&worst);
+        }
+        self.trail.insert(tag, Trace { depth, commit });
+        Planted::Added
+    }
+
+    /// Starts a new tree at an epoch that a welcome gave, because the branch of the old one was lost. The old epochs stay
+    /// readable until they are settled.
+    pub fn transplant(&mut self, root: Node) {
+        let id = root.id();
+        self.plant(root);
+        self.root = id;
+        self.tip = id;
+    }
+
+    /// Children of an epoch, best first.
+    pub fn children(&self, parent: &EpochId) -> Vec<EpochId> {
+        let mut all: Vec<&Node> = self.nodes.values().filter(|node| node.parent == Some(*parent)).collect();
+        all.sort_by_key(|node| node.rank());
+        all.into_iter().map(Node::id).collect()
+    }
+
+    /// Where the rule leads from the root; a pure function of the tree.
+    pub fn chosen(&self) -> EpochId {
+        let mut at = self.root;
+        while let Some(best) = self.children(&at).first() {
+            at = *best;
+        }
+        at
+    }
+
+    /// Makes the chosen epoch current; true if it was not.
+    pub fn settle_on_chosen(&mut self) -> bool {
+        let chosen = self.chosen();
+        core::mem::replace(&mut self.tip, chosen) != chosen
+    }
+
+    /// Whether `id` follows from `ancestor`.
+    pub fn descends(&self, id: &EpochId, ancestor: &EpochId) -> bool {
+        let mut at = Some(*id);
+        while let Some(epoch) = at {
+            if epoch == *ancestor {
+                return true;
+            }
+            at = self.nodes.get(&epoch).and_then(|node| node.parent);
+        }
+        false
+    }
+
+    /// Replaces the session of an epoch by one with a handshake generation spent, and notes that this device committed there.
+    pub fn spend(&mut self, id: &EpochId, session: GroupSession) {
+        let node = self.nodes.get_mut(id).expect("what was prepared is in the tree");
+        assert!(!node.spent, "INV-3: a device commits once from an epoch");
+        assert_eq!(session.epoch_id(), *id, "the same epoch");
+        node.session = session;
+        node.spent = true;
+    }
+
+    /// Names of the epochs that this device can open, current branch first, newest first, at most `max`.
+    pub fn tags(&self, max: usize) -> Vec<EpochTag> {
+        let mut nodes: Vec<&Node> = self.nodes.values().collect();
+        nodes.sort_by_key(|node| (core::cmp::Reverse(node.session.depth()), node.commit_id));
+        nodes.into_iter().take(max).map(|node| node.session.tag()).collect()
+    }
+
+    /// The commits that lead a peer with these epochs to ours, parents first.
+    pub fn commits_after(&self, tags: &[EpochTag]) -> Vec<Vec<u8>> {
+        let mut known: BTreeSet<EpochTag> = tags.iter().copied().collect();
+        let mut order: Vec<(&EpochTag, &Trace)> = self.trail.iter().collect();
+        order.sort_by_key(|(tag, trace)| (trace.depth, **tag));
+        let mut commits = Vec::new();
+        for (tag, trace) in order {
+            let follows = peek_epoch(&trace.commit).is_some_and(|parent| known.contains(&parent));
+            if follows && known.insert(*tag) {
+                commits.push(trace.commit.clone());
+            }
+        }
+        commits
+    }
+
+    /// The trail entry of an epoch as the store keeps it: depth, then the commit.
+    pub fn trace_bytes(&self, tag: &EpochTag) -> Option<Vec<u8>> {
+        let trace = self.trail.get(tag)?;
+        Some([&trace.depth.to_be_bytes(), trace.commit.as_slice()].concat())
+    }
+
+    /// Settles what is old: gives up epochs before the settled part of the current branch, and their lost siblings.
+    pub fn prune(&mut self, now_ms: u64) -> Pruned {
+        let mut path = vec![self.tip];
+        while let Some(parent) = path.last().and_then(|id| self.nodes.get(id)).and_then(|node| node.parent) {
+            if !self.nodes.contains_key(&parent) {
+                break;
+            }
+            path.push(parent);
+        }
+        path.reverse();
+        let mut gone = Vec::new();
+        for next in path.iter().skip(1) {
+            let settled = self.nodes.get(next).is_some_and(|node| now_ms.saturating_sub(node.seen_ms) > SETTLE_MS);
+            if !settled && self.nodes.len() <= MAX_NODES {
+                break;
+            }
+            self.root = *next;
+            gone.extend(self.drop_strays());
+        }
+        let mut lost = Vec::new();
+        while self.trail.len() > MAX_TRAIL {
+            let oldest = self.trail.iter().min_by_key(|(tag, trace)| (trace.depth, **tag)).map(|(tag, _)| *tag);
+            let oldest = oldest.expect("longer than the limit");
+            self.trail.remove(&oldest);
+            lost.push(oldest);
+        }
+        Pruned { epochs: gone, traces: lost }
+    }
+
+    /// Drops every epoch that does not follow from the root, unless it is of a transplanted branch still within the limits.
+    fn drop_strays(&mut self) -> Vec<EpochId> {
+        let mut kept = BTreeSet::from([self.root]);
+        let mut open = vec![self.root];
+        while let Some(at) = open.pop() {
+            for child in self.children(&at) {
+                kept.insert(child);
+                open.push(child);
+            }
+        }
+        let gone: Vec<EpochId> = self.nodes.keys().filter(|id| !kept.contains(id)).copied().collect();
+        gone.iter().for_each(|id| self.uproot(id));
+        gone
+    }
+
+    fn uproot_branch(&mut self, id: &EpochId) {
+        for child in self.children(id) {
+            self.uproot_branch(&child);
+        }
+        if *id != self.tip {
+            self.uproot(id);
+        }
+    }
+}
+
+/// What pruning gave up, to be deleted from the store.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pruned {
+    /// Epochs.
+    pub epochs: Vec<EpochId>,
+    /// Commits of the trail.
+    pub traces: Vec<EpochTag>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! The room of the door: who is at the other end of a new connection, and what a stranger is told.
+//!
+//! ```text
+//!  up --> hello --> proof --> signature good? --> our log says member ------> proven: admitted, reconciled with
+//!                                            \--> our log removed it -------> farewell: the Remove and its past
+//!                                             \-> our log does not know it -> unknown: it may introduce itself
+//! ```
+//!
+//! A newcomer whom our log does not know yet answers `unknown` with the operations that made it a member, but only to a peer that
+//! has proven to be a member itself: nobody learns operations by guessing. Until proven, nothing but these frames is looked at.
+
+use halloo_crdt::log::{Inserted, Log, OpKind, SignedOp};
+use halloo_crypto::id::{DeviceId, OpId};
+
+use crate::lane::PeerKey;
+use crate::output::{Event, Output};
+use crate::peers::{HANDSHAKE_PATIENCE, HELLOS_MAX};
+use crate::snapshot::Table;
+use crate::state::{Fact, State};
+use crate::timers::Timer;
+use crate::wire::direct::{DirectFrame, MAX_NAMES, ProofFrame};
+use crate::wire::proof::ProofContext;
+use crate::wire::{MAX_DIRECT_BYTES, MAX_ITEMS};
+
+/// A connection came up.
+pub(crate) fn on_up(state: &mut State, peer: PeerKey) {
+    let nonce = state.nonce();
+    if state.peers.up(peer, nonce, state.now.mono) {
+        state.send_now(peer, &DirectFrame::Hello { nonce });
+        state.timers.within(Timer::PeerTimeout, state.now.mono, HANDSHAKE_PATIENCE);
+    } else {
+        state.count("peer without room, or up twice");
+    }
+}
+
+/// The connection is gone.
+pub(crate) fn on_down(state: &mut State, peer: &PeerKey) {
+    if let Some(device) = state.peers.down(peer).and_then(|gone| gone.member()) {
+        state.tell(Fact::Gone(*peer, device));
+    }
+}
+
+/// Repeats hellos that were not answered by a proof.
+pub(crate) fn on_timeout(state: &mut State) {
+    let now = state.now.mono;
+    let mut again = Vec::new();
+    let mut waiting = false;
+    for (key, peer) in state.peers.iter_mut() {
+        if peer.claimed.is_some() || peer.hellos >= HELLOS_MAX {
+            continue;
+        }
+        waiting = true;
+        if now.since(peer.hello_at) >= HANDSHAKE_PATIENCE {
+            peer.hellos += 1;
+            peer.hello_at = now;
+            again.push((*key, peer.nonce));
+        }
+    }
+    for (peer, nonce) in again {
+        state.send_now(peer, &DirectFrame::Hello { nonce });
+    }
+    if waiting {
+        state.timers.within(Timer::PeerTimeout, now, HANDSHAKE_PATIENCE);
+    }
+}
+
+/// The peer wants a proof. Its nonce may be new: it restarted behind the same connection.
+pub(crate) fn on_hello(state: &mut State, from: PeerKey, nonce: [u8; 32]) {
+    if !state.is_member() {
+        return;
+    }
+    let Some(peer) = state.peers.get_mut(&from) else { return };
+    let restarted = peer.their_nonce.is_some_and(|known| known != nonce);
+    peer.their_nonce = Some(nonce);
+    let ours = peer.nonce;
+    if restarted {
+        // It forgot our nonce too, so it cannot prove itself before it hears it again.
+        state.send_now(from, &DirectFrame::Hello { nonce: ours });
+    }
+    let context = ProofContext { group: state.group, prover: state.identity.peer, verifier: from, nonce };
+    let proof = context.prove(&state.identity.device);
+    state.send_now(from, &DirectFrame::Proof(proof));
+}
+
+/// The peer says who it is.
+pub(crate) fn on_proof(state: &mut State, from: PeerKey, proof: &ProofFrame) {
+    let Some(peer) = state.peers.get_mut(&from) else { return };
+    let context =
+        ProofContext { group: state.group, prover: from, verifier: state.identity.peer, nonce: peer.nonce };
+    match context.verify(proof) {
+        Ok(claimed) if claimed.device() != state.identity.device.id() => peer.claimed = Some(claimed),
+        Ok(_) => return state.drop_frame(&from, "proof by our own device"),
+        Err(_) => return state.drop_frame(&from, "bad membership proof"),
+    }
+    place(state, from);
+}
+
+/// Looks a claimed device up in the log.
+fn place(state: &mut State, from: PeerKey) {
+    let Some(device) = state.peers.get(&from).and_then(|peer| peer.claimed).map(|claimed| claimed.device()) else {
+        return;
+    };
+    if state.log.view().account_of(&device).is_some() {
+        welcome(state, from, device);
+    } else if state.log.account_of(&device).is_some() {
+        farewell(state, from, &device);
+    } else {
+        let heads: Vec<OpId> = state.log.heads().iter().copied().take(MAX_NAMES).collect();
+        state.send_now(from, &DirectFrame::Unknown { heads });
+    }
+}
+
+fn welcome(state: &mut State, from: PeerKey, device: DeviceId) {
+    let Some(peer) = state.peers.get_mut(&from) else { return };
+    if core::mem::replace(&mut peer.proven, true) {
+        return;
+    }
+    let topics: Vec<[u8; 32]> = state.beacons.topics().copied().collect();
+    for topic in topics {
+        state.out.now(Output::Admit { peer: from, topic });
+    }
+    let account = state.log.view().account_of(&device).expect("looked up by the caller");
+    state.event(Event::PeerProven { peer: from, device, account });
+    state.tell(Fact::Proven(from));
+}
+
+/// Tells a removed device so: the operations that end it and their past, which is no more than it may know.
+fn farewell(state: &mut State, from: PeerKey, device: &DeviceId) {
+    let ends = state.log.removed_after(device, &[]);
+    let past = past_of(&state.log, &ends);
+    let operations = state.log.ops().into_iter().filter(|op| past.contains(&op.id())).map(SignedOp::to_bytes);
+    // The newest matter most: a device that was away has the old ones.
+    let mut operations: Vec<Vec<u8>> = operations.collect();
+    let mut size = 0;
+    let fitting = operations.iter().rev().take_while(|op| {
+        size += op.len() + 4;
+        size < MAX_DIRECT_BYTES / 2
+    });
+    let keep = fitting.count().min(MAX_ITEMS);
+    operations.drain(..operations.len() - keep);
+    state.send(from, &DirectFrame::Farewell(operations));
+}
+
+fn past_of(log: &Log, heads: &[OpId]) -> std::collections::BTreeSet<OpId> {
+    let mut past = std::collections::BTreeSet::new();
+    let mut open: Vec<OpId> = heads.to_vec();
+    while let Some(id) = open.pop() {
+        if past.insert(id) {
+            open.extend(log.get(&id).into_iter().flat_map(|op| op.parents().iter().copied()));
+        }
+    }
+    past
+}
+
+/// The peer believes our signature and has not heard of us: we hand it what made us a member, if it is one itself.
+pub(crate) fn on_unknown(state: &mut State, from: PeerKey, heads: &[OpId]) {
+    if state.peers.member(&from).is_none() {
+        return state.drop_frame(&from, "unknown from a stranger");
+    }
+    let known = past_of(&state.log, heads);
+    let lacking = state.log.ops().into_iter().filter(|op| !known.contains(&op.id())).map(SignedOp::to_bytes);
+    let mut size = 0;
+    let operations: Vec<Vec<u8>> = lacking
+        .take_while(|op| {
+            size += op.len() + 4;
+            size < MAX_DIRECT_BYTES / 2
+        })
+        .take(MAX_ITEMS)
+        .collect();
+    state.send(from, &DirectFrame::Introduce(operations));
+}
+
+/// A device with a good signature hands us operations that shall make it a member. They are kept only if they do.
+pub(crate) fn on_introduce(state: &mut State, from: PeerKey, operations: &[Vec<u8>]) {
+    let claimed = state.peers.get(&from).and_then(|peer| peer.claimed).map(|claimed| claimed.device());
+    let Some(device) = claimed else {
+        return state.drop_frame(&from, "introduction without a proof");
+    };
+    let mut trial = state.log.clone();
+    let new = insert_all(&mut trial, operations);
+    if trial.view().account_of(&device).is_none() {
+        return state.drop_frame(&from, "introduction that makes nobody a member");
+    }
+    adopt(state, trial, new);
+    place(state, from);
+}
+
+/// A member hands us what ended our membership. Kept only if our own log then says so.
+pub(crate) fn on_farewell(state: &mut State, from: PeerKey, operations: &[Vec<u8>]) {
+    if state.peers.member(&from).is_none() {
+        return state.drop_frame(&from, "farewell from a stranger");
+    }
+    let mut trial = state.log.clone();
+    let new = insert_all(&mut trial, operations);
+    if trial.view().account_of(&state.me()).is_some() {
+        return state.drop_frame(&from, "farewell that ends nothing");
+    }
+    adopt(state, trial, new);
+}
+
+fn insert_all(log: &mut Log, operations: &[Vec<u8>]) -> Vec<OpId> {
+    let parsed = operations.iter().filter_map(|bytes| SignedOp::from_bytes(bytes).ok());
+    let mut new = Vec::new();
+    for op in parsed {
+        if let Ok(Inserted::New(ids)) = log.insert(op) {
+            new.extend(ids);
+        }
+    }
+    new
+}
+
+fn adopt(state: &mut State, trial: Log, new: Vec<OpId>) {
+    state.log = trial;
+    store_operations(state, &new);
+    if !new.is_empty() {
+        state.tell(Fact::Operations(new));
+    }
+}
+
+/// Writes operations that are in the log to the store.
+pub(crate) fn store_operations(state: &mut State, ids: &[OpId]) {
+    for id in ids {
+        let bytes = state.log.get(id).expect("a new operation is in the log").to_bytes();
+        state.out.put(Table::Operation, id.as_bytes(), bytes);
+    }
+}
+
+/// After the log changed: neighbours that are no longer members are put out, those that became members come in.
+pub(crate) fn on_operations(state: &mut State, new: &[OpId]) {
+    let ends = new.iter().filter_map(|id| state.log.get(id)).any(|op| {
+        matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. })
+    });
+    let claimed: Vec<(PeerKey, DeviceId, bool)> = state
+        .peers
+        .iter()
+        .filter_map(|(key, peer)| Some((*key, peer.claimed?.device(), peer.proven)))
+        .collect();
+    for (peer, device, proven) in claimed {
+        let member = state.log.view().account_of(&device).is_some();
+        if proven && !member {
+            expel(state, peer, device);
+        } else if !proven && (member || ends) {
+            place(state, peer);
+        }
+    }
+}
+
+fn expel(state: &mut State, peer: PeerKey, device: DeviceId) {
+    let topics: Vec<[u8; 32]> = state.beacons.topics().copied().collect();
+    for topic in topics {
+        state.out.now(Output::Expel { peer, topic });
+    }
+    if let Some(gone) = state.peers.get_mut(&peer) {
+        gone.proven = false;
+    }
+    farewell(state, peer, &device);
+    state.tell(Fact::Gone(peer, device));
+}

@@ -1,0 +1,137 @@
+//! What a user interface asks a member: who is in, what was said, where everybody is. Nothing here changes anything.
+
+use halloo_crdt::live::{Cell, Kind};
+use halloo_crdt::log::OpKind;
+use halloo_crdt::messages::Cursor;
+use halloo_crypto::id::{AccountId, DeviceId, MessageId};
+
+use crate::chat;
+use crate::engine::Engine;
+use crate::invites;
+use crate::location;
+use crate::membership::{invite_name, name_of};
+use crate::output::{
+    Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, StatusView,
+};
+
+/// Lines of the conversation, oldest first, and where the older ones begin.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TimelinePage {
+    /// The lines.
+    pub entries: Vec<ChatEntry>,
+    /// For the page before this one.
+    pub older: Option<Cursor>,
+}
+
+impl Engine {
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.state.me()
+    }
+
+    /// This account.
+    pub fn account(&self) -> AccountId {
+        self.state.account()
+    }
+
+    /// Members, senior first.
+    pub fn members(&self) -> Vec<MemberView> {
+        let roster = self.state.log.view();
+        let in_order = roster.by_seniority();
+        let members = in_order.iter().filter_map(|account| Some((account, roster.member(account)?)));
+        members
+            .map(|(account, member)| MemberView {
+                account: *account,
+                name: name_of(&self.state, account),
+                role: member.role,
+                devices: member.devices.keys().map(|device| self.device_view(device)).collect(),
+                own: *account == self.state.account(),
+            })
+            .collect()
+    }
+
+    fn device_view(&self, device: &DeviceId) -> DeviceView {
+        let own = *device == self.state.me();
+        let mute = match self.state.live.get(device, Kind::Mute) {
+            Some(Cell::Mute(mute)) => *mute,
+            _ => halloo_crdt::live::Mute::default(),
+        };
+        let in_call = if own { self.call.in_call() } else { self.call.participants().contains(device) };
+        DeviceView {
+            device: *device,
+            online: own || self.state.live.get(device, Kind::Presence).is_some(),
+            connected: own || self.state.peers.of_device(device).is_some(),
+            microphone_muted: mute.microphone,
+            speaker_muted: mute.speaker,
+            in_call,
+        }
+    }
+
+    /// The newest lines before `before`, or the newest of all; at most `limit`.
+    pub fn timeline(&self, before: Option<Cursor>, limit: usize) -> TimelinePage {
+        let (entries, older) = chat::page(&self.chat, &self.state, before, limit);
+        TimelinePage { entries, older }
+    }
+
+    /// One line as it stands now.
+    pub fn message(&self, id: &MessageId) -> Option<ChatEntry> {
+        chat::entry(&self.chat, &self.state, id)
+    }
+
+    /// Where everybody is who shares it, this device included.
+    pub fn locations(&self) -> Vec<LocationView> {
+        location::views(&self.here, &self.state)
+    }
+
+    /// The newest lines of the activity log, oldest first; at most `limit`.
+    pub fn activity(&self, limit: usize) -> Vec<ActivityEntry> {
+        let all = self.state.log.activity();
+        let skip = all.len().saturating_sub(limit);
+        all.into_iter()
+            .skip(skip)
+            .filter_map(|line| {
+                let act = match line.kind {
+                    OpKind::Genesis { .. } => Activity::Created,
+                    OpKind::Add { account, .. } => Activity::Added(account),
+                    OpKind::Remove { account } if account == line.account => Activity::Left(account),
+                    OpKind::Remove { account } => Activity::Removed(account),
+                    OpKind::SetRole { account, role } => Activity::Role(account, role),
+                    OpKind::DeviceAdd { device } => Activity::DeviceAdded(device.certificate.device),
+                    OpKind::DeviceRevoke { device, .. } => Activity::DeviceRevoked(device),
+                    OpKind::Invite { .. } => Activity::InviteOpened(invite_name(&line.op)),
+                    OpKind::InviteRevoke { invite } => Activity::InviteClosed(invite_name(&invite)),
+                };
+                Some(ActivityEntry { op: line.op, by: line.account, at_ms: line.at_ms, act, void: line.void.is_some() })
+            })
+            .collect()
+    }
+
+    /// Invites that are open.
+    pub fn invites(&self) -> Vec<InviteView> {
+        invites::views(&self.invites, &self.state)
+    }
+
+    /// How this member stands.
+    pub fn status(&self) -> StatusView {
+        let state = &self.state;
+        let tip = state.epochs.tip();
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        StatusView {
+            group_name: state.document.name().unwrap_or_default(),
+            member: state.is_member(),
+            epoch: tip.id(),
+            epoch_devices: number(tip.session.member_count()),
+            branches: number(state.epochs.len()),
+            tainted: state.tainted,
+            peers: number(state.peers.proven().count()),
+            operations: number(state.log.len()),
+            contents: number(state.messages.len()),
+            undelivered: number(self.chat.undelivered.len()),
+            seals_offered: self.chat.offered,
+            seals_opened: self.chat.opened,
+            writes_pending: number(state.out.pending()),
+            dropped: state.dropped(),
+            wakes: state.timers.fired(),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The room of catching up: after a proof, after a gap, and now and then, two members compare what they hold.
+//!
+//! ```text
+//!  asker                                      answerer
+//!  ask(operations) -------------------------> answer ...            until the asker knows the difference
+//!  what it has and the other lacks ---------> parcels
+//!  want(keyed ids) -------------------------> parcels
+//!  then the same for acknowledgements, then for contents
+//! ```
+//!
+//! The lane keeps order, so by the time contents are compared both sides know the same operations. Contents are filtered by
+//! entitlement on both sides and travel in boxes to the device key, so the branch that either is on does not matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halloo_crdt::content::{Body, VerifiedContent};
+use halloo_crdt::log::{Row, SignedOp};
+use halloo_crdt::sync::{KeyedId, Session};
+use halloo_crypto::id::{DeviceId, MessageId, OpId};
+use halloo_crypto::kdf;
+
+use crate::chat::{self, Chat};
+use crate::lane::PeerKey;
+use crate::membership::row_name;
+use crate::output::Event;
+use crate::state::State;
+use crate::time::Time;
+use crate::timers::Timer;
+use crate::wire::direct::{DirectFrame, Realm, Step, SyncFrame};
+use crate::wire::parcel::ParcelKind;
+
+/// Items handed over in each direction in one session: with 300 bytes each half of what a lane queues. The rest follows in the
+/// next session, begun at once.
+const MAX_HANDED: usize = 4_096;
+/// Ids in one want frame.
+const WANT_IDS: usize = 1_000;
+/// A session that has not ended by then is begun anew.
+const PATIENCE: core::time::Duration = core::time::Duration::from_secs(5);
+/// How long the member with the higher id waits for the other to ask first.
+const POLITENESS: core::time::Duration = core::time::Duration::from_secs(2);
+/// How soon a gap is filled: what is missing is often already on its way.
+const GAP_DELAY: core::time::Duration = core::time::Duration::from_millis(500);
+/// Between two routine comparisons, of one neighbour each: gossip that was lost is found within it.
+const ROUTINE: core::time::Duration = core::time::Duration::from_secs(30);
+
+/// The room's own memory.
+#[derive(Default)]
+pub(crate) struct Reconcile {
+    peers: BTreeMap<PeerKey, Talk>,
+    last_session: u32,
+    /// When one neighbour is compared with whether or not anything seems to be missing.
+    routine_at: Option<Time>,
+    /// When a gap is to be filled.
+    gap_at: Option<Time>,
+}
+
+#[derive(Default)]
+struct Talk {
+    asking: Option<Asking>,
+    answering: Option<(Realm, u32, Session)>,
+    /// When to begin if nothing has begun.
+    begin_at: Option<Time>,
+    /// When all realms were last found equal or handed over.
+    done_at: Option<Time>,
+    received: u32,
+    sent: u32,
+}
+
+struct Asking {
+    realm: Realm,
+    number: u32,
+    session: Session,
+    items: BTreeSet<MessageId>,
+    since: Time,
+}
+
+/// A member proved itself. The one with the lower id asks; the other does so later if nothing came.
+pub(crate) fn on_proven(room: &mut Reconcile, state: &mut State, peer: PeerKey) {
+    let Some(device) = state.peers.member(&peer) else { return };
+    let talk = room.peers.entry(peer).or_default();
+    if state.me() < device {
+        begin(room, state, peer, Realm::Operations);
+    } else {
+        talk.begin_at = Some(state.now.mono.after(POLITENESS));
+    }
+    schedule(room, state);
+}
+
+/// A neighbour is gone.
+pub(crate) fn on_gone(room: &mut Reconcile, peer: &PeerKey) {
+    room.peers.remove(peer);
+}
+
+/// Something is referred to that is not here.
+pub(crate) fn on_gap(room: &mut Reconcile, state: &mut State) {
+    room.gap_at.get_or_insert(state.now.mono.after(GAP_DELAY));
+    schedule(room, state);
+}
+
+fn schedule(room: &mut Reconcile, state: &mut State) {
+    if room.peers.is_empty() || !state.is_member() {
+        return state.timers.stop(Timer::Reconcile);
+    }
+    let now = state.now.mono;
+    let routine = *room.routine_at.get_or_insert(now.after(ROUTINE));
+    let talks = room.peers.values().flat_map(|talk| [talk.begin_at, talk.asking.as_ref().map(|a| a.since.after(PATIENCE))]);
+    let first = talks.flatten().chain([routine]).chain(room.gap_at).min();
+    if let Some(at) = first {
+        state.timers.set(Timer::Reconcile, at);
+    }
+}
+
+/// The timer: begins what is due, gives up what takes too long.
+pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
+    let now = state.now.mono;
+    let mut begin_with: Vec<PeerKey> = Vec::new();
+    for (peer, talk) in &mut room.peers {
+        let stuck = talk.asking.as_ref().is_some_and(|asking| now.since(asking.since) >= PATIENCE);
+        let due = talk.begin_at.is_some_and(|at| at <= now);
+        if stuck {
+            talk.asking = None;
+        }
+        if due || stuck {
+            begin_with.push(*peer);
+        }
+    }
+    let routine = room.routine_at.is_some_and(|at| at <= now);
+    let gap = room.gap_at.is_some_and(|at| at <= now);
+    if routine || gap {
+        let oldest = room.peers.iter().filter(|(_, talk)| talk.asking.is_none()).min_by_key(|(key, talk)| (talk.done_at, **key));
+        begin_with.extend(oldest.map(|(key, _)| *key));
+        room.routine_at = Some(now.after(ROUTINE));
+        room.gap_at = None;
+    }
+    for peer in begin_with {
+        begin(room, state, peer, Realm::Operations);
+    }
+    schedule(room, state);
+}
+
+/// The secret under which a session names its items: both sides know both nonces of the connection.
+fn session_key(state: &State, peer: &PeerKey, realm: Realm, number: u32, asker: &DeviceId) -> Option<[u8; 32]> {
+    let known = state.peers.get(peer)?;
+    let (ours, theirs) = (known.nonce, known.their_nonce?);
+    let (low, high) = (ours.min(theirs), ours.max(theirs));
+    Some(kdf::hash("sync session", &[&low, &high, &[realm as u8], &number.to_be_bytes(), asker.as_bytes()]))
+}
+
+fn begin(room: &mut Reconcile, state: &mut State, peer: PeerKey, realm: Realm) {
+    let Some(device) = state.peers.member(&peer) else { return };
+    room.last_session = room.last_session.wrapping_add(1);
+    let number = room.last_session;
+    let Some(key) = session_key(state, &peer, realm, number, &state.me()) else { return };
+    let items = items(state, realm, &device);
+    let talk = room.peers.entry(peer).or_default();
+    talk.begin_at = None;
+    if realm == Realm::Operations {
+        (talk.received, talk.sent) = (0, 0);
+    }
+    match Session::initiate(&key, items.iter().copied()) {
+        Ok((session, message)) => {
+            let items = items.into_iter().map(|(_, id)| id).collect();
+            talk.asking = Some(Asking { realm, number, session, items, since: state.now.mono });
+            state.send(peer, &DirectFrame::Sync(SyncFrame { realm, step: Step::Ask, session: number, message }));
+        }
+        Err(_) => state.count("reconciliation could not begin"),
+    }
+}
+
+/// (time, name) of all that this neighbour may be told of.
+fn items(state: &State, realm: Realm, device: &DeviceId) -> Vec<(u64, MessageId)> {
+    match realm {
+        Realm::Operations => {
+            let ops = state.log.ops().into_iter();
+            ops.map(|op| (op.at_ms(), MessageId::from_bytes(*op.id().as_bytes()))).collect()
+        }
+        Realm::Acknowledgements => {
+            let rows = state.log.board().rows();
+            rows.map(|row| (0, MessageId::from_bytes(row_name(&row.to_bytes())))).collect()
+        }
+        Realm::Contents => {
+            let mut entitled = Entitlement::of(*device);
+            state
+                .messages
+                .sync_items()
+                .filter(|(_, id)| state.messages.get(id).is_some_and(|content| entitled.to(state, content)))
+                .collect()
+        }
+    }
+}
+
+/// Whom a content may be told to: every member of today gets the document, everything else only who was a member at its place in
+/// history (INV-4).
+struct Entitlement {
+    device: DeviceId,
+    judged: BTreeMap<Vec<OpId>, bool>,
+}
+
+impl Entitlement {
+    fn of(device: DeviceId) -> Self {
+        Entitlement { device, judged: BTreeMap::new() }
+    }
+
+    fn to(&mut self, state: &State, content: &VerifiedContent) -> bool {
+        let content = content.content();
+        if matches!(content.body, Body::Document(_)) {
+            return true;
+        }
+        if let Some(known) = self.judged.get(&content.heads) {
+            return *known;
+        }
+        let entitled = state.log.author_entitled_at(&self.device, &content.heads);
+        self.judged.insert(content.heads.clone(), entitled);
+        entitled
+    }
+}
+
+/// A frame of a reconciliation from a proven member.
+pub(crate) fn on_frame(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKey, frame: SyncFrame) {
+    match frame.step {
+        Step::Ask => on_ask(room, state, from, &frame),
+        Step::Answer => on_answer(room, chat, state, from, &frame),
+        Step::Want => on_want(room, state, from, &frame),
+    }
+    schedule(room, state);
+}
+
+fn on_ask(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncFrame) {
+    let Some(device) = state.peers.member(&from) else { return };
+    let talk = room.peers.entry(from).or_default();
+    talk.begin_at = None;
+    let same = talk.answering.as_ref().is_some_and(|(realm, number, _)| (*realm, *number) == (frame.realm, frame.session));
+    if !same {
+        let Some(key) = session_key(state, &from, frame.realm, frame.session, &device) else { return };
+        match Session::respond(&key, items(state, frame.realm, &device)) {
+            Ok(session) => talk.answering = Some((frame.realm, frame.session, session)),
+            Err(_) => return state.count("reconciliation could not begin"),
+        }
+    }
+    let Some((_, _, session)) = &mut talk.answering else { return };
+    match session.handle(&frame.message) {
+        Ok(step) => {
+            if let Some(message) = step.reply {
+                let answer = SyncFrame { step: Step::Answer, message, ..frame.clone() };
+                state.send(from, &DirectFrame::Sync(answer));
+            }
+        }
+        Err(_) => {
+            talk.answering = None;
+            state.drop_frame(&from, "bad reconciliation frame");
+        }
+    }
+}
+
+fn on_answer(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKey, frame: &SyncFrame) {
+    let Some(talk) = room.peers.get_mut(&from) else { return };
+    let current = talk.asking.as_mut().filter(|asking| (asking.realm, asking.number) == (frame.realm, frame.session));
+    let Some(asking) = current else { return state.count("answer of a reconciliation that is over") };
+    match asking.session.handle(&frame.message) {
+        Ok(step) => {
+            if let Some(message) = step.reply {
+                asking.since = state.now.mono;
+                let ask = SyncFrame { step: Step::Ask, message, ..frame.clone() };
+                state.send(from, &DirectFrame::Sync(ask));
+            }
+            if step.done {
+                finish(room, chat, state, from);
+            }
+        }
+        Err(_) => {
+            talk.asking = None;
+            state.drop_frame(&from, "bad reconciliation frame");
+        }
+    }
+}
+
+/// The difference is known: hands over, asks, and goes on with the next realm.
+fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKey) {
+    let Some(talk) = room.peers.get_mut(&from) else { return };
+    let Some(asking) = talk.asking.take() else { return };
+    let all: BTreeSet<MessageId> = asking.session.have().collect();
+    let have: Vec<MessageId> = all.iter().take(MAX_HANDED).copied().collect();
+    let need: Vec<KeyedId> = asking.session.need().take(MAX_HANDED).collect();
+    let more = all.len() > have.len() || asking.session.need().count() > need.len();
+    talk.sent = talk.sent.saturating_add(u32::try_from(have.len()).unwrap_or(u32::MAX));
+    talk.received = talk.received.saturating_add(u32::try_from(need.len()).unwrap_or(u32::MAX));
+    let (received, sent) = (talk.received, talk.sent);
+    if asking.realm == Realm::Contents {
+        let held: Vec<MessageId> = chat.undelivered.iter().filter(|id| asking.items.contains(id) && !all.contains(id)).copied().collect();
+        chat::delivered(chat, state, &held);
+    }
+    hand_over(state, from, asking.realm, &have);
+    for ids in need.chunks(WANT_IDS) {
+        let message = ids.concat();
+        let want = SyncFrame { realm: asking.realm, step: Step::Want, session: asking.number, message };
+        state.send(from, &DirectFrame::Sync(want));
+    }
+    let next = Realm::ALL.into_iter().find(|realm| *realm > asking.realm);
+    if more {
+        begin(room, state, from, asking.realm);
+    } else if let Some(realm) = next {
+        begin(room, state, from, realm);
+    } else {
+        if let Some(talk) = room.peers.get_mut(&from) {
+            talk.done_at = Some(state.now.mono);
+        }
+        if let Some(device) = state.peers.member(&from) {
+            state.event(Event::SyncProgress { device, received, sent, done: true });
+        }
+    }
+}
+
+fn on_want(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncFrame) {
+    let Some(talk) = room.peers.get(&from) else { return };
+    let current = talk.answering.as_ref().filter(|(realm, number, _)| (*realm, *number) == (frame.realm, frame.session));
+    let Some((_, _, session)) = current else { return state.count("want of a reconciliation that is over") };
+    let (ids, rest) = frame.message.as_chunks::<32>();
+    if !rest.is_empty() || ids.len() > WANT_IDS {
+        return state.drop_frame(&from, "bad reconciliation frame");
+    }
+    let wanted: Vec<MessageId> = ids.iter().filter_map(|id| session.resolve(id)).collect();
+    hand_over(state, from, frame.realm, &wanted);
+}
+
+fn hand_over(state: &mut State, to: PeerKey, realm: Realm, ids: &[MessageId]) {
+    match realm {
+        Realm::Operations => {
+            let wanted: BTreeSet<OpId> = ids.iter().map(|id| OpId::from_bytes(*id.as_bytes())).collect();
+            let ops = state.log.ops().into_iter().filter(|op| wanted.contains(&op.id())).map(SignedOp::to_bytes).collect();
+            state.send_items(to, ParcelKind::Operations, ops);
+        }
+        Realm::Acknowledgements => {
+            let wanted: BTreeSet<[u8; 32]> = ids.iter().map(|id| *id.as_bytes()).collect();
+            let rows = state.log.board().rows().map(Row::to_bytes).filter(|row| wanted.contains(&row_name(row))).collect();
+            state.send_items(to, ParcelKind::Acknowledgements, rows);
+        }
+        Realm::Contents => {
+            let order = state.messages.in_causal_order(ids.iter().copied());
+            let frames = order.iter().filter_map(|id| state.messages.get(id)).map(VerifiedContent::to_bytes).collect();
+            state.send_boxed(to, ParcelKind::BoxedContents, frames);
+        }
+    }
+}

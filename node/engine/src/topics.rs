@@ -1,0 +1,116 @@
+//! The room of the beacons: judges them by the log, follows their topics, makes a new one when the last was tainted.
+
+use halloo_crypto::secret::Secret;
+
+use crate::beacons::{Beacon, Standing};
+use crate::lane::PeerKey;
+use crate::output::Output;
+use crate::snapshot::Table;
+use crate::state::{Fact, State};
+use crate::timers::Timer;
+use crate::wire::parcel::ParcelKind;
+
+/// Associated data of a beacon record under an epoch.
+pub(crate) const AAD: &[u8] = b"beacon";
+/// How often the topics are looked at for a new week.
+const WEEK_CHECK: core::time::Duration = core::time::Duration::from_secs(3_600);
+
+/// Judges all beacons again and follows what is to be followed.
+pub(crate) fn refresh(state: &mut State) {
+    let now = state.now.mono;
+    let log = &state.log;
+    state.beacons.judge(now, |beacon| standing(log, beacon));
+    let change = if state.is_member() {
+        state.beacons.follow(now, state.now.wall_ms)
+    } else {
+        state.beacons.unfollow()
+    };
+    let neighbours: Vec<PeerKey> = state.peers.proven().map(|(peer, _)| peer).collect();
+    for topic in change.dropped {
+        state.out.durable(Output::Unsubscribe(topic));
+    }
+    for topic in change.added {
+        state.out.now(Output::Subscribe(topic));
+        neighbours.iter().for_each(|peer| state.out.now(Output::Admit { peer: *peer, topic }));
+    }
+    if state.is_member() {
+        let next = state.beacons.next_change(now).unwrap_or(now.after(WEEK_CHECK));
+        state.timers.set(Timer::Topics, next.min(now.after(WEEK_CHECK)));
+    }
+}
+
+/// Sound if nobody who may know it was removed since.
+fn standing(log: &halloo_crdt::log::Log, beacon: &Beacon) -> Standing {
+    let Ok(then) = log.view_at(beacon.heads()) else { return Standing::Unplaced };
+    let now = log.view().devices();
+    if then.devices().keys().any(|device| !now.contains_key(device)) {
+        return Standing::Tainted;
+    }
+    let heights = beacon.heads().iter().filter_map(|head| log.get(head)).map(|op| op.seq());
+    Standing::Sound(heights.max().unwrap_or(0))
+}
+
+/// Makes a beacon if none is usable, once it can be sealed to the remaining.
+pub(crate) fn ensure(state: &mut State) {
+    if !state.is_member() || state.tainted || state.beacons.best().is_some() {
+        return;
+    }
+    let beacon = Beacon::new(Secret::new(state.nonce()), state.heads());
+    keep(state, beacon.clone());
+    refresh(state);
+    share(state, &beacon);
+}
+
+fn keep(state: &mut State, beacon: Beacon) -> bool {
+    let (id, bytes) = (beacon.id(), beacon.to_bytes());
+    let (new, dropped) = state.beacons.insert(beacon);
+    if new {
+        state.out.put(Table::Beacon, &id, bytes);
+    }
+    if let Some(dropped) = dropped {
+        state.out.del(Table::Beacon, &dropped);
+    }
+    new
+}
+
+fn share(state: &mut State, beacon: &Beacon) {
+    if let Some(seal) = state.seal(AAD, &beacon.to_bytes()) {
+        state.broadcast(ParcelKind::Beacons, vec![seal]);
+    }
+}
+
+/// Beacons sealed to an epoch. An epoch that holds a removed leaf proves nothing.
+pub(crate) fn on_beacons(state: &mut State, from: &PeerKey, seals: &[Vec<u8>]) {
+    for seal in seals {
+        match state.epochs.open(AAD, seal) {
+            Ok((epoch, record)) => {
+                let leaves = state.epochs.get(&epoch).map(|node| node.session.roster()).unwrap_or_default();
+                let authorised = state.log.view().devices();
+                if leaves.keys().all(|leaf| authorised.contains_key(leaf)) {
+                    on_record(state, from, &record);
+                } else {
+                    state.count("beacon under a tainted epoch");
+                }
+            }
+            Err(_) => state.count("beacon of an epoch that is not known"),
+        }
+    }
+}
+
+/// A beacon record from a member.
+pub(crate) fn on_record(state: &mut State, from: &PeerKey, record: &[u8]) {
+    match Beacon::parse(record) {
+        Ok(beacon) => {
+            if keep(state, beacon) {
+                state.tell(Fact::Beacon);
+            }
+        }
+        Err(_) => state.drop_frame(from, "malformed beacon"),
+    }
+}
+
+/// A member proved itself: it is told the beacons.
+pub(crate) fn on_proven(state: &mut State, peer: PeerKey) {
+    let records: Vec<Vec<u8>> = state.beacons.sound().map(Beacon::to_bytes).collect();
+    state.send_boxed(peer, ParcelKind::BoxedBeacons, records);
+}
