@@ -2,4 +2,5 @@
 
 pub mod home;
 pub mod vault;
+pub mod net;
 pub mod media;

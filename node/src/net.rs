@@ -5,6 +5,21 @@
 //! peers as backpressure; commands are taken all the same, so that a driver that waits for room can never be
 //! locked out by a task that waits for the driver. A full command queue makes `Net::send` wait.
 
+mod address;
+
+mod query;
+
+mod book;
+
+mod outbox;
+
+mod swarm;
+
+mod task;
+
+pub use address::{BadHint, parse_hint};
+pub use book::{FOUND_MAX, GIVEN_MAX, HINT_ADDRESSES_MAX};
+
 use halloo_mesh::{GossipTicket, GroupSize, PairReply, PeerKey, Topic, Verdict};
 use libp2p::Multiaddr;
 use std::fmt;
@@ -113,6 +128,9 @@ pub enum NetCommand {
         /// At most `HINT_ADDRESSES_MAX` are kept.
         addresses: Vec<Multiaddr>,
     },
+    /// Ask the local network again who is there, and dial at once whoever is known and not connected. For a user who
+    /// types a code into a node that has been running for long, after joining a group, and after waking up.
+    LookAround,
     /// Close everything and end the task.
     Stop,
 }
@@ -195,7 +213,9 @@ pub enum NetEvent {
 #[derive(Debug, Error)]
 pub enum NetError {
     /// World: another program (or another halloo) has the port.
-    #[error("port {port} is in use; stop the other program, or choose another port with --port, or 0 for any")]
+    #[error(
+        "port {port} is in use; stop the other program, or choose another port with --port, or 0 for any"
+    )]
     PortInUse {
         /// The port asked for.
         port: u16,
@@ -251,6 +271,19 @@ impl Net {
     pub fn addresses(&self) -> Vec<Multiaddr> {
         self.listening.borrow().clone()
     }
+}
+
+/// Binds the sockets and spawns the network task on the current tokio runtime.
+///
+/// Errors: `PortInUse` for a fixed port that is taken, `Listen` for an address that cannot be bound, `Setup`.
+pub fn start(config: NetConfig) -> Result<Running, NetError> {
+    let (swarm, local) = swarm::build(&config)?;
+    let (commands, orders) = mpsc::channel(COMMANDS_MAX);
+    let (reports, events) = mpsc::channel(EVENTS_MAX);
+    let (listening, watched) = watch::channel(Vec::new());
+    let task = task::Task::new(swarm, config, task::Doors { orders, reports, listening });
+    let task = tokio::spawn(task.run());
+    Ok(Running { net: Net { commands, listening: watched, local }, events, task })
 }
 
 impl fmt::Debug for NetConfig {

@@ -3,6 +3,10 @@
 use crate::ip::{LabError, ip};
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Distinguishes probes of parallel tests.
+static PROBES: AtomicU32 = AtomicU32::new(0);
 
 /// How namespaces can be had here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +19,8 @@ pub enum Permit {
 
 /// Finds out by trying. Errors: `Denied` with the system's reason.
 pub fn permit() -> Result<Permit, LabError> {
-    let probe = format!("hl{}-probe", std::process::id());
+    let number = PROBES.fetch_add(1, Ordering::Relaxed);
+    let probe = format!("hl{}-probe{number}", std::process::id());
     let own = ip(&format!("netns add {probe}"));
     if own.is_ok() {
         ip(&format!("netns del {probe}"))?;

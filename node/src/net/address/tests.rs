@@ -1,0 +1,51 @@
+use super::*;
+use proptest::prelude::*;
+
+fn texts(hint: &str) -> Vec<String> {
+    parse_hint(hint).expect("an address").iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_socket_address_is_tried_by_quic_and_tcp() {
+    assert_eq!(texts("192.168.1.7:4001"), ["/ip4/192.168.1.7/udp/4001/quic-v1", "/ip4/192.168.1.7/tcp/4001"]);
+    assert_eq!(texts("[fe80::1]:9"), ["/ip6/fe80::1/udp/9/quic-v1", "/ip6/fe80::1/tcp/9"]);
+    assert_eq!(texts("127.0.0.1:4001").len(), 2, "by hand loopback is fine");
+}
+
+#[test]
+fn what_cannot_be_dialled_is_refused_with_the_next_step() {
+    for hint in [
+        "",
+        "otter",
+        "1.2.3.4",
+        "1.2.3.4:0",
+        "0.0.0.0:1",
+        "/ip4/1.2.3.4",
+        "/dns/x/tcp/1",
+        "/ip4/1.2.3.4/udp/5",
+    ] {
+        let error = parse_hint(hint).expect_err(hint);
+        assert!(error.to_string().contains("write IP:PORT"));
+    }
+}
+
+#[test]
+fn the_peer_at_the_end_is_split_off() {
+    let key = libp2p::identity::Keypair::ed25519_from_bytes([9; 32]).expect("a seed");
+    let id = key.public().to_peer_id();
+    let full: Multiaddr = format!("/ip4/10.0.0.1/tcp/5/p2p/{id}").parse().expect("written");
+    assert!(is_dialable(&full));
+    let (bare, peer) = split_peer(&full);
+    assert_eq!(bare.to_string(), "/ip4/10.0.0.1/tcp/5");
+    assert_eq!(peer, PeerKey::from_peer_id(&id));
+    assert_eq!(split_peer(&bare), (bare, None));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_addresses_or_an_error(text in "\\PC{0,40}") {
+        for address in parse_hint(&text).unwrap_or_default() {
+            prop_assert!(is_dialable(&address));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Whom to dial, when: the dial policy as a pure table. Times are since the start of the network task.
+//!
+//! Found peers (mDNS) are dialled at once. If they turn out to be strangers they are left alone for
+//! `STRANGER_RETRY`; members and addresses given by hand are tried again for ever, more and more rarely.
+
+use super::address::{is_dialable, split_peer};
+use halloo_mesh::PeerKey;
+use libp2p::Multiaddr;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Peers remembered from discovery. When full a new one is not remembered; expiry makes room.
+pub const FOUND_MAX: usize = 256;
+
+/// Targets given by hand, by an invite or by the store of last known addresses. When full the oldest goes.
+pub const GIVEN_MAX: usize = 128;
+
+/// Addresses kept per target; the newest replace the oldest.
+pub const HINT_ADDRESSES_MAX: usize = 16;
+
+/// First pause after a failed dial; it doubles.
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+
+/// Longest pause between dials to an address from afar.
+const RETRY_LONGEST: Duration = Duration::from_secs(30);
+
+/// Longest pause between dials to a peer that discovery still believes in: it was pulled off the network a moment
+/// ago and may be back any second, and a dial on a local network costs a few packets.
+const RETRY_FOUND_LONGEST: Duration = Duration::from_secs(4);
+
+/// Pause before a stranger is dialled again without being asked for.
+const STRANGER_RETRY: Duration = Duration::from_secs(300);
+
+/// Names a line of the book.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Target {
+    /// A peer whose key is known.
+    Peer(PeerKey),
+    /// An address whose peer is not known yet.
+    Address(Multiaddr),
+}
+
+/// Who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Discovery on the local network.
+    Found,
+    /// The user, an invite, or last known addresses.
+    Given,
+}
+
+#[derive(Debug)]
+struct Line {
+    addresses: Vec<Multiaddr>,
+    source: Source,
+    connected: bool,
+    /// Was connected, and the engine let it in: keep at it.
+    member: bool,
+    failures: u32,
+    due: Option<Duration>,
+    /// Order of entry.
+    number: u64,
+}
+
+/// The book.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    lines: BTreeMap<Target, Line>,
+    entered: u64,
+}
+
+impl Book {
+    /// Notes addresses of a target and makes it due at once unless it is connected or already being tried.
+    pub(super) fn add(
+        &mut self,
+        now: Duration,
+        peer: Option<PeerKey>,
+        addresses: &[Multiaddr],
+        source: Source,
+    ) {
+        for address in addresses {
+            let (bare, inside) = split_peer(address);
+            if !is_dialable(&bare) {
+                continue;
+            }
+            let target = match peer.or(inside) {
+                Some(peer) => Target::Peer(peer),
+                None => Target::Address(bare.clone()),
+            };
+            if !self.lines.contains_key(&target) && !self.make_room(source) {
+                continue;
+            }
+            let number = self.entered;
+            self.entered += 1;
+            let line = self.lines.entry(target).or_insert_with(|| Line::new(source, number));
+            if source == Source::Given {
+                line.source = Source::Given;
+            }
+            line.enter(now, bare);
+        }
+    }
+
+    /// Discovery no longer sees this address.
+    pub(super) fn expire(&mut self, peer: PeerKey, address: &Multiaddr) {
+        let target = Target::Peer(peer);
+        let (bare, _) = split_peer(address);
+        if let Some(line) = self.lines.get_mut(&target)
+            && line.source == Source::Found
+        {
+            line.addresses.retain(|known| *known != bare);
+            if line.addresses.is_empty() && !line.connected {
+                self.lines.remove(&target);
+            }
+        }
+    }
+
+    /// The targets that are due, each with its addresses; they count as being tried until told otherwise.
+    pub(super) fn due(&mut self, now: Duration) -> Vec<(Target, Vec<Multiaddr>)> {
+        let due = self.lines.iter_mut().filter(|(_, line)| line.due.is_some_and(|due| due <= now));
+        due.map(|(target, line)| {
+            line.due = None;
+            (target.clone(), line.addresses.clone())
+        })
+        .collect()
+    }
+
+    /// When something is due next.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.lines.values().filter_map(|line| line.due).min()
+    }
+
+    /// A connection stands. A target known by address only becomes known by its peer.
+    pub(super) fn connected(&mut self, target: Option<&Target>, peer: PeerKey) {
+        if let Some(target @ Target::Address(_)) = target
+            && let Some(line) = self.lines.remove(target)
+        {
+            let known =
+                self.lines.entry(Target::Peer(peer)).or_insert_with(|| Line::new(line.source, line.number));
+            known.source = line.source;
+            for address in line.addresses {
+                known.keep(address);
+            }
+        }
+        if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
+            line.connected = true;
+            line.failures = 0;
+            line.due = None;
+        }
+    }
+
+    /// The engine let this peer in: it is worth coming back to, wherever it was found.
+    pub(super) fn is_member(&mut self, peer: PeerKey) {
+        if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
+            line.member = true;
+        }
+    }
+
+    /// The last connection to a peer closed.
+    pub(super) fn disconnected(&mut self, now: Duration, peer: PeerKey) {
+        if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
+            line.connected = false;
+            line.due = Some(now + if line.is_wanted() { RETRY_FIRST } else { STRANGER_RETRY });
+        }
+    }
+
+    /// A dial failed.
+    pub(super) fn failed(&mut self, now: Duration, target: &Target) {
+        if let Some(line) = self.lines.get_mut(target)
+            && !line.connected
+        {
+            let longest = if line.source == Source::Found { RETRY_FOUND_LONGEST } else { RETRY_LONGEST };
+            let pause = RETRY_FIRST.saturating_mul(1 << line.failures.min(16)).min(longest);
+            line.failures += 1;
+            line.due = Some(now + pause);
+        }
+    }
+
+    /// A dial was not needed after all: somebody else's attempt or an incoming connection is ahead.
+    pub(super) fn overtaken(&mut self, now: Duration, target: &Target) {
+        if let Some(line) = self.lines.get_mut(target)
+            && !line.connected
+        {
+            line.due = Some(now + RETRY_LONGEST);
+        }
+    }
+
+    /// Makes everybody due who is not connected; `strangers` says whether those too who turned out to be none of ours.
+    pub(super) fn look_around(&mut self, now: Duration, strangers: bool) {
+        for line in self.lines.values_mut().filter(|line| !line.connected && (strangers || line.is_wanted()))
+        {
+            line.failures = 0;
+            line.due = Some(now);
+        }
+    }
+
+    fn make_room(&mut self, source: Source) -> bool {
+        let same = || self.lines.iter().filter(move |(_, line)| line.source == source);
+        match source {
+            Source::Found => same().count() < FOUND_MAX,
+            Source::Given => {
+                if same().count() >= GIVEN_MAX
+                    && let Some(oldest) =
+                        same().min_by_key(|(_, line)| line.number).map(|(target, _)| target.clone())
+                {
+                    self.lines.remove(&oldest);
+                }
+                true
+            }
+        }
+    }
+}
+
+impl Line {
+    fn new(source: Source, number: u64) -> Self {
+        Self {
+            addresses: Vec::new(),
+            source,
+            connected: false,
+            member: false,
+            failures: 0,
+            due: None,
+            number,
+        }
+    }
+
+    fn enter(&mut self, now: Duration, address: Multiaddr) {
+        let news = self.keep(address);
+        if news && !self.connected {
+            self.failures = 0;
+            self.due = Some(now);
+        }
+    }
+
+    fn keep(&mut self, address: Multiaddr) -> bool {
+        if self.addresses.contains(&address) {
+            return false;
+        }
+        if self.addresses.len() == HINT_ADDRESSES_MAX {
+            self.addresses.remove(0);
+        }
+        self.addresses.push(address);
+        true
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.member || self.source == Source::Given
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use super::*;
+use proptest::prelude::*;
+
+const S: Duration = Duration::from_secs(1);
+
+fn peer(number: u16) -> PeerKey {
+    let mut key = [1; 32];
+    key[..2].copy_from_slice(&number.to_be_bytes());
+    PeerKey(key)
+}
+
+fn address(number: u16) -> Multiaddr {
+    format!("/ip4/10.0.0.1/tcp/{}", number + 1).parse().expect("written")
+}
+
+fn targets(due: Vec<(Target, Vec<Multiaddr>)>) -> Vec<Target> {
+    due.into_iter().map(|(target, _)| target).collect()
+}
+
+#[test]
+fn a_found_peer_is_dialled_at_once_with_all_its_addresses_and_once() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1), address(2)], Source::Found);
+    assert_eq!(book.next_due(), Some(S));
+    assert_eq!(book.due(S), [(Target::Peer(peer(1)), vec![address(1), address(2)])]);
+    assert_eq!(book.due(S), []);
+    book.add(S, Some(peer(1)), &[address(1)], Source::Found);
+    assert_eq!(book.due(S), [], "no news, no dial");
+}
+
+#[test]
+fn failures_are_retried_more_and_more_rarely() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1)], Source::Given);
+    let mut now = S;
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        assert_eq!(targets(book.due(now)), [Target::Peer(peer(1))]);
+        book.failed(now, &Target::Peer(peer(1)));
+        let due = book.next_due().expect("tried again");
+        pauses.push(due - now);
+        now = due;
+    }
+    assert_eq!(pauses[0], RETRY_FIRST);
+    assert!(pauses.is_sorted());
+    assert_eq!(pauses[11], RETRY_LONGEST);
+}
+
+#[test]
+fn a_peer_that_discovery_sees_is_retried_more_often() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1)], Source::Found);
+    let mut now = S;
+    for _ in 0..12 {
+        book.due(now);
+        book.failed(now, &Target::Peer(peer(1)));
+        let due = book.next_due().expect("tried again");
+        assert!(due - now <= RETRY_FOUND_LONGEST);
+        now = due;
+    }
+}
+
+#[test]
+fn a_stranger_is_left_alone_and_a_member_is_not() {
+    for (member, pause) in [(true, RETRY_FIRST), (false, STRANGER_RETRY)] {
+        let mut book = Book::default();
+        book.add(S, Some(peer(1)), &[address(1)], Source::Found);
+        book.due(S);
+        book.connected(Some(&Target::Peer(peer(1))), peer(1));
+        assert_eq!(book.next_due(), None);
+        if member {
+            book.is_member(peer(1));
+        }
+        book.disconnected(5 * S, peer(1));
+        assert_eq!(book.next_due(), Some(5 * S + pause));
+        book.look_around(6 * S, false);
+        assert_eq!(book.next_due(), Some(if member { 6 * S } else { 5 * S + pause }));
+        book.look_around(7 * S, true);
+        assert_eq!(book.next_due(), Some(7 * S), "asked for");
+    }
+}
+
+#[test]
+fn an_address_becomes_a_peer_when_it_answers() {
+    let mut book = Book::default();
+    book.add(S, None, &[address(1)], Source::Given);
+    let target = Target::Address(address(1));
+    assert_eq!(targets(book.due(S)), std::slice::from_ref(&target));
+    book.connected(Some(&target), peer(4));
+    book.disconnected(2 * S, peer(4));
+    assert_eq!(book.due(3 * S), [(Target::Peer(peer(4)), vec![address(1)])]);
+}
+
+#[test]
+fn an_expired_address_is_forgotten_and_with_the_last_one_the_peer() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1), address(2)], Source::Found);
+    book.expire(peer(1), &address(1));
+    assert_eq!(book.due(S), [(Target::Peer(peer(1)), vec![address(2)])]);
+    book.expire(peer(1), &address(2));
+    assert!(book.lines.is_empty());
+    book.add(S, Some(peer(1)), &[address(1)], Source::Given);
+    book.expire(peer(1), &address(1));
+    assert_eq!(book.lines.len(), 1, "what a user gave does not expire");
+}
+
+#[test]
+fn lines_and_addresses_are_bounded() {
+    let mut book = Book::default();
+    for number in 0..1000 {
+        book.add(S, Some(peer(number)), &[address(number)], Source::Found);
+        book.add(S, None, &[address(number)], Source::Given);
+        book.add(S, Some(peer(0)), &[address(number)], Source::Found);
+    }
+    assert_eq!(book.lines.len(), FOUND_MAX + GIVEN_MAX);
+    assert_eq!(book.lines[&Target::Peer(peer(0))].addresses.len(), HINT_ADDRESSES_MAX);
+    assert!(book.lines.contains_key(&Target::Address(address(999))), "the newest hint is kept");
+    assert!(!book.lines.contains_key(&Target::Peer(peer(999))), "the oldest finds are kept");
+}
+
+proptest! {
+    #[test]
+    fn who_is_connected_is_never_due(steps in proptest::collection::vec((0u8..8, 0u16..4), 0..200)) {
+        let mut book = Book::default();
+        let mut now = Duration::ZERO;
+        for (step, number) in steps {
+            now += S;
+            let who = peer(number);
+            match step {
+                0 => book.add(now, Some(who), &[address(number)], Source::Found),
+                1 => book.add(now, None, &[address(number)], Source::Given),
+                2 => book.connected(Some(&Target::Address(address(number))), who),
+                3 => book.disconnected(now, who),
+                4 => book.failed(now, &Target::Peer(who)),
+                5 => book.look_around(now, true),
+                6 => book.expire(who, &address(number)),
+                _ => book.overtaken(now, &Target::Peer(who)),
+            }
+            for line in book.lines.values() {
+                prop_assert!(!line.connected || line.due.is_none());
+            }
+            if step == 5 {
+                for (target, _) in book.due(now) {
+                    book.failed(now, &target);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+use super::*;
+
+fn failed(number: u8) -> NetEvent {
+    NetEvent::DirectFailed { peer: PeerKey([number; 32]) }
+}
+
+#[test]
+fn events_leave_in_their_order() {
+    let mut outbox = Outbox::default();
+    outbox.push(NetEvent::PeerDown { peer: PeerKey([1; 32]) });
+    outbox.push(failed(2));
+    assert!(matches!(outbox.pop(), Some(NetEvent::PeerDown { .. })));
+    assert!(matches!(outbox.pop(), Some(NetEvent::DirectFailed { .. })));
+    assert!(outbox.pop().is_none());
+    assert!(outbox.is_empty());
+}
+
+#[test]
+fn a_failure_is_told_once_until_it_is_read() {
+    let mut outbox = Outbox::default();
+    for _ in 0..100 {
+        outbox.push(failed(1));
+        outbox.push(failed(2));
+    }
+    assert_eq!(outbox.waiting.len(), 2);
+    outbox.pop();
+    outbox.push(failed(1));
+    assert_eq!(outbox.waiting.len(), 2, "read, then told again");
+}

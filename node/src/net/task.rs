@@ -1,0 +1,342 @@
+//! The network task: one loop over commands, the swarm, the dial book and the driver's queue.
+
+use super::book::{Book, Source, Target};
+use super::outbox::Outbox;
+use super::swarm::{Node, NodeEvent};
+use super::{NetCommand, NetConfig, NetEvent, Tap, TapLane, address, query};
+use futures::StreamExt;
+use halloo_mesh::{MeshEvent, PairId, PeerKey};
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, mdns};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How long leaving may take.
+const LEAVE_MAX: Duration = Duration::from_millis(500);
+
+/// The queues to and from the driver.
+pub(super) struct Doors {
+    pub(super) orders: mpsc::Receiver<NetCommand>,
+    pub(super) reports: mpsc::Sender<NetEvent>,
+    pub(super) listening: watch::Sender<Vec<Multiaddr>>,
+}
+
+/// Everything the loop owns.
+pub(super) struct Task {
+    swarm: Swarm<Node>,
+    doors: Doors,
+    tap: Option<Tap>,
+    book: Book,
+    dials: BTreeMap<ConnectionId, Target>,
+    addresses: BTreeSet<Multiaddr>,
+    asked: BTreeMap<PairId, u64>,
+    outbox: Outbox,
+    start: Instant,
+}
+
+impl Task {
+    pub(super) fn new(swarm: Swarm<Node>, config: NetConfig, doors: Doors) -> Self {
+        let mut book = Book::default();
+        book.add(Duration::ZERO, None, &config.hints, Source::Given);
+        Self {
+            swarm,
+            doors,
+            tap: config.tap,
+            book,
+            dials: BTreeMap::new(),
+            addresses: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            outbox: Outbox::default(),
+            start: Instant::now(),
+        }
+    }
+
+    /// Runs until `Stop`, or until the driver's ends of the queues are gone; then takes leave of the peers.
+    pub(super) async fn run(mut self) {
+        self.work().await;
+        if timeout(LEAVE_MAX, self.leave()).await.is_err() {
+            tracing::debug!("some peers did not hear that this node leaves");
+        }
+    }
+
+    /// Closes every connection in words, so that peers need not wait for silence to become a timeout.
+    async fn leave(&mut self) {
+        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            // Fails only when the peer is gone already.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        while self.swarm.network_info().num_peers() > 0 {
+            self.swarm.select_next_some().await;
+        }
+    }
+
+    async fn work(&mut self) {
+        let reports = self.doors.reports.clone();
+        loop {
+            self.dial_due();
+            let idle = self.outbox.is_empty();
+            let due = self.book.next_due().map(|due| self.start + due);
+            tokio::select! {
+                permit = reports.reserve(), if !idle => {
+                    let (Ok(permit), Some(event)) = (permit, self.outbox.pop()) else {
+                        return;
+                    };
+                    permit.send(event);
+                }
+                order = self.doors.orders.recv() => match order {
+                    None | Some(NetCommand::Stop) => return,
+                    Some(order) => self.obey(order),
+                },
+                () = sleep_until(due.unwrap_or(self.start)), if due.is_some() => {}
+                event = self.swarm.select_next_some(), if idle => self.on_event(event),
+                () = reports.closed() => return,
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn tell(&mut self, event: NetEvent) {
+        self.outbox.push(event);
+    }
+
+    fn tapped(&self, lane: TapLane, bytes: &[u8]) {
+        if let Some(tap) = &self.tap {
+            tap(lane, bytes);
+        }
+    }
+
+    fn obey(&mut self, order: NetCommand) {
+        let mesh = &mut self.swarm.behaviour_mut().mesh;
+        let done = match order {
+            NetCommand::Subscribe(topic) => mesh.subscribe(topic),
+            NetCommand::Unsubscribe(topic) => {
+                mesh.unsubscribe(topic);
+                Ok(())
+            }
+            NetCommand::Admit { peer, topic } => {
+                let admitted = mesh.admit(peer, topic);
+                self.book.is_member(peer);
+                admitted
+            }
+            NetCommand::Expel(peer) => {
+                mesh.expel(peer);
+                Ok(())
+            }
+            NetCommand::Verdict { ticket, verdict } => {
+                mesh.verdict(ticket, verdict);
+                Ok(())
+            }
+            NetCommand::Publish { topic, bytes } => {
+                self.tapped(TapLane::Gossip, &bytes);
+                self.swarm.behaviour_mut().mesh.publish(topic, bytes).map(drop)
+            }
+            NetCommand::Direct { to, bytes } => return self.send_direct(to, bytes),
+            NetCommand::Pair { to, tag, bytes } => return self.send_pair(to, tag, bytes),
+            NetCommand::PairReply { reply, bytes } => {
+                self.tapped(TapLane::Pair, &bytes);
+                self.swarm.behaviour_mut().mesh.reply_pair(reply, bytes)
+            }
+            NetCommand::Reach { peer, addresses } => {
+                let now = self.now();
+                self.book.add(now, peer, &addresses, Source::Given);
+                Ok(())
+            }
+            NetCommand::LookAround => {
+                self.look_around(true);
+                Ok(())
+            }
+            NetCommand::Stop => Ok(()),
+        };
+        if let Err(error) = done {
+            // A peer that went away meanwhile is told by `PeerDown`; what is lost is for reconciliation.
+            tracing::debug!(%error, "a network command was not carried out");
+        }
+    }
+
+    fn send_direct(&mut self, peer: PeerKey, bytes: Vec<u8>) {
+        self.tapped(TapLane::Direct, &bytes);
+        if let Err(error) = self.swarm.behaviour_mut().mesh.send_direct(peer, bytes) {
+            tracing::debug!(?peer, %error, "a direct frame was not queued");
+            self.tell(NetEvent::DirectFailed { peer });
+        }
+    }
+
+    fn send_pair(&mut self, peer: PeerKey, tag: u64, bytes: Vec<u8>) {
+        self.tapped(TapLane::Pair, &bytes);
+        match self.swarm.behaviour_mut().mesh.send_pair(peer, bytes) {
+            Ok(id) => {
+                self.asked.insert(id, tag);
+            }
+            Err(error) => {
+                tracing::debug!(?peer, %error, "a pairing request was not sent");
+                self.tell(NetEvent::PairFailed { peer, tag });
+            }
+        }
+    }
+
+    /// `strangers` says whether to dial those again who turned out to be none of ours.
+    fn look_around(&mut self, strangers: bool) {
+        let now = self.now();
+        self.book.look_around(now, strangers);
+        if !self.swarm.behaviour().mdns.is_enabled() {
+            return;
+        }
+        let interfaces: BTreeSet<_> = self.addresses.iter().filter_map(address::ip).collect();
+        for interface in interfaces {
+            if let IpAddr::V4(interface) = interface
+                && !interface.is_loopback()
+                && let Err(error) = query::ask(interface)
+            {
+                tracing::debug!(%interface, %error, "could not ask who is there");
+            }
+        }
+    }
+
+    fn dial_due(&mut self) {
+        let now = self.now();
+        for (target, addresses) in self.book.due(now) {
+            let opts = match &target {
+                Target::Peer(peer) => {
+                    let Some(id) = peer.to_peer_id().filter(|id| id != self.swarm.local_peer_id()) else {
+                        continue;
+                    };
+                    DialOpts::peer_id(id)
+                        .condition(PeerCondition::DisconnectedAndNotDialing)
+                        .addresses(addresses)
+                        .build()
+                }
+                Target::Address(address) => DialOpts::unknown_peer_id().address(address.clone()).build(),
+            };
+            let id = opts.connection_id();
+            match self.swarm.dial(opts) {
+                Ok(()) => drop(self.dials.insert(id, target)),
+                Err(DialError::DialPeerConditionFalse(_)) => self.book.overtaken(now, &target),
+                Err(error) => {
+                    tracing::debug!(?target, %error, "could not dial");
+                    self.book.failed(now, &target);
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: SwarmEvent<NodeEvent>) {
+        let now = self.now();
+        match event {
+            SwarmEvent::Behaviour(NodeEvent::Mesh(event)) => self.on_mesh(event),
+            SwarmEvent::Behaviour(NodeEvent::Mdns(event)) => self.on_discovery(event),
+            SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address, true),
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_listening(address, false),
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+                tracing::warn!(?addresses, ?reason, "stopped listening");
+                for address in addresses {
+                    self.on_listening(address, false);
+                }
+            }
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, established_in, .. } => {
+                tracing::debug!(%peer_id, ?established_in, "connected");
+                let target = self.dials.remove(&connection_id);
+                if let Some(peer) = PeerKey::from_peer_id(&peer_id) {
+                    self.book.connected(target.as_ref(), peer);
+                }
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                if let Some(peer) = PeerKey::from_peer_id(&peer_id) {
+                    self.book.disconnected(now, peer);
+                }
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                if let Some(target) = self.dials.remove(&connection_id) {
+                    tracing::debug!(?target, %error, "a dial failed");
+                    self.book.failed(now, &target);
+                }
+            }
+            SwarmEvent::IncomingConnectionError { error, .. } => {
+                tracing::debug!(%error, "an incoming connection failed");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_listening(&mut self, address: Multiaddr, up: bool) {
+        let (address, _) = address::split_peer(&address);
+        let changed =
+            if up { self.addresses.insert(address.clone()) } else { self.addresses.remove(&address) };
+        if changed && up && address::ip(&address).is_some_and(|ip| !ip.is_loopback()) {
+            // A network came: whoever was lost with the last one may be here.
+            self.look_around(false);
+        }
+        if changed {
+            let all: Vec<_> = self.addresses.iter().cloned().collect();
+            self.doors.listening.send_replace(all.clone());
+            self.tell(NetEvent::Listening(all));
+        }
+    }
+
+    fn on_discovery(&mut self, event: mdns::Event) {
+        let now = self.now();
+        let own = *self.swarm.local_peer_id();
+        match event {
+            mdns::Event::Discovered(found) => {
+                for (peer, address) in grouped(found, own) {
+                    self.book.add(now, Some(peer), &address, Source::Found);
+                }
+            }
+            mdns::Event::Expired(gone) => {
+                for (peer, addresses) in grouped(gone, own) {
+                    for address in addresses {
+                        self.book.expire(peer, &address);
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_mesh(&mut self, event: MeshEvent) {
+        let event = match event {
+            MeshEvent::PeerUp { peer, addresses } => NetEvent::PeerUp { peer, addresses },
+            MeshEvent::PeerAddresses { peer, addresses } => NetEvent::PeerAddresses { peer, addresses },
+            MeshEvent::PeerDown { peer } => NetEvent::PeerDown { peer },
+            MeshEvent::Gossip { topic, from, bytes, ticket } => {
+                NetEvent::Gossip { topic, from, bytes, ticket }
+            }
+            MeshEvent::Direct { from, bytes } => NetEvent::Direct { from, bytes },
+            MeshEvent::DirectFailed { peer, .. } => NetEvent::DirectFailed { peer },
+            MeshEvent::Pair { from, bytes, reply } => NetEvent::Pair { from, bytes, reply },
+            MeshEvent::PairReplied { peer, id, bytes } => match self.asked.remove(&id) {
+                Some(tag) => NetEvent::PairReplied { peer, tag, bytes },
+                None => return,
+            },
+            MeshEvent::PairFailed { peer, id } => match self.asked.remove(&id) {
+                Some(tag) => NetEvent::PairFailed { peer, tag },
+                None => return,
+            },
+            MeshEvent::GossipDropped { topic, count } => {
+                tracing::debug!(?topic, count, "published messages found no subscriber in time");
+                return;
+            }
+        };
+        self.tell(event);
+    }
+}
+
+/// Discovery names one address at a time; a dial should know them all.
+fn grouped(found: Vec<(PeerId, Multiaddr)>, own: PeerId) -> BTreeMap<PeerKey, Vec<Multiaddr>> {
+    let mut peers: BTreeMap<PeerKey, Vec<Multiaddr>> = BTreeMap::new();
+    for (id, address) in found {
+        if id != own
+            && let Some(peer) = PeerKey::from_peer_id(&id)
+            && !address::ip(&address).is_some_and(|ip| ip.is_loopback())
+        {
+            peers.entry(peer).or_default().push(address);
+        }
+    }
+    peers
+}
