@@ -18,3 +18,6 @@ pub mod opus;
 pub mod endpoint;
 pub mod signalling;
 pub mod webrtc;
+pub mod record;
+pub mod step;
+pub mod thread;
