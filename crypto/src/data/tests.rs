@@ -82,7 +82,7 @@ fn limits_hold() {
     let keys = keys(1, 1);
     let long = vec![0; DATA_PLAINTEXT_MAX_BYTES + 1];
     assert_eq!(sealer(1).seal(&keys, b"", &long), Err(DataError::TooLong));
-    assert_eq!(keys.open(b"", &vec![0; DATA_OVERHEAD_BYTES - 1]), Err(DataError::Malformed));
+    assert_eq!(keys.open(b"", &[0; DATA_OVERHEAD_BYTES - 1]), Err(DataError::Malformed));
     assert_eq!(
         keys.open(b"", &vec![0; DATA_PLAINTEXT_MAX_BYTES + DATA_OVERHEAD_BYTES + 1]),
         Err(DataError::Malformed)
