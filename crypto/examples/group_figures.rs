@@ -2,6 +2,11 @@
 //!
 //! `cargo run --release -p halloo-crypto --features group --example group_figures [-- SIZE...]`
 #![allow(clippy::print_stdout, reason = "printing figures is what this example is for")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "it measures time; nothing links to it"
+)]
 #![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
 
 #[cfg(not(feature = "group"))]

@@ -1,5 +1,6 @@
 //! Random histories: whatever is added, removed, updated, raced and restarted, all who stay agree and nobody else reads.
 #![cfg(feature = "group")]
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 mod group_support;
 

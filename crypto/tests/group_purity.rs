@@ -1,5 +1,6 @@
 //! The session has no clock and no chance of its own, by what is linked and by what it does.
 #![cfg(feature = "group")]
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 mod group_support;
 
@@ -11,8 +12,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 fn tree(arguments: &[&str]) -> String {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
+    let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--prefix", "none"])
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

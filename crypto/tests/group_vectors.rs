@@ -1,5 +1,6 @@
 //! Published MLS vectors (RFC 9420) through our cipher suite provider.
 #![cfg(feature = "group")]
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use halloo_crypto::group::provider::Suite;
 use mls_rs_core::crypto::{CipherSuiteProvider as _, HpkeCiphertext};

@@ -1,5 +1,6 @@
 //! A small world of devices for the tests of MLS sessions.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use halloo_crypto::group::*;
 use halloo_crypto::id::*;

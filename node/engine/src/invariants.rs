@@ -79,7 +79,9 @@ impl BranchTrail {
     pub fn inv_1_no_return(&mut self, from: CommitId, to: CommitId, to_is_anchored: bool) -> Check {
         hold("INV-1", from != to, || format!("a switch from {from:?} to itself"))?;
         let returns = self.left.contains(&to);
-        hold("INV-1", !returns || to_is_anchored, || format!("back to the abandoned {to:?} without an anchor"))?;
+        hold("INV-1", !returns || to_is_anchored, || {
+            format!("back to the abandoned {to:?} without an anchor")
+        })?;
         self.left.retain(|branch| *branch != to && *branch != from);
         self.left.push(from);
         if self.left.len() > TRAIL_MAX {
@@ -190,7 +192,10 @@ pub fn inv_3_durable_before_sent(state_in_batch: u64, durable_batch: u64) -> Che
 ///
 /// # Errors
 /// [`Broken`] if either changed.
-pub fn inv_4_reseal_changes_nothing(before: (&MessageId, &Signature), after: (&MessageId, &Signature)) -> Check {
+pub fn inv_4_reseal_changes_nothing(
+    before: (&MessageId, &Signature),
+    after: (&MessageId, &Signature),
+) -> Check {
     hold("INV-4", before == after, || format!("{:?} became {:?} by a new seal", before.0, after.0))
 }
 
@@ -223,7 +228,11 @@ pub fn inv_4_shown_once(shown: &BTreeSet<MessageId>, next: &MessageId) -> Check 
 ///
 /// # Errors
 /// [`Broken`] if such an operation moved the evaluation.
-pub fn inv_5_void_signer_changes_nothing<V: PartialEq + Debug>(signer_is_void: bool, before: &V, after: &V) -> Check {
+pub fn inv_5_void_signer_changes_nothing<V: PartialEq + Debug>(
+    signer_is_void: bool,
+    before: &V,
+    after: &V,
+) -> Check {
     hold("INV-5", !signer_is_void || before == after, || {
         format!("a void signer turned {before:?} into {after:?}")
     })

@@ -1,3 +1,5 @@
+//! Tests of ratcheted messages: sizes, padding, both directions.
+
 use super::*;
 use crate::group::{CommitPlan, KeyPackageSecret};
 use crate::id::GroupId;

@@ -1,3 +1,5 @@
+//! Tests of commits under attack: a hostile member with a client that allows all of RFC 9420.
+
 use super::*;
 use crate::group::config::{Config, Drawer, NoPsk, client};
 use crate::group::credential::Leaves;

@@ -1,3 +1,5 @@
+//! Tests of the certification of leaves.
+
 use super::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;

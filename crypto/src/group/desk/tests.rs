@@ -1,3 +1,5 @@
+//! Tests of the lent generator and the drawers.
+
 use super::*;
 
 #[test]

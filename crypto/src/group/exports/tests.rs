@@ -1,3 +1,5 @@
+//! Tests of the secrets of an epoch.
+
 use super::*;
 
 fn exports() -> Exports {

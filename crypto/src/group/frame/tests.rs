@@ -1,3 +1,5 @@
+//! Tests of the outer frame.
+
 use super::*;
 use crate::secret::Secret;
 use rand_chacha::ChaCha20Rng;

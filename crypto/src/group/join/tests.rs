@@ -1,3 +1,5 @@
+//! Tests of welcomes, true and false.
+
 use super::*;
 use crate::group::CommitPlan;
 use crate::id::GroupId;

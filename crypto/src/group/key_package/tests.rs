@@ -1,3 +1,5 @@
+//! Tests of the static check, with key packages that their owner made by hand.
+
 use super::*;
 use mls_rs::time::MlsTime;
 use mls_rs_core::extension::{Extension, ExtensionList, ExtensionType};

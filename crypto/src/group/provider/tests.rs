@@ -1,3 +1,5 @@
+//! Tests of the primitives: agreement, refusal, no chance without a loan.
+
 use super::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};

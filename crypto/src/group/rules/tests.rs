@@ -1,3 +1,5 @@
+//! Tests of what a group context may hold.
+
 use super::*;
 
 fn op(byte: u8) -> OpId {

@@ -1,3 +1,5 @@
+//! Tests of a session with one member.
+
 use super::*;
 use rand_core::SeedableRng as _;
 

@@ -1,3 +1,5 @@
+//! Tests of stored sessions and commit secrets, whole and damaged.
+
 use super::*;
 use crate::group::CommitSecrets;
 use crate::identity::DeviceSecret;

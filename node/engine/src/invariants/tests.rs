@@ -1,3 +1,5 @@
+//! Tests of the checks: each can fail, and says by which name.
+
 use super::*;
 use proptest::prelude::*;
 
