@@ -2,8 +2,13 @@
 #![cfg(feature = "group")]
 #![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
-use halloo_crypto::group::provider::Suite;
+use halloo_crypto::group::provider::{Crypto, SUITE, Suite};
+use mls_rs::identity::basic::BasicIdentityProvider;
+use mls_rs::mls_rs_codec::MlsEncode as _;
+use mls_rs::storage_provider::in_memory::InMemoryKeyPackageStorage;
+use mls_rs::{Client, MlsMessage};
 use mls_rs_core::crypto::{CipherSuiteProvider as _, HpkeCiphertext};
+use mls_rs_core::key_package::KeyPackageData;
 use serde_json::Value;
 
 fn vectors(name: &str) -> Value {
@@ -126,4 +131,33 @@ fn the_key_schedule_gives_the_published_secrets_over_two_epochs() {
         init = derive_secret(&secret, "init");
         assert_eq!(init, bytes(epoch, "init_secret"));
     }
+}
+
+/// A welcome that another implementation made, joined by mls-rs on our provider: the whole of sections 7, 8, 10 and
+/// 12.4.3 of the RFC at once.
+#[test]
+fn the_published_welcome_is_joined_and_gives_the_published_epoch() {
+    let case = vectors("mls-passive-client-welcome.json");
+    let message = MlsMessage::from_bytes(&bytes(&case, "key_package")).unwrap();
+    let package = message.as_key_package().unwrap();
+    let id = package.to_reference(&Suite).unwrap().to_vec();
+    let data = KeyPackageData::new(
+        package.mls_encode_to_vec().unwrap(),
+        bytes(&case, "init_priv").into(),
+        bytes(&case, "encryption_priv").into(),
+        0,
+    );
+    let packages = InMemoryKeyPackageStorage::default();
+    packages.insert(id, data);
+    let client = Client::builder()
+        .key_package_repo(packages)
+        .crypto_provider(Crypto)
+        .identity_provider(BasicIdentityProvider::new())
+        .signing_identity(package.signing_identity().clone(), bytes(&case, "signature_priv").into(), SUITE)
+        .build();
+    let welcome = MlsMessage::from_bytes(&bytes(&case, "welcome")).unwrap();
+    let (group, _) = client.join_group(None, &welcome, None).unwrap();
+    let authenticator = group.epoch_authenticator().unwrap();
+    assert_eq!(authenticator.as_bytes(), bytes(&case, "initial_epoch_authenticator"));
+    assert_eq!(client.key_package_store().key_packages().len(), 1);
 }
