@@ -16,7 +16,7 @@ pub const MAX_AHEAD_MS: u64 = 60_000;
 ///  0          8           12        as bytes, big endian: byte order is stamp order
 ///  | wall_ms  | counter   |
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Hlc {
     /// Unix milliseconds, of the author or of somebody it had heard.
     pub wall_ms: u64,
@@ -51,10 +51,7 @@ impl Hlc {
     fn successor(self) -> Self {
         match self.counter.checked_add(1) {
             Some(counter) => Self { counter, ..self },
-            None => Self {
-                wall_ms: self.wall_ms.saturating_add(1),
-                counter: 0,
-            },
+            None => Self { wall_ms: self.wall_ms.saturating_add(1), counter: 0 },
         }
     }
 }
@@ -80,10 +77,7 @@ impl Clock {
 
     /// A stamp for something that happens now; larger than every stamp given out before, whatever the wall clock does.
     pub fn tick(&mut self, now_ms: u64) -> Hlc {
-        let wall = Hlc {
-            wall_ms: now_ms,
-            counter: 0,
-        };
+        let wall = Hlc { wall_ms: now_ms, counter: 0 };
         let next = wall.max(self.last.successor());
         assert!(next > self.last, "a clock never gives a stamp twice");
         self.last = next;

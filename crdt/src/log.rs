@@ -45,10 +45,10 @@ pub use self::activity::Activity;
 pub use self::author::{Author, InviteTerms};
 pub use self::board::{Board, Fact, Row, Word};
 pub use self::error::LogError;
-pub use self::op::{DeviceGrant, InviteUse, OpContext, OpKind, Role, SignedOp};
-pub use self::roster::{Action, DeviceEntry, Member, OpenInvite, Roster, VoidReason};
 pub use self::evaluate::{MAX_DEVICES_PER_ACCOUNT, MAX_OPS_PER_MINUTE};
+pub use self::op::{DeviceGrant, InviteUse, OpContext, OpKind, Role, SignedOp};
 pub use self::pending::{MAX_PENDING, MAX_PENDING_PER_AUTHOR};
+pub use self::roster::{Action, DeviceEntry, Member, OpenInvite, Roster, VoidReason};
 pub use self::verify::MAX_INVITE_USES;
 
 use self::dag::{Dag, Node, Past};
@@ -176,16 +176,10 @@ impl Log {
         if op.seq() != height {
             return Err(LogError::Malformed);
         }
-        let past = self
-            .dag
-            .closure_of(op.parents())
-            .map_err(LogError::Unknown)?;
+        let past = self.dag.closure_of(op.parents()).map_err(LogError::Unknown)?;
         let account = self.power(&op, &past)?;
         if check {
-            if let OpKind::Add {
-                invite: Some(used), ..
-            } = op.kind()
-            {
+            if let OpKind::Add { invite: Some(used), .. } = op.kind() {
                 // Only an invite in its past can be checked the same way by everybody.
                 let invite = self.dag.node(&used.invite);
                 let invite = invite.filter(|node| self.dag.contains(&past, *node));
@@ -225,10 +219,7 @@ impl Log {
             self.powers.entry(subject).or_default().push((node, role));
         }
         self.view.take();
-        let extended = self
-            .evaluation
-            .get_mut()
-            .is_some_and(|evaluation| evaluation.extend(&self.dag, node));
+        let extended = self.evaluation.get_mut().is_some_and(|evaluation| evaluation.extend(&self.dag, node));
         if !extended {
             self.evaluation.take();
         }
@@ -255,19 +246,14 @@ impl Log {
             .map(|(_, role)| *role)
             .max()
             .ok_or(LogError::Powerless)?;
-        if evaluate::conceivable(op, account, highest) {
-            Ok(account)
-        } else {
-            Err(LogError::Powerless)
-        }
+        if evaluate::conceivable(op, account, highest) { Ok(account) } else { Err(LogError::Powerless) }
     }
 
     /// Whose device this is by the first grant in `past`.
     fn owner(&self, device: &DeviceId, past: &Past) -> Option<AccountId> {
         let grants = self.owners.get(device)?.iter();
-        let first = grants
-            .filter(|node| self.dag.contains(past, **node))
-            .min_by_key(|node| self.dag.rank(**node))?;
+        let first =
+            grants.filter(|node| self.dag.contains(past, **node)).min_by_key(|node| self.dag.rank(**node))?;
         self.dag.op(*first).subject()
     }
 
@@ -307,15 +293,13 @@ impl Log {
     }
 
     fn evaluation(&self) -> &Evaluation {
-        self.evaluation
-            .get_or_init(|| Evaluation::of(&self.dag, &self.board, None))
+        self.evaluation.get_or_init(|| Evaluation::of(&self.dag, &self.board, None))
     }
 
     /// The group as of everything known. Cached; the first call after a change pays for the evaluation.
     #[must_use]
     pub fn view(&self) -> &Roster {
-        self.view
-            .get_or_init(|| self.evaluation().roster(&self.dag))
+        self.view.get_or_init(|| self.evaluation().roster(&self.dag))
     }
 
     /// The group as of the closure of `heads`, as if nothing else were known; acknowledgements count.
@@ -420,10 +404,7 @@ impl Log {
         let Ok(past) = self.dag.closure_of(heads) else {
             return false;
         };
-        self.evaluation()
-            .standing()
-            .device_in(&self.dag, &past, device)
-            .is_some()
+        self.evaluation().standing().device_in(&self.dag, &past, device).is_some()
     }
 
     /// Removes and revocations that stand, hit this device, and are unknown at `heads`: content that its device signed

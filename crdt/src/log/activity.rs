@@ -2,9 +2,9 @@
 
 use halloo_crypto::id::{AccountId, DeviceId, OpId};
 
+use super::Log;
 use super::op::OpKind;
 use super::roster::VoidReason;
-use super::Log;
 
 /// One line of the activity log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -93,16 +93,8 @@ impl Log {
         invite: Option<InviteUse>,
     ) -> Result<SignedOp, LogError> {
         devices.sort_by_key(|device| device.certificate.device);
-        let account = devices
-            .first()
-            .map(|device| device.certificate.account)
-            .ok_or(LogError::Malformed)?;
-        let kind = OpKind::Add {
-            account,
-            role,
-            devices,
-            invite,
-        };
+        let account = devices.first().map(|device| device.certificate.account).ok_or(LogError::Malformed)?;
+        let kind = OpKind::Add { account, role, devices, invite };
         self.author(author, kind)
     }
 
@@ -110,11 +102,7 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::author`].
-    pub fn author_remove(
-        &mut self,
-        author: Author<'_>,
-        account: AccountId,
-    ) -> Result<SignedOp, LogError> {
+    pub fn author_remove(&mut self, author: Author<'_>, account: AccountId) -> Result<SignedOp, LogError> {
         self.author(author, OpKind::Remove { account })
     }
 
@@ -168,14 +156,8 @@ impl Log {
         device: DeviceId,
         revocation: Option<Revocation>,
     ) -> Result<SignedOp, LogError> {
-        let account = self
-            .account_of(&device)
-            .ok_or(LogError::Denied(VoidReason::NoSuchMember))?;
-        let kind = OpKind::DeviceRevoke {
-            account,
-            device,
-            revocation,
-        };
+        let account = self.account_of(&device).ok_or(LogError::Denied(VoidReason::NoSuchMember))?;
+        let kind = OpKind::DeviceRevoke { account, device, revocation };
         self.author(author, kind)
     }
 
@@ -189,12 +171,8 @@ impl Log {
         key: InvitePublic,
         terms: InviteTerms,
     ) -> Result<SignedOp, LogError> {
-        let kind = OpKind::Invite {
-            key,
-            expires_ms: terms.expires_ms,
-            max_uses: terms.max_uses,
-            role: terms.role,
-        };
+        let kind =
+            OpKind::Invite { key, expires_ms: terms.expires_ms, max_uses: terms.max_uses, role: terms.role };
         self.author(author, kind)
     }
 
@@ -202,11 +180,7 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::author`].
-    pub fn author_invite_revoke(
-        &mut self,
-        author: Author<'_>,
-        invite: OpId,
-    ) -> Result<SignedOp, LogError> {
+    pub fn author_invite_revoke(&mut self, author: Author<'_>, invite: OpId) -> Result<SignedOp, LogError> {
         self.author(author, OpKind::InviteRevoke { invite })
     }
 
@@ -232,9 +206,8 @@ impl Log {
     pub fn unacknowledged(&self, device: &DeviceId) -> Vec<OpId> {
         let own = self.account_of(device);
         let removes = self.dag.ids().filter(|id| {
-            self.get(id).is_some_and(|op| {
-                matches!(op.kind(), OpKind::Remove { account } if Some(*account) != own)
-            })
+            self.get(id)
+                .is_some_and(|op| matches!(op.kind(), OpKind::Remove { account } if Some(*account) != own))
         });
         removes
             .filter(|id| self.void(id).is_none())

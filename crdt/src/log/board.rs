@@ -76,19 +76,9 @@ impl Row {
         rivals.sort_unstable();
         rivals.dedup();
         rivals.truncate(MAX_RIVALS);
-        let statement = Statement {
-            version: VERSION,
-            group,
-            device: device.id(),
-            fact,
-            heads,
-            rivals,
-        };
+        let statement = Statement { version: VERSION, group, device: device.id(), fact, heads, rivals };
         let signature = device.sign(Domain::Acknowledgement, &encode(&statement));
-        Self {
-            statement,
-            signature,
-        }
+        Self { statement, signature }
     }
 
     /// The bytes drawn at the top.
@@ -105,8 +95,7 @@ impl Row {
         if bytes.len() > MAX_ROW_BYTES {
             return Err(LogError::TooLarge);
         }
-        let (row, rest) =
-            postcard::take_from_bytes::<Self>(bytes).map_err(|_| LogError::Malformed)?;
+        let (row, rest) = postcard::take_from_bytes::<Self>(bytes).map_err(|_| LogError::Malformed)?;
         let said = &row.statement;
         let sorted = said.heads.is_sorted_by(|a, b| a < b) && said.rivals.is_sorted_by(|a, b| a < b);
         let bounded = said.heads.len() <= MAX_PARENTS && said.rivals.len() <= MAX_RIVALS;
@@ -120,13 +109,8 @@ impl Row {
 
     fn verify(&self) -> Result<(), LogError> {
         let bytes = encode(&self.statement);
-        identity::verify(
-            &self.statement.device,
-            Domain::Acknowledgement,
-            &bytes,
-            &self.signature,
-        )
-        .map_err(|_| LogError::BadSignature)
+        identity::verify(&self.statement.device, Domain::Acknowledgement, &bytes, &self.signature)
+            .map_err(|_| LogError::BadSignature)
     }
 
     /// Who acknowledges.
@@ -212,10 +196,7 @@ impl Board {
     /// An empty board.
     #[must_use]
     pub fn new(group: GroupId) -> Self {
-        Self {
-            group,
-            rows: BTreeMap::new(),
-        }
+        Self { group, rows: BTreeMap::new() }
     }
 
     /// Takes a row in after checking group and signature; true when the board changed. `Log::acknowledge` is the door
@@ -255,8 +236,7 @@ impl Board {
     /// Is this very row here?
     #[must_use]
     pub fn contains(&self, row: &Row) -> bool {
-        self.word(&row.fact(), &row.device())
-            .is_some_and(|word| word.rows().contains(row))
+        self.word(&row.fact(), &row.device()).is_some_and(|word| word.rows().contains(row))
     }
 
     /// What a device said about a fact.

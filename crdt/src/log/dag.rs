@@ -89,21 +89,14 @@ impl Dag {
         if closure.0.len() <= chain {
             closure.0.resize(chain + 1, 0);
         }
-        assert_eq!(
-            closure.0[chain], position,
-            "what extends a chain follows all of it"
-        );
+        assert_eq!(closure.0[chain], position, "what extends a chain follows all of it");
         closure.0[chain] = position + 1;
         let node = self.entries.len();
         self.heads.insert(op.id());
         self.nodes.insert(op.id(), node);
         self.signed.entry(account).or_default().push(node);
         match op.kind() {
-            OpKind::Add {
-                account: added,
-                invite: Some(used),
-                ..
-            } => {
+            OpKind::Add { account: added, invite: Some(used), .. } => {
                 if let Some(invite) = self.node(&used.invite) {
                     self.uses.entry(*added).or_default().push((node, invite));
                 }
@@ -113,13 +106,7 @@ impl Dag {
             }
             _ => {}
         }
-        self.entries.push(Entry {
-            op,
-            account,
-            chain,
-            position,
-            closure,
-        });
+        self.entries.push(Entry { op, account, chain, position, closure });
         node
     }
 

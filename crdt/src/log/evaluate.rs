@@ -33,11 +33,7 @@ pub(super) fn conceivable(op: &SignedOp, account: AccountId, highest: Role) -> b
                 || (*who == account && *role < highest)
         }
         OpKind::DeviceAdd { device } => device.certificate.account == account,
-        OpKind::DeviceRevoke {
-            account: who,
-            revocation,
-            ..
-        } => *who == account || revocation.is_some(),
+        OpKind::DeviceRevoke { account: who, revocation, .. } => *who == account || revocation.is_some(),
         OpKind::Invite { role, .. } => may_grant(highest, *role),
         OpKind::InviteRevoke { .. } => true,
     }
@@ -71,9 +67,7 @@ impl Anchor {
     /// acknowledgements only add to them.
     pub(super) fn excludes(&self, dag: &Dag, node: Node) -> bool {
         let unaware = self.pasts.values();
-        let unaware = unaware
-            .filter(|pasts| pasts.iter().any(|past| !dag.contains(past, node)))
-            .count();
+        let unaware = unaware.filter(|pasts| pasts.iter().any(|past| !dag.contains(past, node))).count();
         unaware * 2 > self.electorate.len()
     }
 }
@@ -134,13 +128,6 @@ impl Sweep {
     }
 
     fn judge(&mut self, dag: &Dag, node: Node, decided: &Decided) -> Result<(), VoidReason> {
-        let op = dag.op(node);
-        let signed = self
-            .signed
-            .entry((op.author(), op.at_ms() / MINUTE_MS))
-            .or_default();
-        *signed += 1;
-        let too_fast = *signed > MAX_OPS_PER_MINUTE;
         if let Some(winner) = decided.losers.get(&node) {
             let by = dag.op(*winner).id();
             return Err(VoidReason::Beaten { by });
@@ -148,20 +135,19 @@ impl Sweep {
         for winner in &decided.winners {
             self.beaten(dag, winner, node, decided.anchored(node))?;
         }
-        if too_fast {
+        // Counted only now: what the removed backdates must not crowd out what stood (INV-5).
+        let op = dag.op(node);
+        let minute = (op.author(), op.at_ms() / MINUTE_MS);
+        let signed = self.signed.entry(minute).or_default();
+        *signed += 1;
+        if *signed > MAX_OPS_PER_MINUTE {
             return Err(VoidReason::TooFast);
         }
         self.permitted(dag, node, None)
     }
 
     /// Does the winner void this operation? An anchored one yields only to what settled the matter before it.
-    fn beaten(
-        &self,
-        dag: &Dag,
-        winner: &Winner,
-        node: Node,
-        anchored: bool,
-    ) -> Result<(), VoidReason> {
+    fn beaten(&self, dag: &Dag, winner: &Winner, node: Node, anchored: bool) -> Result<(), VoidReason> {
         if !dag.concurrent(winner.node, node) {
             return Ok(());
         }
@@ -218,37 +204,20 @@ impl Sweep {
                 return Err(VoidReason::NotAMember);
             }
         }
-        let case = Case {
-            dag,
-            standing: &self.standing,
-            past: &past,
-            op,
-            account,
-            own,
-        };
+        let case = Case { dag, standing: &self.standing, past: &past, op, account, own };
         case.judge()
     }
 }
 
 fn uses_revoked(dag: &Dag, remove: Node, node: Node) -> bool {
-    let OpKind::Add {
-        invite: Some(used), ..
-    } = dag.op(node).kind()
-    else {
+    let OpKind::Add { invite: Some(used), .. } = dag.op(node).kind() else {
         return false;
     };
-    dag.node(&used.invite)
-        .is_some_and(|invite| revokes_invite(dag, remove, invite))
+    dag.node(&used.invite).is_some_and(|invite| revokes_invite(dag, remove, invite))
 }
 
 fn has_account_word(op: &SignedOp) -> bool {
-    matches!(
-        op.kind(),
-        OpKind::DeviceRevoke {
-            revocation: Some(_),
-            ..
-        }
-    )
+    matches!(op.kind(), OpKind::DeviceRevoke { revocation: Some(_), .. })
 }
 
 /// One operation whose author is in the group as `own`.
@@ -265,12 +234,7 @@ impl Case<'_> {
     fn judge(&self) -> Result<(), VoidReason> {
         match self.op.kind() {
             OpKind::Genesis { .. } => Ok(()),
-            OpKind::Add {
-                account,
-                role,
-                devices,
-                invite,
-            } => {
+            OpKind::Add { account, role, devices, invite } => {
                 match invite {
                     Some(used) => self.invited(account, used)?,
                     None => entitled(may_grant(self.own, *role))?,
@@ -297,11 +261,7 @@ impl Case<'_> {
                 }
                 self.device(device)
             }
-            OpKind::DeviceRevoke {
-                account,
-                device,
-                revocation,
-            } => {
+            OpKind::DeviceRevoke { account, device, revocation } => {
                 entitled(*account == self.account || revocation.is_some())?;
                 match self.standing.device_in(self.dag, self.past, device) {
                     Some((owner, _)) if owner == *account => Ok(()),
@@ -329,20 +289,16 @@ impl Case<'_> {
         if !self.standing.invite_open(self.dag, self.past, invite) {
             return Err(VoidReason::InviteClosed);
         }
-        let OpKind::Invite {
-            expires_ms,
-            max_uses,
-            ..
-        } = self.dag.op(invite).kind()
-        else {
+        let OpKind::Invite { expires_ms, max_uses, .. } = self.dag.op(invite).kind() else {
             return Err(VoidReason::InviteClosed);
         };
         if self.op.at_ms() > *expires_ms {
             return Err(VoidReason::InviteExpired);
         }
-        let full = self.standing.users(invite).is_some_and(|users| {
-            users.len() >= usize::from(*max_uses) && !users.contains(account)
-        });
+        let full = self
+            .standing
+            .users(invite)
+            .is_some_and(|users| users.len() >= usize::from(*max_uses) && !users.contains(account));
         if full {
             return Err(VoidReason::InviteUsedUp);
         }

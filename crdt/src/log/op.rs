@@ -23,9 +23,7 @@
 //! Bytes are canonical: what does not encode to the same bytes again is refused, so an operation has one id.
 //! `seq` is its height: one more than the highest parent's, 0 for Genesis; a parent is always lower.
 
-use halloo_crypto::id::{
-    AccountId, DeviceId, GroupId, InvitePublic, OpId, Signature,
-};
+use halloo_crypto::id::{AccountId, DeviceId, GroupId, InvitePublic, OpId, Signature};
 use halloo_crypto::identity::{DeviceCertificate, DeviceSecret, Domain, Revocation};
 use halloo_crypto::kdf;
 use serde::{Deserialize, Serialize};
@@ -210,10 +208,7 @@ impl SignedOp {
     /// Signs an operation. Whether it is allowed, the log says.
     #[must_use]
     pub fn sign(context: OpContext, kind: OpKind, device: &DeviceSecret) -> Self {
-        assert!(
-            context.parents.is_sorted_by(|a, b| a < b),
-            "parents ascend, each once"
-        );
+        assert!(context.parents.is_sorted_by(|a, b| a < b), "parents ascend, each once");
         let operation = Operation {
             version: VERSION,
             group: context.group,
@@ -225,11 +220,7 @@ impl SignedOp {
         };
         let id = id_of(&encode(&operation));
         let signature = device.sign(Domain::LogOperation, id.as_bytes());
-        Self {
-            operation,
-            signature,
-            id,
-        }
+        Self { operation, signature, id }
     }
 
     /// The bytes drawn at the top.
@@ -248,19 +239,13 @@ impl SignedOp {
         if bytes.len() > MAX_OP_BYTES {
             return Err(LogError::TooLarge);
         }
-        let (body, signature) = bytes
-            .split_last_chunk::<{ Signature::LEN }>()
-            .ok_or(LogError::Malformed)?;
+        let (body, signature) = bytes.split_last_chunk::<{ Signature::LEN }>().ok_or(LogError::Malformed)?;
         let (operation, rest) =
             postcard::take_from_bytes::<Operation>(body).map_err(|_| LogError::Malformed)?;
         if operation.version != VERSION || !rest.is_empty() || encode(&operation) != body {
             return Err(LogError::Malformed);
         }
-        Ok(Self {
-            operation,
-            signature: Signature(*signature),
-            id: id_of(body),
-        })
+        Ok(Self { operation, signature: Signature(*signature), id: id_of(body) })
     }
 
     /// Hash of the signed bytes.
@@ -323,9 +308,7 @@ impl SignedOp {
     #[must_use]
     pub fn grants(&self) -> &[DeviceGrant] {
         match self.kind() {
-            OpKind::Genesis { device, .. } | OpKind::DeviceAdd { device } => {
-                std::slice::from_ref(device)
-            }
+            OpKind::Genesis { device, .. } | OpKind::DeviceAdd { device } => std::slice::from_ref(device),
             OpKind::Add { devices, .. } => devices,
             _ => &[],
         }
@@ -335,9 +318,7 @@ impl SignedOp {
     #[must_use]
     pub fn subject(&self) -> Option<AccountId> {
         match self.kind() {
-            OpKind::Genesis { device, .. } | OpKind::DeviceAdd { device } => {
-                Some(device.certificate.account)
-            }
+            OpKind::Genesis { device, .. } | OpKind::DeviceAdd { device } => Some(device.certificate.account),
             OpKind::Add { account, .. }
             | OpKind::Remove { account }
             | OpKind::SetRole { account, .. }

@@ -53,10 +53,7 @@ impl Pending {
 
     fn take(&mut self, id: &OpId) -> Option<SignedOp> {
         let op = self.waiting.remove(id)?;
-        let count = self
-            .per_author
-            .get_mut(&op.author())
-            .expect("every waiting operation is counted");
+        let count = self.per_author.get_mut(&op.author()).expect("every waiting operation is counted");
         *count -= 1;
         if *count == 0 {
             self.per_author.remove(&op.author());
@@ -74,18 +71,13 @@ impl Pending {
 
     /// Parents that somebody waits for and that do not wait themselves: what to ask others for.
     pub(super) fn missing(&self) -> impl Iterator<Item = &OpId> {
-        self.missing
-            .keys()
-            .filter(|id| !self.waiting.contains_key(id))
+        self.missing.keys().filter(|id| !self.waiting.contains_key(id))
     }
 
     /// Does an operation of somebody else than `author` wait for `id`?
     pub(super) fn wanted(&self, id: &OpId, author: &DeviceId) -> bool {
         self.missing.get(id).is_some_and(|waiters| {
-            waiters
-                .iter()
-                .filter_map(|id| self.waiting.get(id))
-                .any(|op| op.author() != *author)
+            waiters.iter().filter_map(|id| self.waiting.get(id)).any(|op| op.author() != *author)
         })
     }
 

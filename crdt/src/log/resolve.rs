@@ -4,9 +4,10 @@
 //! removes A) or through what the other rests on (B makes C an owner, C removes A), so the winners are found in rounds:
 //!
 //! 1. Sweep with what is decided so far. Done when no undecided strike that stands hits anything that stands.
-//! 2. *Anchors first.* A Remove that more than half of the accounts before it have acknowledged wins, and what the
-//!    removed did that a majority of these had not seen is void. Anchored Removes that would settle each other:
-//!    the one with more acknowledgements among the accounts that stood before all of them, then the senior.
+//! 2. *Anchors first.* A Remove that more than half of the accounts before it have acknowledged, unaware of anything that
+//!    hits it, wins for good, and what the removed did that more than half had not seen is void. Anchored Removes that
+//!    would settle each other: the one with more acknowledgements among the accounts that stood before all of them,
+//!    then the senior.
 //! 3. For each undecided strike: which others fall if it wins (a trial sweep). One that would undo a decided winner
 //!    loses. In the graph of who makes whom fall, every strike that no other endangers wins; in a ring that nobody
 //!    outside endangers the senior wins: by role, first grant, account, then rank.
@@ -47,9 +48,7 @@ impl Evaluation {
     /// Evaluates the closure `scope`, or everything.
     pub(super) fn of(dag: &Dag, board: &Board, scope: Option<&Past>) -> Self {
         let scope = scope.cloned().unwrap_or_else(|| dag.everything());
-        let mut nodes: Vec<Node> = (0..dag.len())
-            .filter(|node| dag.contains(&scope, *node))
-            .collect();
+        let mut nodes: Vec<Node> = (0..dag.len()).filter(|node| dag.contains(&scope, *node)).collect();
         nodes.sort_unstable_by_key(|node| dag.rank(*node));
         let mut rounds = Rounds {
             dag,
@@ -60,12 +59,7 @@ impl Evaluation {
             waiting: false,
         };
         let sweep = rounds.run();
-        Self {
-            scope,
-            decided: rounds.decided,
-            sweep,
-            waiting: rounds.waiting,
-        }
+        Self { scope, decided: rounds.decided, sweep, waiting: rounds.waiting }
     }
 
     /// Takes in one more operation; false when that needs a whole evaluation. What follows everything is concurrent
@@ -146,9 +140,7 @@ impl Rounds<'_> {
     /// The closure of the parents.
     fn before(&self, node: Node) -> Past {
         let parents = self.dag.op(node).parents();
-        self.dag
-            .closure_of(parents)
-            .expect("the parents of what is filed are filed")
+        self.dag.closure_of(parents).expect("the parents of what is filed are filed")
     }
 
     // -- step 2 ---------------------------------------------------------------------------------------------------
@@ -156,16 +148,16 @@ impl Rounds<'_> {
     /// Decides the next anchored Removes; true when there was one.
     fn anchor(&mut self, sweep: &Sweep) -> bool {
         let mut found: Vec<Winner> = Vec::new();
-        let removes: Vec<Node> = self
+        let mut removes: Vec<Node> = self
             .strikes(sweep)
             .filter(|node| !self.decided.anchored(*node) && !self.refused.contains(node))
             .collect();
+        removes.sort_unstable_by_key(|node| self.dag.rank(*node));
         for node in removes {
-            if let Some(anchor) = self.anchor_of(sweep, node) {
-                found.push(Winner {
-                    node,
-                    anchor: Some(anchor),
-                });
+            if let Some(anchor) = self.anchor_of(sweep, node)
+                && !self.challenged(sweep, node, &anchor)
+            {
+                found.push(Winner { node, anchor: Some(anchor) });
             }
         }
         let Some(best) = self.best(sweep, &found) else {
@@ -178,10 +170,7 @@ impl Rounds<'_> {
         let mut fresh = false;
         for winner in chosen {
             let node = winner.node;
-            let mut trial = Decided {
-                winners: kept.clone(),
-                losers: BTreeMap::new(),
-            };
+            let mut trial = Decided { winners: kept.clone(), losers: BTreeMap::new() };
             trial.winners.push(winner);
             let swept = Sweep::over(self.dag, &self.nodes, &trial);
             let undone = trial.winners.iter().any(|w| swept.void.contains_key(&w.node));
@@ -193,10 +182,7 @@ impl Rounds<'_> {
             }
         }
         if fresh {
-            self.decided = Decided {
-                winners: kept,
-                losers: BTreeMap::new(),
-            };
+            self.decided = Decided { winners: kept, losers: BTreeMap::new() };
         }
         // A refusal is progress too: that Remove is not looked at again.
         true
@@ -231,6 +217,16 @@ impl Rounds<'_> {
         anchor.holds().then_some(anchor)
     }
 
+    /// Does a strike that stands hit this Remove, one that too many had seen when they acknowledged? Then the two are
+    /// weighed like any others first.
+    fn challenged(&self, sweep: &Sweep, remove: Node, anchor: &Anchor) -> bool {
+        self.strikes(sweep).any(|strike| {
+            self.dag.concurrent(strike, remove)
+                && sweep.hits(self.dag, strike, remove)
+                && !anchor.excludes(self.dag, strike)
+        })
+    }
+
     /// What the device had surely seen when it acknowledged; of a liar, nothing.
     fn past_of(&mut self, word: &Word, remove: Node) -> Option<Past> {
         let Some(row) = word.row() else {
@@ -250,14 +246,9 @@ impl Rounds<'_> {
         let settles = |a: &Winner, b: &Winner| {
             self.dag.op(a.node).subject() == Some(self.dag.account(b.node))
                 && self.dag.concurrent(a.node, b.node)
-                && a.anchor
-                    .as_ref()
-                    .is_some_and(|anchor| anchor.excludes(self.dag, b.node))
+                && a.anchor.as_ref().is_some_and(|anchor| anchor.excludes(self.dag, b.node))
         };
-        found
-            .iter()
-            .cloned()
-            .partition(|a| !found.iter().any(|b| settles(a, b) || settles(b, a)))
+        found.iter().cloned().partition(|a| !found.iter().any(|b| settles(a, b) || settles(b, a)))
     }
 
     /// Of anchored Removes that would settle each other, the one to decide first.
@@ -274,9 +265,8 @@ impl Rounds<'_> {
                 voices.filter(|account| common.contains(account)).count()
             })
         };
-        let best = among
-            .iter()
-            .min_by_key(|winner| (Reverse(voices(winner)), self.seniority(sweep, winner.node)));
+        let best =
+            among.iter().min_by_key(|winner| (Reverse(voices(winner)), self.seniority(sweep, winner.node)));
         best.cloned()
     }
 
@@ -296,15 +286,9 @@ impl Rounds<'_> {
         }
         let (candidates, falls) = self.trials(contested);
         let chosen = sources(&falls);
-        assert!(
-            candidates.is_empty() || !chosen.is_empty(),
-            "a graph that is not empty has a source"
-        );
+        assert!(candidates.is_empty() || !chosen.is_empty(), "a graph that is not empty has a source");
         for at in chosen {
-            self.decided.winners.push(Winner {
-                node: candidates[at],
-                anchor: None,
-            });
+            self.decided.winners.push(Winner { node: candidates[at], anchor: None });
         }
         // What is no candidate lost to a decided winner, so something was decided either way.
         true
@@ -315,17 +299,13 @@ impl Rounds<'_> {
     fn trials(&mut self, contested: Vec<Node>) -> (Vec<Node>, Vec<u64>) {
         let mut candidates = Vec::new();
         let mut fallen: Vec<BTreeSet<Node>> = Vec::new();
+        let base = self.decided.clone();
         for node in &contested {
-            let mut trial = self.decided.clone();
-            trial.winners.push(Winner {
-                node: *node,
-                anchor: None,
-            });
+            let mut trial = base.clone();
+            trial.winners.push(Winner { node: *node, anchor: None });
             let swept = Sweep::over(self.dag, &self.nodes, &trial);
-            let before = self.decided.winners.iter();
-            let undone = before
-                .map(|winner| winner.node)
-                .find(|winner| swept.void.contains_key(winner));
+            let before = base.winners.iter();
+            let undone = before.map(|winner| winner.node).find(|winner| swept.void.contains_key(winner));
             if let Some(winner) = undone {
                 self.decided.losers.insert(*node, winner);
             } else {
@@ -338,8 +318,7 @@ impl Rounds<'_> {
             .iter()
             .map(|fallen| {
                 let bits = candidates.iter().enumerate();
-                bits.filter(|(_, node)| fallen.contains(node))
-                    .fold(0_u64, |mask, (bit, _)| mask | 1 << bit)
+                bits.filter(|(_, node)| fallen.contains(node)).fold(0_u64, |mask, (bit, _)| mask | 1 << bit)
             })
             .collect();
         (candidates, falls)
@@ -375,9 +354,7 @@ fn sources(falls: &[u64]) -> Vec<usize> {
     let source = |node: usize| all().all(|other| !reaches(other, node) || reaches(node, other));
     let ring_senior =
         |node: usize| !all().any(|other| other < node && reaches(other, node) && reaches(node, other));
-    all()
-        .filter(|node| source(*node) && ring_senior(*node))
-        .collect()
+    all().filter(|node| source(*node) && ring_senior(*node)).collect()
 }
 
 #[cfg(test)]

@@ -155,10 +155,7 @@ impl Roster {
     /// The invite with this verifying key.
     #[must_use]
     pub fn invite_by_key(&self, key: &InvitePublic) -> Option<(OpId, &OpenInvite)> {
-        self.invites
-            .iter()
-            .find(|(_, invite)| invite.key == *key)
-            .map(|(op, invite)| (*op, invite))
+        self.invites.iter().find(|(_, invite)| invite.key == *key).map(|(op, invite)| (*op, invite))
     }
 
     /// One member.
@@ -195,11 +192,8 @@ impl Roster {
     /// Members, senior first: by role, then first grant, then id.
     #[must_use]
     pub fn by_seniority(&self) -> Vec<AccountId> {
-        let mut all: Vec<_> = self
-            .members
-            .iter()
-            .map(|(id, m)| (std::cmp::Reverse(m.role), m.first_grant, *id))
-            .collect();
+        let mut all: Vec<_> =
+            self.members.iter().map(|(id, m)| (std::cmp::Reverse(m.role), m.first_grant, *id)).collect();
         all.sort_unstable();
         all.into_iter().map(|(_, _, id)| id).collect()
     }
@@ -216,13 +210,12 @@ impl Roster {
             Action::Remove(who) => {
                 who == *account || self.role(&who).is_some_and(|role| may_remove(own, role))
             }
-            Action::SetRole(who, to) => self
-                .role(&who)
-                .is_some_and(|from| may_set_role(own, who == *account, from, to)),
-            Action::CloseInvite(op) => self
-                .invites
-                .get(&op)
-                .is_some_and(|invite| invite.maker == *account || own >= Role::Moderator),
+            Action::SetRole(who, to) => {
+                self.role(&who).is_some_and(|from| may_set_role(own, who == *account, from, to))
+            }
+            Action::CloseInvite(op) => {
+                self.invites.get(&op).is_some_and(|invite| invite.maker == *account || own >= Role::Moderator)
+            }
             Action::RevokeDevice(who) => who == *account,
         }
     }

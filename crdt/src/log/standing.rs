@@ -45,25 +45,15 @@ impl Standing {
             let certificate = &grant.certificate;
             let account = self.accounts.entry(certificate.account).or_default();
             account.grants.push((node, certificate.device));
-            self.devices
-                .entry(certificate.device)
-                .or_insert(certificate.account);
+            self.devices.entry(certificate.device).or_insert(certificate.account);
         }
         match op.kind() {
             OpKind::Genesis { device, .. } => {
-                let account = self
-                    .accounts
-                    .entry(device.certificate.account)
-                    .or_default();
+                let account = self.accounts.entry(device.certificate.account).or_default();
                 account.adds.push(node);
                 account.roles.push((node, Role::Owner));
             }
-            OpKind::Add {
-                account,
-                role,
-                invite,
-                ..
-            } => {
+            OpKind::Add { account, role, invite, .. } => {
                 let history = self.accounts.entry(*account).or_default();
                 history.adds.push(node);
                 history.roles.push((node, *role));
@@ -81,18 +71,15 @@ impl Standing {
                 let history = self.accounts.entry(*account).or_default();
                 history.roles.push((node, *role));
             }
-            OpKind::DeviceRevoke {
-                account, device, ..
-            } => {
+            OpKind::DeviceRevoke { account, device, .. } => {
                 let history = self.accounts.entry(*account).or_default();
                 history.revokes.push((node, *device));
             }
             OpKind::Invite { .. } => {
                 let maker = dag.account(node);
                 let removes = self.removes_of(&maker);
-                let revokers: Vec<Node> = removes
-                    .filter(|remove| revokes_invite(dag, *remove, node))
-                    .collect();
+                let revokers: Vec<Node> =
+                    removes.filter(|remove| revokes_invite(dag, *remove, node)).collect();
                 self.invites.entry(node).or_default().revokers = revokers;
             }
             OpKind::InviteRevoke { invite } => {
@@ -108,16 +95,13 @@ impl Standing {
     fn live_adds(dag: &Dag, past: &Past, history: &History) -> Vec<Node> {
         let inside = |node: &Node| dag.contains(past, *node);
         let adds = history.adds.iter().copied().filter(inside);
-        adds.filter(|add| Self::survives(dag, past, history, *add))
-            .collect()
+        adds.filter(|add| Self::survives(dag, past, history, *add)).collect()
     }
 
     /// Does `node` follow every Remove of its account that lies in `past`?
     fn survives(dag: &Dag, past: &Past, history: &History, node: Node) -> bool {
         let removes = history.removes.iter();
-        removes
-            .filter(|remove| dag.contains(past, **remove))
-            .all(|remove| dag.precedes(*remove, node))
+        removes.filter(|remove| dag.contains(past, **remove)).all(|remove| dag.precedes(*remove, node))
     }
 
     /// The role of an account at `past`: of the settings that no other follows, the lowest. `None`: not a member.
@@ -130,28 +114,17 @@ impl Standing {
             .roles
             .iter()
             .copied()
-            .filter(|(node, _)| {
-                dag.contains(past, *node) && Self::survives(dag, past, history, *node)
-            })
+            .filter(|(node, _)| dag.contains(past, *node) && Self::survives(dag, past, history, *node))
             .collect();
-        let last = live
-            .iter()
-            .filter(|(node, _)| !live.iter().any(|(later, _)| dag.precedes(*node, *later)));
+        let last = live.iter().filter(|(node, _)| !live.iter().any(|(later, _)| dag.precedes(*node, *later)));
         last.map(|(_, role)| *role).min()
     }
 
     /// The grant by which a device is in the group at `past`, and for whom; a revoked device never is.
-    pub(super) fn device_in(
-        &self,
-        dag: &Dag,
-        past: &Past,
-        device: &DeviceId,
-    ) -> Option<(AccountId, Node)> {
+    pub(super) fn device_in(&self, dag: &Dag, past: &Past, device: &DeviceId) -> Option<(AccountId, Node)> {
         let account = *self.devices.get(device)?;
         let history = self.accounts.get(&account)?;
-        if self.revoked(dag, past, &account, device)
-            || Self::live_adds(dag, past, history).is_empty()
-        {
+        if self.revoked(dag, past, &account, device) || Self::live_adds(dag, past, history).is_empty() {
             return None;
         }
         let grants = history.grants.iter();
@@ -162,18 +135,10 @@ impl Standing {
     }
 
     /// Was the device revoked in `past`?
-    pub(super) fn revoked(
-        &self,
-        dag: &Dag,
-        past: &Past,
-        account: &AccountId,
-        device: &DeviceId,
-    ) -> bool {
+    pub(super) fn revoked(&self, dag: &Dag, past: &Past, account: &AccountId, device: &DeviceId) -> bool {
         self.accounts.get(account).is_some_and(|history| {
             let revokes = history.revokes.iter();
-            revokes
-                .filter(|(_, revoked)| revoked == device)
-                .any(|(node, _)| dag.contains(past, *node))
+            revokes.filter(|(_, revoked)| revoked == device).any(|(node, _)| dag.contains(past, *node))
         })
     }
 
@@ -210,11 +175,7 @@ impl Standing {
         let invites: Vec<Node> = self.invites.keys().copied().collect();
         for invite in invites {
             if revokes_invite(dag, remove, invite) {
-                self.invites
-                    .entry(invite)
-                    .or_default()
-                    .revokers
-                    .push(remove);
+                self.invites.entry(invite).or_default().revokers.push(remove);
             }
         }
     }
@@ -239,17 +200,11 @@ impl Standing {
 
     /// Removes of the account of a device, and revocations of the device.
     pub(super) fn ends_of(&self, device: &DeviceId) -> Vec<Node> {
-        let Some(history) = self
-            .devices
-            .get(device)
-            .and_then(|account| self.accounts.get(account))
-        else {
+        let Some(history) = self.devices.get(device).and_then(|account| self.accounts.get(account)) else {
             return Vec::new();
         };
         let revokes = history.revokes.iter();
-        let revokes = revokes
-            .filter(|(_, revoked)| revoked == device)
-            .map(|(node, _)| *node);
+        let revokes = revokes.filter(|(_, revoked)| revoked == device).map(|(node, _)| *node);
         history.removes.iter().copied().chain(revokes).collect()
     }
 
@@ -277,9 +232,7 @@ impl Standing {
             }
             let member = Member {
                 role,
-                first_grant: self
-                    .first_grant(dag, account)
-                    .expect("a member has been added"),
+                first_grant: self.first_grant(dag, account).expect("a member has been added"),
                 since_ms: since.expect("a member has a live Add"),
                 devices,
             };
@@ -295,13 +248,7 @@ impl Standing {
 
     fn open_invite(&self, dag: &Dag, past: &Past, invite: Node) -> Option<(OpId, OpenInvite)> {
         let op = dag.op(invite);
-        let OpKind::Invite {
-            key,
-            expires_ms,
-            max_uses,
-            role,
-        } = op.kind()
-        else {
+        let OpKind::Invite { key, expires_ms, max_uses, role } = op.kind() else {
             return None;
         };
         let used = self.users(invite)?.len();
@@ -338,11 +285,7 @@ pub(super) fn revokes_invite(dag: &Dag, remove: Node, invite: Node) -> bool {
 fn entry(dag: &Dag, node: Node, device: &DeviceId) -> DeviceEntry {
     let op = dag.op(node);
     let mut grants = op.grants().iter();
-    let grant = grants
-        .find(|grant| grant.certificate.device == *device)
-        .expect("the operation granted this device");
-    DeviceEntry {
-        grant: grant.clone(),
-        op: op.id(),
-    }
+    let grant =
+        grants.find(|grant| grant.certificate.device == *device).expect("the operation granted this device");
+    DeviceEntry { grant: grant.clone(), op: op.id() }
 }

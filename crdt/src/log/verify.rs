@@ -4,9 +4,7 @@ use halloo_crypto::id::{DeviceId, GroupId};
 use halloo_crypto::identity::{self, Domain};
 
 use super::error::LogError;
-use super::op::{
-    DeviceGrant, InviteUse, MAX_GRANTS, MAX_KEY_PACKAGE_BYTES, MAX_PARENTS, OpKind, SignedOp,
-};
+use super::op::{DeviceGrant, InviteUse, MAX_GRANTS, MAX_KEY_PACKAGE_BYTES, MAX_PARENTS, OpKind, SignedOp};
 
 /// Most accounts that one invite admits: a march shares one link; more than this is several invites.
 pub const MAX_INVITE_USES: u16 = 1_000;
@@ -24,39 +22,23 @@ pub(super) fn shape(op: &SignedOp, group: &GroupId) -> Result<(), LogError> {
     let placed = if genesis {
         parents.is_empty() && op.seq() == 0 && op.signed_group() == GroupId::from_bytes([0; 32])
     } else {
-        (1..=MAX_PARENTS).contains(&parents.len())
-            && parents.is_sorted_by(|a, b| a < b)
-            && op.seq() > 0
+        (1..=MAX_PARENTS).contains(&parents.len()) && parents.is_sorted_by(|a, b| a < b) && op.seq() > 0
     };
-    if placed && fields(op) {
-        Ok(())
-    } else {
-        Err(LogError::Malformed)
-    }
+    if placed && fields(op) { Ok(()) } else { Err(LogError::Malformed) }
 }
 
 fn fields(op: &SignedOp) -> bool {
     match op.kind() {
-        OpKind::Genesis { device, .. } => {
-            device.certificate.device == op.author() && fits(device)
-        }
-        OpKind::Add {
-            account, devices, ..
-        } => {
+        OpKind::Genesis { device, .. } => device.certificate.device == op.author() && fits(device),
+        OpKind::Add { account, devices, .. } => {
             (1..=MAX_GRANTS).contains(&devices.len())
                 && devices.is_sorted_by(|a, b| a.certificate.device < b.certificate.device)
-                && devices
-                    .iter()
-                    .all(|device| device.certificate.account == *account && fits(device))
+                && devices.iter().all(|device| device.certificate.account == *account && fits(device))
         }
         OpKind::DeviceAdd { device } => fits(device),
-        OpKind::DeviceRevoke {
-            account,
-            device,
-            revocation,
-        } => revocation
-            .as_ref()
-            .is_none_or(|said| said.account == *account && said.device == *device),
+        OpKind::DeviceRevoke { account, device, revocation } => {
+            revocation.as_ref().is_none_or(|said| said.account == *account && said.device == *device)
+        }
         OpKind::Invite { max_uses, .. } => (1..=MAX_INVITE_USES).contains(max_uses),
         OpKind::Remove { .. } | OpKind::SetRole { .. } | OpKind::InviteRevoke { .. } => true,
     }
@@ -72,21 +54,11 @@ fn fits(device: &DeviceGrant) -> bool {
 /// [`LogError::BadSignature`].
 pub(super) fn signatures(op: &SignedOp) -> Result<(), LogError> {
     let bad = |_| LogError::BadSignature;
-    identity::verify(
-        &op.author(),
-        Domain::LogOperation,
-        op.id().as_bytes(),
-        op.signature(),
-    )
-    .map_err(bad)?;
+    identity::verify(&op.author(), Domain::LogOperation, op.id().as_bytes(), op.signature()).map_err(bad)?;
     for grant in op.grants() {
         grant.certificate.verify().map_err(bad)?;
     }
-    if let OpKind::DeviceRevoke {
-        revocation: Some(revocation),
-        ..
-    } = op.kind()
-    {
+    if let OpKind::DeviceRevoke { revocation: Some(revocation), .. } = op.kind() {
         revocation.verify().map_err(bad)?;
     }
     Ok(())
@@ -98,15 +70,8 @@ pub(super) fn signatures(op: &SignedOp) -> Result<(), LogError> {
 /// [`LogError::Malformed`] when that is no Invite or grants another role, [`LogError::BadSignature`].
 pub(super) fn invite_use(op: &SignedOp, invite: &SignedOp) -> Result<(), LogError> {
     let (
-        OpKind::Add {
-            account,
-            role,
-            devices,
-            invite: Some(used),
-        },
-        OpKind::Invite {
-            key, role: granted, ..
-        },
+        OpKind::Add { account, role, devices, invite: Some(used) },
+        OpKind::Invite { key, role: granted, .. },
     ) = (op.kind(), invite.kind())
     else {
         return Err(LogError::Malformed);
@@ -116,13 +81,8 @@ pub(super) fn invite_use(op: &SignedOp, invite: &SignedOp) -> Result<(), LogErro
         return Err(LogError::Malformed);
     }
     let message = InviteUse::message(&op.group(), account, &first.certificate.device);
-    identity::verify(
-        &DeviceId(key.0),
-        Domain::InviteProof,
-        &message,
-        &used.proof,
-    )
-    .map_err(|_| LogError::BadSignature)
+    identity::verify(&DeviceId(key.0), Domain::InviteProof, &message, &used.proof)
+        .map_err(|_| LogError::BadSignature)
 }
 
 #[cfg(test)]
