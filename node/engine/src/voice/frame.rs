@@ -11,7 +11,8 @@
 //!         n times, nearest first:  | back  |     len       | coded |
 //!                                  +-------+---------------+---//--+
 //!   v       high four bits: version 1; low four bits: kind, 0 voice, 1 report, 2 checkpoint
-//!   flags   1 opening of a talk: the list is a pre-roll, 2 last frame before silence; the others are zero
+//!   flags   1 opening of a talk: the list is a pre-roll, 2 last frame before silence; the high six bits name the stream,
+//!           drawn at each start of the sender, whose media time and numbers begin anywhere
 //!   seq     counts voice frames of this stream, wrapping; a gap is loss
 //!   tick    media time of the first sample in units of 10 ms, from a random start
 //!   n|dur   high four bits: entries in the list, 0..=4; low four bits: ticks of each frame, 1, 2, 4 or 6
@@ -47,6 +48,9 @@ pub const MAX_FRAME_BYTES: usize = 799;
 /// Entries of one report: the speakers of a full call.
 pub const MAX_REPORT_ENTRIES: usize = 12;
 
+/// Streams that a frame can tell apart.
+pub const STREAMS: u8 = 64;
+
 /// Bytes before the coded sound of a voice frame.
 pub const HEADER_BYTES: usize = 11;
 
@@ -66,7 +70,7 @@ pub enum FrameError {
     /// Shorter than its own fields say.
     #[error("the frame is cut off")]
     Short,
-    /// A version, kind, flag or length that does not exist.
+    /// A version, kind or length that does not exist.
     #[error("the frame has an unknown {0}")]
     Unknown(&'static str),
     /// Over a limit.
@@ -93,6 +97,8 @@ pub struct VoiceFrame<'a> {
     pub opening: bool,
     /// Last frame before silence.
     pub last: bool,
+    /// Names the stream, 0..64: another one after each start of the sender.
+    pub stream: u8,
     /// Count of voice frames, wrapping.
     pub seq: u16,
     /// Media time of the first sample, 10 ms.
@@ -112,6 +118,7 @@ impl<'a> VoiceFrame<'a> {
         VoiceFrame {
             opening: false,
             last: false,
+            stream: 0,
             seq,
             tick,
             length,
@@ -140,7 +147,9 @@ impl<'a> VoiceFrame<'a> {
 
     /// Appends the frame to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let flags = if self.opening { FLAG_OPENING } else { 0 } | if self.last { FLAG_LAST } else { 0 };
+        assert!(self.stream < STREAMS, "six bits");
+        let marks = if self.opening { FLAG_OPENING } else { 0 } | if self.last { FLAG_LAST } else { 0 };
+        let flags = self.stream << 2 | marks;
         out.push(VERSION << 4 | KIND_VOICE);
         out.push(flags);
         out.extend_from_slice(&self.seq.to_be_bytes());
@@ -254,9 +263,6 @@ impl<'a> Frame<'a> {
 
 fn parse_voice<'a>(r: &mut Reader<'a>) -> Result<VoiceFrame<'a>, FrameError> {
     let flags = r.byte()?;
-    if flags & !(FLAG_OPENING | FLAG_LAST) != 0 {
-        return Err(FrameError::Unknown("flag"));
-    }
     let seq = r.u16()?;
     let tick = r.u32()?;
     let shape = r.byte()?;
@@ -269,6 +275,7 @@ fn parse_voice<'a>(r: &mut Reader<'a>) -> Result<VoiceFrame<'a>, FrameError> {
     let mut frame = VoiceFrame::new(seq, tick, length, coded);
     frame.opening = flags & FLAG_OPENING != 0;
     frame.last = flags & FLAG_LAST != 0;
+    frame.stream = flags >> 2;
     let mut before = 0;
     for _ in 0..entries {
         let back = r.byte()?;

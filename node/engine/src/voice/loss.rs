@@ -49,6 +49,11 @@ impl LossMeter {
         }
     }
 
+    /// The numbers begin anew with the next frame; what is counted stays counted.
+    pub fn begin_anew(&mut self) {
+        self.next = 0;
+    }
+
     /// Frames that never came, of those that had their chance.
     pub fn lost(&self) -> u64 {
         self.lost

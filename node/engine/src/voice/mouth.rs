@@ -9,7 +9,8 @@ use crate::time::Time;
 
 use super::codec::{CodecError, Encoder, FrameLength, MAX_CODED_BYTES, TICK_SAMPLES};
 use super::frame::{
-    Coded, ENTRY_BYTES, HEADER_BYTES, MAX_FRAME_BYTES, MAX_LIST, Report, VoiceFrame, write_checkpoint,
+    Coded, ENTRY_BYTES, HEADER_BYTES, MAX_FRAME_BYTES, MAX_LIST, Report, STREAMS, VoiceFrame,
+    write_checkpoint,
 };
 use super::gate::{Gate, Passage, level_dbfs};
 use super::plan::Transmit;
@@ -115,6 +116,7 @@ pub struct Mouth {
     muted: bool,
     seal: Option<Seal>,
     spent: Vec<[u8; 8]>,
+    stream: u8,
     tick: u32,
     seq: u16,
     opening: u8,
@@ -150,6 +152,7 @@ impl Mouth {
             muted: true,
             seal: None,
             spent: Vec::with_capacity(SPENT_KEYS),
+            stream: (rng.next_u32() % u32::from(STREAMS)) as u8,
             tick: rng.next_u32() & 0xff_fffe,
             seq: rng.next_u32() as u16,
             opening: 0,
@@ -290,6 +293,7 @@ impl Mouth {
         let wanted = if opening { list_len.max(reach) } else { list_len };
         self.opening = self.opening.saturating_sub(1);
         let mut frame = VoiceFrame::new(self.seq, tick, self.length, &self.coded[..len]);
+        frame.stream = self.stream;
         frame.opening = opening;
         frame.last = passage == Passage::Last;
         let ticks = u32::from(self.length.ticks());

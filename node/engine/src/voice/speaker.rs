@@ -33,11 +33,14 @@ const HURRY_SAMPLES: i64 = 4_800;
 /// Concealment without any frame to come goes on so long, then silence: what Opus invents has faded by then.
 const MAX_INVENTED_TICKS: u32 = 10;
 
-/// Media time further back than this is another stream, not a straggler: 2 s.
+/// Media time further back than this may be another stream: 2 s.
 const OTHER_STREAM_TICKS: i32 = 200;
 
-/// Transit that differs by more than this from the base is another stream: 2 s.
-const OTHER_STREAM_SAMPLES: i64 = 96_000;
+/// Transit that differs from the base by more than this says nothing about jitter: 2 s.
+const OTHER_CLOCK_SAMPLES: i64 = 96_000;
+
+/// Frames of the past in a row that are believed to be a stream of their own: a second, no reordering lasts that long.
+const STRANGERS: u32 = 50;
 
 /// Loss from which waiting for redundancy is worth its delay.
 const WAIT_FROM_LOSS: f32 = 0.02;
@@ -122,8 +125,13 @@ pub struct Speaker {
     /// Tick to be played next; nothing before it is ever played. `None` before the first frame of a stream.
     next: Option<u32>,
     anchor: u32,
+    stream: Option<u8>,
+    former: Option<u8>,
+    strangers: u32,
     length: FrameLength,
     invented_ticks: u32,
+    /// Of those, what was invented for frames that may yet come: their place in time was not given up.
+    owed_ticks: u32,
     wait_ticks: u8,
     hurried: bool,
     fifo: Vec<f32>,
@@ -146,8 +154,12 @@ impl Speaker {
             phase: Phase::Silent,
             next: None,
             anchor: 0,
+            stream: None,
+            former: None,
+            strangers: 0,
             length: FrameLength::Ms20,
             invented_ticks: 0,
+            owed_ticks: 0,
             wait_ticks: 0,
             hurried: false,
             fifo: Vec::with_capacity(3 * MAX_FRAME_SAMPLES),
@@ -193,14 +205,18 @@ impl Speaker {
     /// Takes an opened voice frame.
     pub fn receive(&mut self, now: Time, frame: &VoiceFrame<'_>) {
         self.stats.received += 1;
-        self.notice_other_stream(now, frame.tick);
+        if !self.belongs(now, frame) {
+            self.stats.late += 1;
+            return;
+        }
         self.loss.arrive(frame.seq);
         self.stats.lost = self.loss.lost();
         self.stats.loss = self.loss.loss();
         self.stats.burst = self.loss.burst();
         self.length = frame.length;
-        let late = self.is_over(frame.tick);
-        self.stats.late += u64::from(late);
+        let over = self.is_over(frame.tick);
+        self.stats.late += u64::from(over);
+        let late = self.next.is_some_and(|next| distance(frame.tick, next) < self.owed_ticks as i32);
         self.timing.arrive(now, self.media(frame.tick), late);
         self.put(frame.tick, frame, Origin::Itself, frame.coded);
         for entry in frame.list() {
@@ -248,27 +264,43 @@ impl Speaker {
         i64::from(distance(tick, self.anchor)) * TICK_SAMPLES as i64
     }
 
-    /// A restarted sender counts media time from elsewhere; nothing of the old stream fits it.
-    fn notice_other_stream(&mut self, now: Time, tick: u32) {
-        let Some(next) = self.next else {
-            if self.slots.is_empty() {
-                self.anchor = tick;
-            }
-            return;
-        };
-        let off = samples_at(now) - self.media(tick) - self.timing.base();
-        let other = distance(tick, next) < -OTHER_STREAM_TICKS || off.abs() > OTHER_STREAM_SAMPLES;
-        if other {
-            self.anchor = tick;
-            self.timing = Timing::new();
-            self.decoder.reset();
-            self.wait_ticks = 0;
+    /// Judges whether the frame belongs to the stream that is heard. A restarted sender draws another stream; the rare
+    /// equal draw is known by frames that all come from the past. Returns `false` for stragglers of a stream that ended.
+    fn belongs(&mut self, now: Time, frame: &VoiceFrame<'_>) -> bool {
+        let past = self.next.is_some_and(|next| distance(frame.tick, next) < -OTHER_STREAM_TICKS);
+        let former = self.former == Some(frame.stream);
+        self.strangers = if past || former { self.strangers + 1 } else { 0 };
+        let believed = self.strangers >= STRANGERS;
+        let other = self.stream != Some(frame.stream);
+        if believed || other && !former {
+            self.former = self.stream.filter(|s| *s != frame.stream);
+            self.stream = Some(frame.stream);
+            self.begin_anew(frame.tick);
+        } else if former {
+            return false;
         }
-        if other || distance(tick, next) >= SPAN_TICKS as i32 {
+        let off = samples_at(now) - self.media(frame.tick) - self.timing.base();
+        if off.abs() > OTHER_CLOCK_SAMPLES {
+            // The sender slept: its media time stood still while ours went on.
+            self.timing = Timing::new();
+        }
+        if self.next.is_some_and(|next| distance(frame.tick, next) >= SPAN_TICKS as i32) {
             self.slots.clear();
             self.phase = Phase::Silent;
-            self.next = Some(tick.wrapping_sub(SPAN_TICKS / 2));
         }
+        true
+    }
+
+    fn begin_anew(&mut self, tick: u32) {
+        self.anchor = tick;
+        self.timing = Timing::new();
+        self.loss.begin_anew();
+        self.decoder.reset();
+        self.slots.clear();
+        self.phase = Phase::Silent;
+        self.next = None;
+        self.wait_ticks = 0;
+        self.strangers = 0;
     }
 
     /// Learns how long to wait for this sender's redundancy. A list at the opening of a talk is a pre-roll, not that.
@@ -318,6 +350,7 @@ impl Speaker {
                     self.phase = Phase::Talking;
                     self.next = Some(tick);
                     self.invented_ticks = 0;
+                    self.owed_ticks = 0;
                 }
                 _ => {
                     self.fifo.resize(self.fifo.len() + missing, 0.0);
@@ -333,9 +366,18 @@ impl Speaker {
             return;
         }
         match self.slots.from(next).map(|s| s.tick) {
+            Some(later) if self.owed_ticks > 0 && self.excess(now, next) >= 0 => self.settle(next, later),
             Some(later) => self.bridge(now, next, later),
             None => self.starve(now, next),
         }
+    }
+
+    /// What was invented while nothing was here was for frames that are missing after all: their time is over.
+    fn settle(&mut self, next: u32, later: u32) {
+        let gap = distance(later, next).unsigned_abs();
+        let over = gap.min(self.owed_ticks);
+        self.owed_ticks = 0;
+        self.next = Some(next.wrapping_add(over));
     }
 
     /// Drops frames while the delay is hopelessly long; returns the tick to play next.
@@ -404,18 +446,17 @@ impl Speaker {
         Piece::Invented
     }
 
-    /// Nothing is here. Sound is invented for a while; time goes on with it unless more delay is wanted anyway.
+    /// Nothing is here. Sound is invented for a while; whether the frame is lost or late, only the next arrival tells.
     fn starve(&mut self, now: Time, next: u32) {
         if self.invented_ticks >= MAX_INVENTED_TICKS {
             self.phase = Phase::Silent;
+            self.owed_ticks = 0;
             return;
         }
-        let length = self.length;
-        if self.excess(now, next) >= 0 {
-            self.advance(next, length);
-        }
-        self.invented_ticks += u32::from(length.ticks());
-        self.finish(now, next, length.samples(), Piece::Invented);
+        let ticks = u32::from(self.length.ticks());
+        self.invented_ticks += ticks;
+        self.owed_ticks += ticks;
+        self.finish(now, next, self.length.samples(), Piece::Invented);
     }
 
     /// Moves on to the piece after this one. What was played is gone for good: nothing is played twice.
@@ -423,6 +464,7 @@ impl Speaker {
         let next = tick.wrapping_add(u32::from(length.ticks()));
         self.slots.drop_before(next);
         self.next = Some(next);
+        self.owed_ticks = 0;
     }
 
     /// Counts the piece in `work`, fits it to the delay, and appends it.
@@ -459,7 +501,9 @@ impl Speaker {
 
     fn fit(&mut self, now: Time, tick: u32, n: usize) -> usize {
         let excess = self.excess(now, tick);
-        if excess > BAND_SAMPLES {
+        // What is cut off here is taken from the frame after it, in this very step; that must be at hand.
+        let next_is_here = self.next.is_some_and(|next| self.slots.at(next).is_some());
+        if excess > BAND_SAMPLES && next_is_here {
             self.hurried = !self.hurried || excess > HURRY_SAMPLES;
             if !self.hurried {
                 return n;

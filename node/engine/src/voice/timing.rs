@@ -35,8 +35,11 @@ const FORGET_MICROS: u64 = 30_000_000;
 /// How fast the raise after late frames decays: 1 ms in 100 ms.
 const RAISE_DECAY_SAMPLES_PER_S: i64 = 480;
 
-/// Late frames in a row before the raise: one is left to redundancy.
-const LATE_IN_A_ROW: u32 = 2;
+/// Late frames in a row before the raise: one is left to redundancy. Frames that come together count as one.
+const LATE_IN_A_ROW: u32 = 3;
+
+/// Frames closer than this came together: held up and let go by one obstacle, one sample of jitter.
+const TOGETHER_MICROS: u128 = 2_000;
 
 /// Samples of 48 kHz in a time.
 pub fn samples_at(now: Time) -> i64 {
@@ -82,8 +85,12 @@ impl Timing {
             *self = Timing::new();
             self.bucket = now.as_micros() / BUCKET_MICROS;
         }
+        let together = self.last_arrival.is_some_and(|last| now.since(last).as_micros() < TOGETHER_MICROS);
         self.last_arrival = Some(now);
         self.lower_base(now, transit);
+        if together {
+            return;
+        }
         let above = transit - self.base();
         self.remember(above);
         self.late_run = if late { self.late_run + 1 } else { 0 };

@@ -16,10 +16,11 @@ fn bytes_of(frame: &VoiceFrame<'_>) -> Vec<u8> {
 fn a_voice_frame_is_written_as_drawn() {
     let mut frame = VoiceFrame::new(0x0102, 0x0304_0506, FrameLength::Ms20, &[0xaa, 0xbb]);
     frame.last = true;
+    frame.stream = 5;
     frame.push(Coded { back: 1, bytes: &[0xcc] });
     assert_eq!(
         bytes_of(&frame),
-        [0x10, 2, 1, 2, 3, 4, 5, 6, 0x12, 0, 2, 0xaa, 0xbb, 1, 0, 1, 0xcc],
+        [0x10, 0x16, 1, 2, 3, 4, 5, 6, 0x12, 0, 2, 0xaa, 0xbb, 1, 0, 1, 0xcc],
         "changed bytes need a new version"
     );
 }
@@ -60,7 +61,6 @@ fn what_is_not_as_drawn_is_refused() {
     };
     assert_eq!(Frame::parse(&with(0, 0x20)), Err(FrameError::Unknown("version")));
     assert_eq!(Frame::parse(&with(0, 0x13)), Err(FrameError::Unknown("kind")));
-    assert_eq!(Frame::parse(&with(1, 4)), Err(FrameError::Unknown("flag")));
     assert_eq!(Frame::parse(&with(8, 3)), Err(FrameError::Unknown("frame length")));
     assert_eq!(Frame::parse(&with(8, 0x52)), Err(FrameError::TooMuch("redundancy")));
     assert_eq!(Frame::parse(&with(9, 2)), Err(FrameError::TooMuch("coded sound")));
@@ -93,11 +93,13 @@ proptest! {
         tick in any::<u32>(),
         ticks in prop::sample::select(vec![1_u8, 2, 4, 6]),
         flags in any::<(bool, bool)>(),
+        stream in 0..STREAMS,
         parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..MAX_CODED_BYTES), 1..=MAX_LIST + 1),
     ) {
         let length = FrameLength::from_ticks(ticks).expect("chosen from those that exist");
         let mut frame = VoiceFrame::new(seq, tick, length, &parts[0]);
         (frame.opening, frame.last) = flags;
+        frame.stream = stream;
         let mut left = MAX_FRAME_BYTES - HEADER_BYTES - parts[0].len();
         for (i, part) in parts[1..].iter().enumerate() {
             if part.len() + ENTRY_BYTES <= left {

@@ -45,17 +45,25 @@ fn calm_after_jitter_is_believed_within_twenty_seconds() {
 }
 
 #[test]
-fn two_late_frames_in_a_row_raise_the_delay_at_once() {
+fn three_late_frames_in_a_row_raise_the_delay_at_once() {
     let mut timing = Timing::new();
     feed(&mut timing, 0..500, |_| 30_000);
-    for k in 500..502_u64 {
+    for k in 500..503_u64 {
         let now = Time::from_micros(1_000_000 + k * 20_000 + 90_000);
         timing.arrive(now, k as i64 * 960, true);
     }
-    let now = Time::from_micros(1_000_000 + 501 * 20_000 + 90_000);
+    let now = Time::from_micros(1_000_000 + 502 * 20_000 + 90_000);
     assert!((55..=61).contains(&ms(timing.delay(now))), "{} ms", ms(timing.delay(now)));
     let later = Time::from_micros(now.as_micros() + 10_000_000);
     assert_eq!(ms(timing.delay(later)), 0, "the raise decays");
+}
+
+#[test]
+fn a_burst_after_a_stall_is_one_sample_of_jitter() {
+    let mut timing = Timing::new();
+    feed(&mut timing, 0..500, |_| 30_000);
+    let now = feed(&mut timing, 500..520, |k| 30_000 + (520 - k) * 20_000);
+    assert_eq!(timing.delay(now), 0);
 }
 
 #[test]
