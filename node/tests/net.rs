@@ -1,6 +1,6 @@
 //! The network of the shell on real sockets: by hand on loopback, and by mDNS between network namespaces.
 
-use halloo_lab::{Host, Lab, LabError, LinkModel, Loss};
+use halloo_lab::{Host, Lab, LinkModel, Loss};
 use halloo_mesh::{GroupSize, PeerKey, Topic, Verdict};
 use halloo_node::net::{self, NetCommand, NetConfig, NetError, NetEvent, Running, TapLane};
 use std::net::{IpAddr, Ipv4Addr};
@@ -222,18 +222,6 @@ fn garbage_on_every_socket_hurts_nobody() {
     });
 }
 
-/// A laboratory, or `None` after printing why there is none.
-fn lab() -> Option<Lab> {
-    match Lab::new() {
-        Ok(lab) => Some(lab),
-        Err(LabError::Denied(reason)) => {
-            eprintln!("skipped: {reason}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
-
 /// What a node in a namespace reports.
 #[derive(Debug)]
 enum Word {
@@ -317,7 +305,7 @@ async fn live(seed: u8, told: mpsc::Sender<Word>, mut stopped: oneshot::Receiver
 
 #[test]
 fn a_newcomer_finds_everybody_on_a_network_without_a_route() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let [anna, ben, cleo] = ["anna", "ben", "cleo"].map(|name| lab.host(name).expect("a host"));
     runtime().block_on(async {
         let mut residents = [Resident::new(anna, 21), Resident::new(ben, 22)];
@@ -337,7 +325,7 @@ fn a_newcomer_finds_everybody_on_a_network_without_a_route() {
 
 #[test]
 fn two_that_start_at_once_find_each_other() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let [anna, ben] = ["anna", "ben"].map(|name| lab.host(name).expect("a host"));
     runtime().block_on(async {
         let (mut one, mut other) = (Resident::new(anna, 41), Resident::new(ben, 42));
@@ -350,7 +338,7 @@ fn two_that_start_at_once_find_each_other() {
 
 #[test]
 fn one_that_leaves_is_missed_at_once_and_found_again_when_it_is_back() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let [anna, ben] = ["anna", "ben"].map(|name| lab.host(name).expect("a host"));
     runtime().block_on(async {
         let mut anna = Resident::new(anna, 31);
@@ -368,7 +356,7 @@ fn one_that_leaves_is_missed_at_once_and_found_again_when_it_is_back() {
 
 #[test]
 fn one_behind_a_poor_link_is_found_too() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let poor = LinkModel {
         delay: Duration::from_millis(30),
         jitter: Duration::from_millis(40),

@@ -43,6 +43,22 @@ impl Lab {
         Ok(lab)
     }
 
+    /// A laboratory for a test, or `None` after printing why this machine permits none.
+    ///
+    /// # Panics
+    /// When namespaces are permitted and the network cannot be built all the same: that is a fault, not a reason to skip.
+    #[allow(clippy::print_stderr, reason = "a test that skips says so")]
+    pub fn or_skip() -> Option<Self> {
+        match Self::new() {
+            Ok(lab) => Some(lab),
+            Err(LabError::Denied(reason)) => {
+                eprintln!("skipped: {reason}");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// A host on the bridge: loopback, one address of 10.77.0.0/24, no default route.
     pub fn host(&mut self, name: &str) -> Result<Host, LabError> {
         let host = self.plan(name)?;

@@ -4,18 +4,6 @@ use halloo_lab::{Host, Lab, LabError, LinkModel, Loss, Permit, in_user_namespace
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// A laboratory, or `None` after printing why there is none.
-fn lab() -> Option<Lab> {
-    match Lab::new() {
-        Ok(lab) => Some(lab),
-        Err(LabError::Denied(reason)) => {
-            eprintln!("skipped: {reason}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
-
 fn socket(host: &Host) -> UdpSocket {
     let ip = host.ip();
     let socket = host.run(move || UdpSocket::bind((ip, 0))).expect("the namespace").expect("a free port");
@@ -53,7 +41,7 @@ fn round_trips(one: &Host, other: &Host, count: u32) -> Vec<Duration> {
 
 #[test]
 fn hosts_on_the_bridge_reach_each_other_and_nothing_else() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let anna = lab.host("anna").expect("a host");
     let ben = lab.host("ben").expect("a host");
     assert_eq!(round_trips(&anna, &ben, 3).len(), 3);
@@ -64,7 +52,7 @@ fn hosts_on_the_bridge_reach_each_other_and_nothing_else() {
 
 #[test]
 fn a_program_runs_inside_its_host() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let anna = lab.host("anna").expect("a host");
     let output = anna.command("ip").args(["-4", "-brief", "addr"]).output().expect("iproute2");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -74,7 +62,7 @@ fn a_program_runs_inside_its_host() {
 
 #[test]
 fn an_unplugged_host_is_not_reached_until_it_is_plugged_in_again() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let anna = lab.host("anna").expect("a host");
     let ben = lab.host("ben").expect("a host");
     ben.unplug().expect("it has a plug");
@@ -85,16 +73,16 @@ fn an_unplugged_host_is_not_reached_until_it_is_plugged_in_again() {
 
 #[test]
 fn a_name_is_used_once_and_names_are_free_again_afterwards() {
-    let Some(mut first) = lab() else { return };
+    let Some(mut first) = Lab::or_skip() else { return };
     first.host("anna").expect("a host");
     assert!(matches!(first.host("anna"), Err(LabError::Plan(_))));
-    let mut second = lab().expect("the first one stood");
+    let mut second = Lab::new().expect("the first one stood");
     second.host("anna").expect("another laboratory, another anna");
 }
 
 #[test]
 fn an_emulated_cable_delays_both_ways() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let model = LinkModel { delay: Duration::from_millis(30), ..LinkModel::perfect(1) };
     let anna = lab.host("anna").expect("a host");
     let ben = lab.host_behind("ben", model).expect("a host");
@@ -105,7 +93,7 @@ fn an_emulated_cable_delays_both_ways() {
 
 #[test]
 fn an_emulated_cable_loses_what_it_counts() {
-    let Some(mut lab) = lab() else { return };
+    let Some(mut lab) = Lab::or_skip() else { return };
     let anna = lab.host("anna").expect("a host");
     let model = LinkModel { loss: Loss::Random(0.5), ..LinkModel::perfect(2) };
     let ben = lab.host_behind("ben", model).expect("a host");
@@ -128,14 +116,7 @@ fn an_emulated_cable_loses_what_it_counts() {
 
 #[test]
 fn a_user_namespace_permits_a_laboratory_without_root() {
-    let reason = match permit() {
-        Ok(Permit::Own | Permit::UserNamespace) => None,
-        Err(error) => Some(error),
-    };
-    if let Some(reason) = reason {
-        eprintln!("skipped: {reason}");
-        return;
-    }
+    let Some(_lab) = Lab::or_skip() else { return };
     let output = in_user_namespace("ip", ["netns", "add", "inner"]).output().expect("unshare");
     assert!(output.status.success() || permit().expect("asked above") == Permit::Own, "{output:?}");
 }

@@ -10,7 +10,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{self, ConnectionId, NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, Swarm, Transport, noise, yamux};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Long past any honest run: a test that reaches it fails instead of hanging.
@@ -93,10 +93,15 @@ impl Town {
 
     /// Polls every house until `done`, noting what happens.
     pub(crate) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        self.until_polled(|town, _| done(town));
+    }
+
+    /// The same for a test that polls something else beside.
+    pub(crate) fn until_polled(&mut self, mut done: impl FnMut(&mut Self, &mut Context<'_>) -> bool) {
         let mut patience = Delay::new(GIVE_UP);
         futures::executor::block_on(future::poll_fn(|cx| {
             loop {
-                if done(self) {
+                if done(self, cx) {
                     return Poll::Ready(());
                 }
                 assert!(patience.poll_unpin(cx).is_pending(), "nothing came of it: {:#?}", self.events);
@@ -115,7 +120,7 @@ impl Town {
         }));
     }
 
-    fn step(&mut self, cx: &mut std::task::Context<'_>) -> bool {
+    fn step(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
         for (number, house) in self.houses.iter_mut().enumerate() {
             if let Poll::Ready(Some(event)) = house.poll_next_unpin(cx) {
