@@ -11,9 +11,6 @@
 mod change;
 mod model;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, Change, ObjId, ROOT, ReadDoc};
@@ -128,7 +125,8 @@ pub struct Document {
     writers: BTreeMap<Actor, Writer>,
     /// Every operation that ever set a key.
     sets: BTreeMap<String, BTreeSet<OpName>>,
-    held: BTreeMap<MessageId, Candidate>,
+    /// By change hash: two contents may carry one change.
+    held: BTreeMap<[u8; 32], Candidate>,
     in_flight: bool,
 }
 
@@ -188,10 +186,15 @@ impl Document {
         if slot.len() < 2 {
             return false;
         }
+        let allowed = |writers: &BTreeMap<Actor, Writer>, hash: &[u8; 32], held: &Candidate| {
+            writers.get(&held.actor).is_some_and(|w| w.allows(held.fields.seq, hash))
+        };
         writer.frozen = Some(writer.frozen.map_or(seq, |frozen| frozen.min(seq)));
         let last = writer.last.map_or(0, |(last, _)| last);
         let past_freeze = writer.frozen.is_some_and(|frozen| last > frozen);
         let winner_changed = before != writer.winner(seq) && last >= seq;
+        let writers = &self.writers;
+        self.held.retain(|hash, held| allowed(writers, hash, held));
         past_freeze || winner_changed
     }
 
@@ -232,19 +235,19 @@ impl Document {
             Ok(true) => self.merge(candidate, ready),
             Ok(false) if self.held.len() >= MAX_HELD => return Applied::Refused(Refusal::HeldFull),
             Ok(false) => {
-                self.held.insert(candidate.id, candidate);
+                self.held.insert(candidate.change.hash().0, candidate);
                 return Applied::Orphaned;
             }
             Err(refusal) => return Applied::Refused(refusal),
         }
         loop {
-            let found = self.held.iter().find_map(|(id, held)| match self.judge(held) {
+            let found = self.held.iter().find_map(|(hash, held)| match self.judge(held) {
                 Ok(false) => None,
-                settled => Some((*id, settled.is_ok())),
+                settled => Some((*hash, settled.is_ok())),
             });
-            let Some((id, good)) = found else { return Applied::Merged };
-            let waiting = self.held.remove(&id).expect("it was just found");
-            if good && !self.merged.contains_key(&waiting.change.hash().0) {
+            let Some((hash, good)) = found else { return Applied::Merged };
+            let waiting = self.held.remove(&hash).expect("it was just found");
+            if good {
                 self.merge(waiting, ready);
             }
         }
@@ -334,7 +337,7 @@ impl Document {
         }
         let mut deps: BTreeSet<[u8; 32]> = last.map(|(_, hash)| hash).into_iter().collect();
         let room = MAX_DEPS - deps.len();
-        let mut heads: Vec<[u8; 32]> = self.doc.get_heads().into_iter().map(|hash| hash.0).collect();
+        let mut heads = self.heads();
         // The heads that reach furthest, should there be too many.
         heads.sort_by_key(|hash| std::cmp::Reverse((self.merged.get(hash), *hash)));
         deps.extend(heads.into_iter().take(room));
@@ -371,12 +374,22 @@ impl Document {
         self.merged.len()
     }
 
-    /// Contents whose change waits for another: shown as orphaned.
-    pub fn orphans(&self) -> impl Iterator<Item = MessageId> + '_ {
-        self.held.keys().copied()
+    /// Contents whose change waits for another, ascending: shown as orphaned. Of several that carry one change, the lowest.
+    pub fn orphans(&self) -> BTreeSet<MessageId> {
+        let lowest = |(hash, held): (&[u8; 32], &Candidate)| {
+            let slot = self.writers.get(&held.actor).and_then(|w| w.slots.get(&held.fields.seq));
+            slot.and_then(|slot| slot.get(hash)).copied().unwrap_or(held.id)
+        };
+        self.held.iter().map(lowest).collect()
     }
 
-    /// The automerge file of all merged changes, for export to other automerge tools; equal at every member that merged the same.
+    /// The hashes of the changes that nothing merged follows, ascending: equal heads, equal documents.
+    pub fn heads(&self) -> Vec<[u8; 32]> {
+        self.doc.get_heads().into_iter().map(|hash| hash.0).collect()
+    }
+
+    /// The automerge file of all merged changes, for other automerge tools. Its bytes depend on the order of arrival; what they
+    /// say does not.
     pub fn save(&self) -> Vec<u8> {
         self.doc.save()
     }

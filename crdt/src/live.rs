@@ -14,9 +14,6 @@ mod batch;
 mod cell;
 mod report;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 
 use halloo_crypto::id::{DeviceId, GroupId};

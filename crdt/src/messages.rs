@@ -17,9 +17,6 @@ mod standing;
 mod streams;
 mod timeline;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::id::{DeviceId, GroupId, Incarnation, MessageId};

@@ -20,9 +20,6 @@ use halloo_crypto::id::MessageId;
 use halloo_crypto::kdf;
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
 
-#[cfg(test)]
-mod tests;
-
 /// Longest frame that is made, bytes; `negentropy` splits what is longer into more rounds.
 pub const MAX_FRAME_BYTES: usize = 32 * 1024;
 /// Longest frame that is read, bytes: `negentropy` of other builds may overshoot its limit by one range.
