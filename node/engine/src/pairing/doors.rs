@@ -91,22 +91,21 @@ pub(super) struct Doors {
 }
 
 impl Doors {
-    /// Opens or updates an invite and gives it a code, if it has none and admits anybody. `false` when full.
+    /// Opens an invite with a code, or brings the uses and the end of an open one up to date. `false` when full.
+    ///
+    /// An update never makes a code: one that burned stays burned until somebody asks for another.
     pub(super) fn open(&mut self, rng: &mut ChaCha20Rng, now: Time, invite: HostInvite) -> bool {
         let id = invite.invite;
-        if !self.invites.contains_key(&id) && self.invites.len() == INVITES_MAX {
+        if let Some(open) = self.invites.get_mut(&id) {
+            open.invite = invite;
+            return true;
+        }
+        if self.invites.len() == INVITES_MAX {
             return false;
         }
         self.ended.retain(|(door, _)| *door != Door::Invite(id));
-        match self.invites.get_mut(&id) {
-            Some(open) => open.invite = invite,
-            None => {
-                self.invites.insert(id, Open { invite, reserved: 0, code: None });
-            }
-        }
-        if self.code(&id).is_none() {
-            self.renew(rng, now, &id);
-        }
+        self.invites.insert(id, Open { invite, reserved: 0, code: None });
+        self.renew(rng, now, &id);
         true
     }
 
@@ -195,19 +194,33 @@ impl Doors {
         }
     }
 
-    /// The joiner is in (`true`), or its pairing failed and the use is free again.
-    pub(super) fn settle(&mut self, invite: &InviteId, admitted: bool) {
-        let Some(open) = self.invites.get_mut(invite) else {
-            return;
-        };
-        // An invite that was closed and opened again in between has forgotten its reservations.
-        open.reserved = open.reserved.saturating_sub(1);
-        if admitted {
+    /// The joiner that took a use failed before it was handed to membership: the use is free again.
+    pub(super) fn release(&mut self, invite: &InviteId) {
+        if let Some(open) = self.invites.get_mut(invite) {
+            // An invite that was closed and opened again in between has forgotten its reservations.
+            open.reserved = open.reserved.saturating_sub(1);
+        }
+    }
+
+    /// The joiner is handed to membership, which counts the use in the log from now on.
+    pub(super) fn hand_over(&mut self, invite: &InviteId) {
+        self.release(invite);
+        if let Some(open) = self.invites.get_mut(invite) {
             open.invite.uses_left = open.invite.uses_left.saturating_sub(1);
         }
-        if open.invite.uses_left == 0 {
-            self.close(invite, Ending::UsedUp);
+    }
+
+    /// Membership did not add the joiner: the use was not used.
+    pub(super) fn give_back(&mut self, invite: &InviteId) {
+        if let Some(open) = self.invites.get_mut(invite) {
+            open.invite.uses_left = open.invite.uses_left.saturating_add(1);
         }
+    }
+
+    /// A joiner is in. `true` if it was the last that the invite admits, which is closed by it.
+    pub(super) fn finish(&mut self, invite: &InviteId) -> bool {
+        let last = |open: &Open| open.invite.uses_left == 0 && open.reserved == 0;
+        self.invites.get(invite).is_some_and(last) && self.close(invite, Ending::UsedUp)
     }
 
     /// Closes an invite with its code.

@@ -60,9 +60,9 @@ struct Session {
 }
 
 impl Session {
-    /// Whether it holds a use of the invite that is not settled.
+    /// Whether it holds a use of the invite that membership does not know of yet.
     fn holds_use(&self) -> bool {
-        matches!(self.stage, Stage::Confirmed(_) | Stage::Admitting { .. })
+        matches!(self.stage, Stage::Confirmed(_))
     }
 }
 
@@ -92,7 +92,9 @@ impl Host {
         }
     }
 
-    /// Opens an invite, or updates its uses and end; gives its code. `None` when it admits nobody or too many are open.
+    /// Opens an invite, or brings its uses (as the log counts them now) and its end up to date; gives its code, if it has one.
+    ///
+    /// `None` when it admits nobody, its code is over, or too many are open.
     pub fn open(&mut self, now: Time, invite: HostInvite) -> Option<ShortCode> {
         let id = invite.invite;
         self.doors.open(&mut self.rng, now, invite);
@@ -162,12 +164,7 @@ impl Host {
             },
             HostInput::PeerDown(from) => self.drop_session(now, &from),
             HostInput::Admitted { from, bundle } => self.admitted(now, from, &bundle),
-            HostInput::Refused { from, why } => {
-                if self.sessions.get(&from).is_some_and(|session| session.held.is_some()) {
-                    self.refuse(from, why);
-                }
-                self.drop_session(now, &from);
-            }
+            HostInput::Refused { from, why } => self.not_admitted(now, from, why),
             HostInput::Wake => {}
         }
     }
@@ -297,9 +294,11 @@ impl Host {
         };
         let opened = line.open(REQUEST, sealed).ok();
         let Some(request) = opened.and_then(|plain| self.checked(&invite, joiner, plain.expose())) else {
-            self.settle_failed(now, &invite);
+            self.doors.release(&invite);
+            self.renew_if_none(now, &invite);
             return self.refuse(from, RefusedWhy::NotAdmitted);
         };
+        self.doors.hand_over(&invite);
         let certificate = &request.request().certificate;
         let stage = Stage::Admitting { line, account: certificate.account, device: certificate.device };
         let held = Some(now.after(HOLD));
@@ -329,12 +328,9 @@ impl Host {
             return;
         };
         let Ok(sealed) = line.seal(BUNDLE, bundle) else {
-            self.settle_failed(now, &session.invite);
             return self.refuse(from, RefusedWhy::NotAdmitted);
         };
-        let used_up = self.doors.invite(&session.invite).is_some_and(|invite| invite.uses_left <= 1);
-        self.doors.settle(&session.invite, true);
-        if used_up {
+        if self.doors.finish(&session.invite) {
             self.event(HostEvent::InviteEnded { invite: session.invite, ending: Ending::UsedUp });
         }
         let first = session.held.take().map(|_| chunk(&sealed, 0));
@@ -345,6 +341,21 @@ impl Host {
             self.send(from, &first);
         }
         self.event(HostEvent::Joined { account, device });
+    }
+
+    fn not_admitted(&mut self, now: Time, from: PeerKey, why: RefusedWhy) {
+        let Some(session) = self.take_session(&from) else {
+            return;
+        };
+        if !matches!(session.stage, Stage::Admitting { .. }) {
+            self.sessions.insert(from, session);
+            return;
+        }
+        self.doors.give_back(&session.invite);
+        if session.held.is_some() {
+            self.refuse(from, why);
+        }
+        self.renew_if_none(now, &session.invite);
     }
 
     fn fetch(&mut self, now: Time, from: PeerKey, offset: u32) {
@@ -402,13 +413,13 @@ impl Host {
         if let Some(session) = self.sessions.remove(from)
             && session.holds_use()
         {
-            self.settle_failed(now, &session.invite);
+            self.doors.release(&session.invite);
+            self.renew_if_none(now, &session.invite);
         }
     }
 
-    /// A pairing failed after its confirmation: its use is free, and the invite has a code again.
-    fn settle_failed(&mut self, now: Time, invite: &InviteId) {
-        self.doors.settle(invite, false);
+    /// A pairing failed after it took the code: the invite has one again.
+    fn renew_if_none(&mut self, now: Time, invite: &InviteId) {
         if self.doors.code(invite).is_none() {
             self.renew_and_tell(now, invite);
         }

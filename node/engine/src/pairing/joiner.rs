@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_secs(12);
 /// How long being added may take in all.
 const ADD: Duration = Duration::from_secs(60);
-/// Times a peer is asked again whose answer got lost.
+/// Times a peer is asked again that came back or whose answer got lost.
 const RETRIES_MAX: u8 = 3;
 
 /// What the host tells once the words are proven; drawn at `Host::grant`.
@@ -145,31 +145,44 @@ impl Joiner {
         }
         match input {
             JoinerInput::PeerUp(peer) => self.probe(peer),
-            JoinerInput::PeerDown(peer) | JoinerInput::Failed(peer) => self.lost(now, peer),
+            JoinerInput::PeerDown(peer) => self.lost(now, peer),
+            JoinerInput::Failed(peer) => {
+                self.lost(now, peer);
+                self.probe_again(peer);
+            }
             JoinerInput::Frame { from, bytes } => self.replied(now, from, &bytes),
             JoinerInput::Wake => {}
         }
     }
 
     fn probe(&mut self, peer: PeerKey) {
-        if self.asked.contains_key(&peer) || self.asked.len() == PROBES_MAX || self.is_over() {
+        if self.is_over() {
             return;
         }
-        self.asked.insert(peer, 0);
-        self.ask(peer, Ask::Probe);
+        if self.asked.contains_key(&peer) {
+            return self.probe_again(peer);
+        }
+        if self.asked.len() < PROBES_MAX {
+            self.asked.insert(peer, 0);
+            self.ask(peer, Ask::Probe);
+        }
+    }
+
+    /// A peer that came back, or whose answer got lost, may be asked again while nobody has offered.
+    fn probe_again(&mut self, peer: PeerKey) {
+        let Some(again) = self.asked.get_mut(&peer) else {
+            return;
+        };
+        if *again < RETRIES_MAX && matches!(self.state, State::Finding) && self.host.is_none() {
+            *again += 1;
+            self.ask(peer, Ask::Probe);
+        }
     }
 
     fn lost(&mut self, now: Time, peer: PeerKey) {
         self.offers.retain(|(offered, _)| *offered != peer);
         if self.host == Some(peer) {
-            return self.refused(now, JoinError::HostGone);
-        }
-        let Some(again) = self.asked.get_mut(&peer) else {
-            return;
-        };
-        if *again < RETRIES_MAX && matches!(self.state, State::Finding) {
-            *again += 1;
-            self.ask(peer, Ask::Probe);
+            self.refused(now, JoinError::HostGone);
         }
     }
 

@@ -458,6 +458,29 @@ fn a_host_that_goes_away_is_reported_and_a_link_is_tried_elsewhere() {
 }
 
 #[test]
+fn a_peer_whose_answer_got_lost_or_that_came_back_is_asked_again_a_few_times() {
+    let (mut inviter, code) = Inviter::new(2);
+    let mut joiner = joiner(50, &Ticket::Code(code.clone()));
+    joiner.handle(START, JoinerInput::PeerUp(HOST));
+    assert!(matches!(joiner.poll(), Some(JoinerOutput::Send { to: HOST, .. })));
+    joiner.handle(START, JoinerInput::Failed(HOST));
+    assert!(matches!(joiner.poll(), Some(JoinerOutput::Send { to: HOST, .. })));
+    joiner.handle(START, JoinerInput::PeerDown(HOST));
+    assert!(joiner.poll().is_none(), "nobody to ask");
+    joiner.handle(START, JoinerInput::PeerUp(HOST));
+    assert!(run(&mut joiner, JOINER, &mut inviter, START).joined.is_some());
+
+    let mut patient = self::joiner(51, &Ticket::Code(code));
+    patient.handle(START, JoinerInput::PeerUp(OTHER));
+    let mut asked = 0;
+    while let Some(JoinerOutput::Send { to, .. }) = patient.poll() {
+        asked += 1;
+        patient.handle(START, JoinerInput::Failed(to));
+    }
+    assert_eq!(asked, 4, "once and three times again");
+}
+
+#[test]
 fn another_version_is_named() {
     let (mut inviter, code) = Inviter::new(1);
     let mut request = vec![9, 1, 1, 0, 7];
@@ -473,6 +496,32 @@ fn another_version_is_named() {
         _ => None,
     });
     assert_eq!(failed, Some(JoinError::Version { theirs: 9 }));
+}
+
+#[test]
+fn a_log_that_counts_the_use_itself_neither_counts_twice_nor_brings_a_burned_code_back() {
+    let (mut inviter, code) = Inviter::new(3);
+    let seen = attempt(&Ticket::Code(code), &mut inviter, 45);
+    assert!(seen.joined.is_some());
+    let fresh = inviter.host.code(&inviter.invite).cloned().expect("a fresh code");
+    // The engine tells what the log says: two uses are left.
+    let update = |uses_left| HostInvite {
+        invite: inviter.invite,
+        op: OpId([9; 32]),
+        secret: inviter.secret.clone(),
+        uses_left,
+        ends: START.after(Duration::from_secs(86_400)),
+    };
+    assert_eq!(inviter.host.open(START, update(2)), Some(fresh.clone()));
+    let again = update(1);
+    let ticket = Ticket::Code(wrong(&fresh));
+    for seed in 46..49 {
+        assert!(attempt(&ticket, &mut inviter, seed).joined.is_none());
+    }
+    assert_eq!(inviter.host.open(START, again), None, "burned stays burned");
+    assert!(inviter.host.renew(START, &inviter.invite).is_some(), "until somebody asks");
+    let ended = |event: &HostEvent| matches!(event, HostEvent::InviteEnded { .. });
+    assert!(!inviter.events.iter().any(ended));
 }
 
 #[test]

@@ -52,10 +52,16 @@ fn the_last_use_is_not_given_away_twice() {
     assert!(matches!(doors.behind(&door), Behind::Open { .. }));
     doors.take(&id, &door);
     assert!(matches!(doors.behind(&door), Behind::Ended(Ending::UsedUp)));
-    doors.settle(&id, false);
+    doors.release(&id);
     assert!(matches!(doors.behind(&door), Behind::Open { .. }));
     doors.take(&id, &door);
-    doors.settle(&id, true);
+    doors.hand_over(&id);
+    assert!(matches!(doors.behind(&door), Behind::Ended(Ending::UsedUp)));
+    doors.give_back(&id);
+    assert!(matches!(doors.behind(&door), Behind::Open { .. }));
+    doors.take(&id, &door);
+    doors.hand_over(&id);
+    assert!(doors.finish(&id));
     assert!(matches!(doors.behind(&door), Behind::Ended(Ending::UsedUp)));
     assert!(doors.invite(&id).is_none());
 }
