@@ -304,6 +304,7 @@ async fn live(seed: u8, told: mpsc::Sender<Word>, mut stopped: oneshot::Receiver
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "the figure in docs/adr/0004 is printed here")]
 fn a_newcomer_finds_everybody_on_a_network_without_a_route() {
     let Some(mut lab) = Lab::or_skip() else { return };
     let [anna, ben, cleo] = ["anna", "ben", "cleo"].map(|name| lab.host(name).expect("a host"));

@@ -126,6 +126,30 @@ fn a_peer_that_keeps_sending_forgeries_is_cut_off() {
 }
 
 #[test]
+fn gossip_moves_over_when_the_first_of_two_connections_closes() {
+    let mut town = members(2);
+    town.dial(1, 0);
+    town.until(|town| town.connections.iter().all(|connections| connections.len() == 2));
+    for round in 0..2u8 {
+        for (me, other) in [(0, 1), (1, 0)] {
+            assert_eq!(town.mesh(me).publish(TOPIC, vec![round, me as u8]), Ok(Published::Sent));
+            town.until(|town| town.events[other].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+            assert_eq!(town.take_gossip(other)[0].1, [round, me as u8]);
+        }
+        if round == 0 {
+            let first = town.connections[0][0];
+            assert!(town.houses[0].close_connection(first));
+            let one_left = |town: &mut Town| {
+                town.houses
+                    .iter()
+                    .all(|house| house.network_info().connection_counters().num_established() == 1)
+            };
+            town.until(one_left);
+        }
+    }
+}
+
+#[test]
 fn the_same_bytes_are_not_sent_twice() {
     let mut town = members(2);
     assert_eq!(town.mesh(0).publish(TOPIC, b"once".to_vec()), Ok(Published::Sent));

@@ -72,13 +72,11 @@ impl Gate {
         if guest.admitted.len() >= ADMISSIONS_PER_PEER_MAX {
             return Err(AdmitError::TooMany);
         }
+        let connection = *guest.connections.first().expect("a guest has a connection");
         if guest.admitted.is_empty() {
-            for connection in &guest.connections {
-                self.queue.push_back(open(peer, *connection));
-            }
+            self.queue.push_back(open(peer, connection));
         }
         guest.admitted.insert(topic);
-        let connection = *guest.connections.first().expect("a guest has a connection");
         let place = guest.held.iter().position(|(held, _)| *held == topic);
         if let Some((_, event)) = place.and_then(|place| guest.held.remove(place)) {
             self.gossip.on_connection_handler_event(peer, connection, event);
@@ -87,18 +85,22 @@ impl Gate {
     }
 
     fn on_established(&mut self, event: &ConnectionEstablished<'_>) {
-        let guest = self.peers.entry(event.peer_id).or_default();
-        guest.connections.push(event.connection_id);
-        if !guest.admitted.is_empty() {
-            self.queue.push_back(open(event.peer_id, event.connection_id));
-        }
+        self.peers.entry(event.peer_id).or_default().connections.push(event.connection_id);
     }
 
+    /// Gossip uses one connection, so that it keeps its order; the next one takes over.
     fn on_closed(&mut self, event: &ConnectionClosed<'_>) {
-        if event.remaining_established == 0 {
-            self.peers.remove(&event.peer_id);
-        } else if let Some(guest) = self.peers.get_mut(&event.peer_id) {
-            guest.connections.retain(|connection| *connection != event.connection_id);
+        let Some(guest) = self.peers.get_mut(&event.peer_id) else {
+            return;
+        };
+        let first = guest.connections.first() == Some(&event.connection_id);
+        guest.connections.retain(|connection| *connection != event.connection_id);
+        match guest.connections.first() {
+            None => drop(self.peers.remove(&event.peer_id)),
+            Some(next) if first && !guest.admitted.is_empty() => {
+                self.queue.push_back(open(event.peer_id, *next))
+            }
+            Some(_) => {}
         }
     }
 }
