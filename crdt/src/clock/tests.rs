@@ -15,10 +15,7 @@ fn stamps_grow_even_when_the_wall_clock_goes_back() {
 #[test]
 fn a_stamp_within_a_minute_is_followed() {
     let mut clock = Clock::default();
-    let heard = Hlc {
-        wall_ms: 1_000 + MAX_AHEAD_MS,
-        counter: 9,
-    };
+    let heard = Hlc { wall_ms: 1_000 + MAX_AHEAD_MS, counter: 9 };
     clock.observe(heard, 1_000);
     assert!(clock.tick(1_000) > heard);
 }
@@ -27,37 +24,16 @@ fn a_stamp_within_a_minute_is_followed() {
 fn a_stamp_from_the_far_future_moves_nobody() {
     let mut clock = Clock::default();
     clock.tick(1_000);
-    clock.observe(
-        Hlc {
-            wall_ms: 1_001 + MAX_AHEAD_MS,
-            counter: 0,
-        },
-        1_000,
-    );
+    clock.observe(Hlc { wall_ms: 1_001 + MAX_AHEAD_MS, counter: 0 }, 1_000);
     assert_eq!(clock.tick(1_000).wall_ms, 1_000);
-    clock.observe(
-        Hlc {
-            wall_ms: u64::MAX,
-            counter: u32::MAX,
-        },
-        1_000,
-    );
+    clock.observe(Hlc { wall_ms: u64::MAX, counter: u32::MAX }, 1_000);
     assert_eq!(clock.last().wall_ms, 1_000);
 }
 
 #[test]
 fn a_spent_counter_borrows_a_millisecond() {
-    let mut clock = Clock::starting_at(Hlc {
-        wall_ms: 7,
-        counter: u32::MAX,
-    });
-    assert_eq!(
-        clock.tick(7),
-        Hlc {
-            wall_ms: 8,
-            counter: 0
-        }
-    );
+    let mut clock = Clock::starting_at(Hlc { wall_ms: 7, counter: u32::MAX });
+    assert_eq!(clock.tick(7), Hlc { wall_ms: 8, counter: 0 });
 }
 
 #[test]

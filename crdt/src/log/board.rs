@@ -260,6 +260,3 @@ impl Board {
         self.rows.remove(&Fact::Commit(*commit));
     }
 }
-
-#[cfg(test)]
-mod tests;

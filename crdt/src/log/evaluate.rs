@@ -326,6 +326,3 @@ impl Case<'_> {
 fn entitled(yes: bool) -> Result<(), VoidReason> {
     if yes { Ok(()) } else { Err(VoidReason::NotEntitled) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -249,6 +249,3 @@ pub(super) fn may_set_role(own: Role, own_account: bool, from: Role, to: Role) -
         Role::Moderator | Role::Member => false,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -107,6 +107,10 @@ impl Standing {
     /// The role of an account at `past`: of the settings that no other follows, the lowest. `None`: not a member.
     pub(super) fn role(&self, dag: &Dag, past: &Past, account: &AccountId) -> Option<Role> {
         let history = self.accounts.get(account)?;
+        if let ([], [(node, role)]) = (&history.removes[..], &history.roles[..]) {
+            // Nearly everybody: added once, never touched again.
+            return dag.contains(past, *node).then_some(*role);
+        }
         if Self::live_adds(dag, past, history).is_empty() {
             return None;
         }
