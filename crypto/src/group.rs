@@ -34,7 +34,7 @@
 //! ```
 //!
 //! **No chance.** Our provider has no source. Calls that need chance take `&mut ChaCha20Rng` and lend it for the
-//! duration of the call ([`desk`]); in every other call (`apply`, `join`, opening) a draw is an error, never a fallback.
+//! duration of the call (module `desk`); in every other call (`apply`, `join`, opening) a draw is an error, never a fallback.
 //!
 //! **Where we are narrower than RFC 9420**, on purpose: one cipher suite (0x0001); handshakes always encrypted; only
 //! commits of members, by value, with a path, containing Add, Remove and exactly one GroupContextExtensions with the log
