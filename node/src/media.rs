@@ -12,6 +12,10 @@ pub mod device;
 pub mod resample;
 pub mod wave;
 pub mod pipe;
+pub mod drift;
+#[cfg(feature = "device")]
+pub mod hardware;
+pub mod open;
 pub mod speech;
 pub mod stamps;
 pub mod opus;

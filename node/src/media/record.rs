@@ -41,6 +41,8 @@ pub struct Recording {
 pub(super) struct Page {
     /// Number of the step.
     pub(super) step: u64,
+    /// When it was done.
+    pub(super) mono_ns: u64,
     pub(super) mouth: Frame,
     pub(super) mix: Frame,
     pub(super) stems: Vec<(DeviceId, Frame)>,
@@ -125,6 +127,9 @@ impl Book {
     }
 
     fn take(&mut self, page: &Page) -> Result<(), DeviceError> {
+        if self.first.is_none() {
+            self.stamp(&Stamp::Began { mono_ns: page.mono_ns })?;
+        }
         let first = *self.first.get_or_insert(page.step);
         self.next = self.next.max(first);
         for _ in self.next..page.step {
@@ -138,13 +143,15 @@ impl Book {
         }
         self.append(&page.mouth, &page.mix, &page.stems)?;
         self.next = page.step + 1;
-        for stamp in &page.stamps {
-            writeln!(self.stamps, "{stamp}").map_err(|error| refused("writing stamps", &error))?;
-        }
+        page.stamps.iter().try_for_each(|stamp| self.stamp(stamp))?;
         if page.step % STAMPS_EVERY == 0 {
             self.stamps.flush().map_err(|error| refused("writing stamps", &error))?;
         }
         Ok(())
+    }
+
+    fn stamp(&mut self, stamp: &Stamp) -> Result<(), DeviceError> {
+        writeln!(self.stamps, "{stamp}").map_err(|error| refused("writing stamps", &error))
     }
 
     fn append(&mut self, mouth: &Frame, mix: &Frame, stems: &[(DeviceId, Frame)]) -> Result<(), DeviceError> {

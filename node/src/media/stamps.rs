@@ -2,6 +2,7 @@
 //!
 //! One text line a frame, times in nanoseconds of the machine's monotonic clock, media time in 48 kHz ticks, wrapping:
 //! ```text
+//! b <time that sample 0 of every file of the recording stands for; always the first line>
 //! c <media time of the first sample> <time at which that sample was at the mouth>
 //! p <speaker, 64 hex digits> <media time of the first sample> <time at which that sample is at the ear>
 //! ```
@@ -19,6 +20,11 @@ use super::device::SAMPLE_RATE;
 /// One line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
+    /// The recording began.
+    Began {
+        /// When the first step was done: sample 0 of the ears is heard then, sample 0 of the mouth was spoken a frame before.
+        mono_ns: u64,
+    },
     /// Sound was captured and left.
     Captured {
         /// Media time of its first sample.
@@ -45,6 +51,7 @@ pub struct StampError;
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Began { mono_ns } => write!(f, "b {mono_ns}"),
             Self::Captured { media_time, mono_ns } => write!(f, "c {media_time} {mono_ns}"),
             Self::Played { speaker, media_time, mono_ns } => write!(f, "p {speaker} {media_time} {mono_ns}"),
         }
@@ -59,6 +66,7 @@ impl FromStr for Stamp {
         let number = |text: &str| text.parse::<u64>().map_err(|_| StampError);
         let media = |text: &str| text.parse::<u32>().map_err(|_| StampError);
         match words[..] {
+            ["b", ns] => Ok(Self::Began { mono_ns: number(ns)? }),
             ["c", at, ns] => Ok(Self::Captured { media_time: media(at)?, mono_ns: number(ns)? }),
             ["p", who, at, ns] => Ok(Self::Played {
                 speaker: who.parse().map_err(|_| StampError)?,
@@ -87,7 +95,7 @@ pub fn mouth_to_ear(speaker: DeviceId, mouth: &[Stamp], ear: &[Stamp]) -> Vec<f6
         .iter()
         .filter_map(|stamp| match stamp {
             Stamp::Captured { media_time, mono_ns } => Some((*media_time, *mono_ns)),
-            Stamp::Played { .. } => None,
+            Stamp::Played { .. } | Stamp::Began { .. } => None,
         })
         .collect();
     let mut ways = Vec::new();

@@ -67,6 +67,8 @@ pub struct MediaStats {
     pub record_lost: u64,
     /// The mouth and what was rejected on arrival.
     pub voice: VoiceStats,
+    /// Loudest captured frame since the last figures, decibels below full scale; `None` before the first frame.
+    pub mouth_dbfs: Option<f32>,
     /// Each speaker of the plan.
     pub speakers: BTreeMap<DeviceId, SpeakerStats>,
 }
@@ -93,6 +95,7 @@ pub(super) struct Step {
     talked: BTreeMap<Option<DeviceId>, u64>,
     begun: Vec<Option<DeviceId>>,
     stamps: Vec<Stamp>,
+    loudest: Option<f32>,
 }
 
 impl Step {
@@ -110,6 +113,7 @@ impl Step {
             talked: BTreeMap::new(),
             begun: Vec::new(),
             stamps: Vec::new(),
+            loudest: None,
         }
     }
 
@@ -140,7 +144,7 @@ impl Step {
             let stems = self.path.speakers().filter(|speaker| speaker.stem.len() == FRAME);
             let stems = stems.filter_map(|s| Some((s.device, s.stem.try_into().ok()?))).collect();
             let stamps = std::mem::take(&mut self.stamps);
-            recorder.note(Page { step: self.steps, mouth, mix, stems, stamps });
+            recorder.note(Page { step: self.steps, mono_ns: now_ns, mouth, mix, stems, stamps });
         }
         self.stamps.clear();
         self.steps += 1;
@@ -159,6 +163,8 @@ impl Step {
                     continue;
                 }
             };
+            self.loudest =
+                Some(self.loudest.map_or(captured.level_dbfs, |loudest| loudest.max(captured.level_dbfs)));
             if captured.sent {
                 self.heard_of(None);
                 // The whole frame and what waits behind it were spoken before now.
@@ -218,8 +224,9 @@ impl Step {
         });
     }
 
-    pub(super) fn stats(&self) -> MediaStats {
+    pub(super) fn stats(&mut self) -> MediaStats {
         MediaStats {
+            mouth_dbfs: self.loudest.take(),
             steps: self.steps,
             source_xruns: self.ends.source.xruns(),
             sink_xruns: self.ends.sink.as_ref().map_or(0, |sink| sink.xruns()),

@@ -9,7 +9,7 @@ fn id(n: u8) -> DeviceId {
 
 fn page(step: u64, stems: Vec<(DeviceId, Frame)>) -> Page {
     let stamps = vec![Stamp::Captured { media_time: step as u32 * 960, mono_ns: step }];
-    Page { step, mouth: [0.1; FRAME], mix: [0.2; FRAME], stems, stamps }
+    Page { step, mono_ns: 1_000 + step, mouth: [0.1; FRAME], mix: [0.2; FRAME], stems, stamps }
 }
 
 fn samples(path: &Path) -> Vec<i16> {
@@ -43,7 +43,9 @@ fn files_begin_together_and_gaps_are_silence() {
     assert_eq!(shape(&two), [false, true, false, true]);
     assert_eq!(shape(&three), [false, false, false, true]);
     let log = std::fs::read_to_string(dir.path().join("demo/stamps-m1.log")).expect("log");
-    assert_eq!(stamps::parse(&log).len(), 3);
+    let stamps = stamps::parse(&log);
+    assert_eq!(stamps.len(), 4);
+    assert_eq!(stamps[0], Stamp::Began { mono_ns: 1_100 });
 }
 
 #[test]

@@ -9,13 +9,14 @@ fn id(n: u8) -> DeviceId {
 #[test]
 fn a_stamp_reads_back_as_written() {
     let stamps = [
+        Stamp::Began { mono_ns: 7 },
         Stamp::Captured { media_time: u32::MAX, mono_ns: 1 },
         Stamp::Played { speaker: id(0xAB), media_time: 0, mono_ns: u64::MAX },
     ];
     for stamp in stamps {
         assert_eq!(stamp.to_string().parse(), Ok(stamp));
     }
-    let text = format!("{}\n{}\np abcd", stamps[0], stamps[1]);
+    let text = format!("{}\n{}\n{}\np abcd", stamps[0], stamps[1], stamps[2]);
     assert_eq!(parse(&text), stamps);
 }
 

@@ -1,0 +1,65 @@
+//! Each fault names its next step, and what is well is not called ill.
+
+use super::*;
+
+/// A microphone of one level.
+struct Level(f32);
+
+impl Source for Level {
+    fn read(&mut self, frame: &mut crate::media::device::Frame) -> Read {
+        frame.fill(self.0);
+        Read::Sound
+    }
+}
+
+#[test]
+fn a_clock_of_another_century_is_a_fault() {
+    assert!(check_clock(0).fault.is_some());
+    assert!(check_clock(LATEST).fault.is_some());
+    assert!(check_clock(EARLIEST).fault.is_none());
+}
+
+#[test]
+fn a_dead_microphone_is_a_fault_and_a_quiet_one_is_not() {
+    assert!(check_level(&mut Level(0.0)).fault.is_some_and(|next| next.contains("unmute")));
+    assert_eq!(check_level(&mut Level(0.01)).fault, None);
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let held = UdpSocket::bind("0.0.0.0:0").expect("a port");
+    let port = held.local_addr().expect("address").port();
+    let check = check_port("udp port", port, |at| UdpSocket::bind(at).and_then(|socket| socket.local_addr()));
+    assert!(check.found.contains(&port.to_string()), "{check:?}");
+    assert!(check.fault.is_some_and(|next| next.contains("--port")));
+    drop(held);
+    let free = check_port("udp port", 0, |at| UdpSocket::bind(at).and_then(|socket| socket.local_addr()));
+    assert_eq!(free.fault, None);
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_a_fault() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let home = Home::open(Some(dir.path().join("home")));
+    assert_eq!(check_home(&home).fault, None);
+    assert!(check_home(&Err(HomeError::Nowhere)).fault.is_some_and(|next| next.contains("--home")));
+}
+
+#[test]
+fn multicast_on_an_address_that_is_not_ours_is_a_fault_with_a_next_step() {
+    let check = check_multicast(Ipv4Addr::new(203, 0, 113, 77));
+    assert!(check.fault.is_some_and(|next| next.contains("--peer")), "{}", check.found);
+}
+
+#[test]
+fn the_report_is_json_with_three_fields() {
+    let json = serde_json::to_value(bad("clock", "x", "y")).expect("json");
+    assert_eq!(json, serde_json::json!({ "name": "clock", "found": "x", "fault": "y" }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_machine_connects_with_itself() {
+    let check = check_voice().await;
+    assert_eq!(check.fault, None, "{}", check.found);
+    assert!(check.found.contains("Opus"));
+}
