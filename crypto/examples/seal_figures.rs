@@ -1,0 +1,175 @@
+//! Measures seals, signatures and one pairing, and prints one JSON object a line: name, ours, unit.
+//!
+//! `cargo run --release -p halloo-crypto --features media --example seal_figures`
+#![allow(clippy::print_stdout, reason = "printing figures is what this example is for")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "it measures time; nothing links to it"
+)]
+#![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
+
+#[cfg(not(feature = "media"))]
+fn main() {
+    println!("build with --features media");
+}
+
+#[cfg(feature = "media")]
+fn main() {
+    figures::signatures();
+    figures::seals();
+    figures::voice();
+    figures::pairing();
+}
+
+#[cfg(feature = "media")]
+mod figures {
+    use std::hint::black_box;
+    use std::time::Instant;
+
+    use halloo_crypto::data::{DataKeys, DataSealer};
+    use halloo_crypto::id::{DeviceId, EpochId, Incarnation};
+    use halloo_crypto::identity::{DeviceSecret, Domain, verify};
+    use halloo_crypto::invite::code::{Nameplate, ShortCode};
+    use halloo_crypto::media::{CheckpointReader, CheckpointWriter, Kid, MediaKey, MediaOpener, MediaSealer};
+    use halloo_crypto::pake::{Binding, HostPake, JoinerPake, Opening, Password};
+    use halloo_crypto::sealed::seal_to;
+    use halloo_crypto::secret::Secret;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    fn rng() -> ChaCha20Rng {
+        ChaCha20Rng::from_seed([1; 32])
+    }
+
+    fn print(name: &str, ours: f64, unit: &str) {
+        println!(r#"{{"name":"seal/{name}","ours":{ours:.3},"unit":"{unit}"}}"#);
+    }
+
+    /// Median of 31 batches, each of `batch` runs, in microseconds a run.
+    fn median_us(batch: u32, mut run: impl FnMut()) -> f64 {
+        let mut times: Vec<f64> = (0..31)
+            .map(|_| {
+                let start = Instant::now();
+                (0..batch).for_each(|_| run());
+                start.elapsed().as_secs_f64() * 1e6 / f64::from(batch)
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        times[15]
+    }
+
+    pub(super) fn signatures() {
+        let device = DeviceSecret::generate(&mut rng());
+        let message = [7; 200];
+        print("sign/200 B", median_us(200, || drop(black_box(device.sign(Domain::Content, &message)))), "us");
+        let signature = device.sign(Domain::Content, &message);
+        let id = device.id();
+        print(
+            "verify strict/200 B",
+            median_us(200, || verify(&id, Domain::Content, &message, black_box(&signature)).unwrap()),
+            "us",
+        );
+    }
+
+    pub(super) fn seals() {
+        let mut rng = rng();
+        let device = DeviceSecret::generate(&mut rng);
+        let to = device.box_public();
+        let frame = seal_to(&mut rng, &to, b"i", b"a", &[7; 200]).unwrap();
+        print(
+            "hpke seal/200 B",
+            median_us(50, || drop(black_box(seal_to(&mut rng, &to, b"i", b"a", &[7; 200]).unwrap()))),
+            "us",
+        );
+        print(
+            "hpke open/200 B",
+            median_us(50, || drop(black_box(device.open_sealed(b"i", b"a", &frame).unwrap()))),
+            "us",
+        );
+        let keys = DataKeys::new(Secret::new([1; 32]), EpochId([2; 32]));
+        let mut sealer = DataSealer::new(Incarnation([3; 16]));
+        let sealed = sealer.seal(&keys, b"", &[7; 200]).unwrap();
+        print(
+            "data seal/200 B",
+            median_us(500, || drop(black_box(sealer.seal(&keys, b"", &[7; 200]).unwrap()))),
+            "us",
+        );
+        print("data open/200 B", median_us(500, || drop(black_box(keys.open(b"", &sealed).unwrap()))), "us");
+        print("data overhead", (sealed.len() - 200) as f64, "B");
+    }
+
+    pub(super) fn voice() {
+        let key = MediaKey::from_parts(Kid(0x1234), Secret::new([1; 32]));
+        print("voice key", median_us(500, || drop(black_box(MediaSealer::new(&key)))), "us");
+        let (mut sealed, mut out) = (Vec::with_capacity(2_000), Vec::with_capacity(2_000));
+        for bytes in [80, 120, 160] {
+            let payload = vec![7; bytes];
+            let mut sealer = MediaSealer::new(&key);
+            let seal = median_us(1_000, || {
+                black_box(sealer.seal(&payload, &mut sealed).unwrap());
+            });
+            print(&format!("voice seal/{bytes} B"), seal, "us");
+            print(&format!("voice frame/{bytes} B"), sealed.len() as f64, "B");
+            let mut sealer = MediaSealer::new(&key);
+            let frames: Vec<Vec<u8>> = (0..31_000)
+                .map(|_| {
+                    sealer.seal(&payload, &mut sealed).unwrap();
+                    sealed.clone()
+                })
+                .collect();
+            let mut opener = MediaOpener::new(&key);
+            let mut frames = frames.iter();
+            let open = median_us(1_000, || {
+                black_box(opener.open(frames.next().unwrap(), &mut out).unwrap());
+            });
+            print(&format!("voice open/{bytes} B"), open, "us");
+        }
+        checkpoints(&key);
+    }
+
+    fn checkpoints(key: &MediaKey) {
+        let mut rng = rng();
+        let device = DeviceSecret::generate(&mut rng);
+        let frame = [9_u8; 120];
+        let mut writer = CheckpointWriter::new(key);
+        let mut next = 0;
+        let mut second = || {
+            for _ in 0..50 {
+                writer.note(next, &frame);
+                next += 1;
+            }
+            writer.draft(&mut rng).unwrap().sign(&device)
+        };
+        let bytes = second();
+        print("checkpoint of 50 frames", bytes.len() as f64, "B");
+        print("checkpoint write/50 frames", median_us(20, || drop(black_box(second()))), "us");
+        let id = device.id();
+        let check = median_us(20, || {
+            let mut reader = CheckpointReader::new();
+            (0..50).for_each(|counter| reader.note(key.print(), counter, &frame));
+            assert_eq!(reader.check(&id, &bytes).unwrap().verified, 50);
+        });
+        print("checkpoint check/50 frames", check, "us");
+    }
+
+    pub(super) fn pairing() {
+        let mut rng = rng();
+        let password = Password::from_code(&ShortCode::from_parts(Nameplate(7), [1, 2]).unwrap());
+        let opening = Opening([1; 16]);
+        let binding = Binding {
+            host_peer: [1; 32],
+            joiner_peer: [2; 32],
+            host: opening.commit(&DeviceId([3; 32]), b"group"),
+            joiner: opening.commit(&DeviceId([4; 32]), b""),
+        };
+        let both = median_us(10, || {
+            let (joiner, first) = JoinerPake::start(&mut rng, &password, &binding);
+            let (host, answer) = HostPake::answer(&mut rng, &password, &binding, &first).unwrap();
+            let (joiner, proof) = joiner.finish(&answer).unwrap();
+            let (line, proof) = host.confirm(&proof).unwrap();
+            drop(black_box((line, joiner.confirm(&proof).unwrap())));
+        });
+        print("pairing, both sides", both, "us");
+    }
+}
