@@ -102,7 +102,8 @@ pub struct Inserted {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    content: VerifiedContent,
+    /// Boxed: a map moves its values about.
+    content: Box<VerifiedContent>,
     key: Key,
     standing: Standing,
 }
@@ -143,18 +144,17 @@ impl Messages {
 
     /// The set of what our own store held. Contents of other groups are left out; what lacks its past waits without bound, since
     /// it was bounded when it came.
-    pub fn load(group: GroupId, mut contents: Vec<VerifiedContent>) -> Self {
+    pub fn load(group: GroupId, contents: Vec<VerifiedContent>) -> Self {
         let mut set = Self::new(group);
-        contents.sort_by_cached_key(|c| (c.content().hlc, c.id()));
-        for content in contents {
+        let mut by_time: Vec<_> = contents.into_iter().map(|c| (c.content().hlc, c.id(), Some(c))).collect();
+        by_time.sort_unstable_by_key(|(hlc, id, _)| (*hlc, *id));
+        for content in by_time.iter_mut().filter_map(|(_, _, content)| content.take()) {
             if content.content().group != group || set.holds(&content.id()) {
                 continue;
             }
-            let missing = set.unknown_deps(content.content());
-            if missing.is_empty() {
-                set.accept_all(content);
-            } else {
-                set.pending.hold(content, &missing);
+            match set.past(content.content()) {
+                Ok(past) => drop(set.accept_all(content, past)),
+                Err(missing) => set.pending.hold(content, &missing),
             }
         }
         set
@@ -175,11 +175,13 @@ impl Messages {
         if self.streams.count(content.content()) >= MAX_PER_SLOT {
             return Err(InsertError::SlotFull);
         }
-        let missing = self.unknown_deps(content.content());
-        if missing.is_empty() {
-            let (accepted, equivocation) = self.accept_all(content);
-            return Ok(Inserted { accepted, missing: Vec::new(), equivocation });
-        }
+        let missing = match self.past(content.content()) {
+            Ok(past) => {
+                let (accepted, equivocation) = self.accept_all(content, past);
+                return Ok(Inserted { accepted, missing: Vec::new(), equivocation });
+            }
+            Err(missing) => missing,
+        };
         if !self.pending.has_room(content.content()) {
             return Err(InsertError::PendingFull);
         }
@@ -188,25 +190,37 @@ impl Messages {
         Ok(Inserted { accepted: Vec::new(), missing, equivocation: None })
     }
 
-    fn unknown_deps(&self, content: &Content) -> Vec<MessageId> {
-        content.deps.iter().filter(|id| !self.entries.contains_key(id)).copied().collect()
+    /// The place and standing of what the content depends on, or what of it is not in the set.
+    fn past(&self, content: &Content) -> Result<Vec<(Key, Standing)>, Vec<MessageId>> {
+        let found: Vec<_> = content
+            .deps
+            .iter()
+            .filter_map(|dep| self.entries.get(dep))
+            .map(|e| (e.key, e.standing))
+            .collect();
+        if found.len() == content.deps.len() {
+            return Ok(found);
+        }
+        Err(content.deps.iter().filter(|id| !self.entries.contains_key(id)).copied().collect())
     }
 
     /// Accepts a content whose past is known, then everything that waited for it.
-    fn accept_all(&mut self, content: VerifiedContent) -> (Vec<MessageId>, Option<Equivocation>) {
+    fn accept_all(
+        &mut self,
+        content: VerifiedContent,
+        past: Vec<(Key, Standing)>,
+    ) -> (Vec<MessageId>, Option<Equivocation>) {
         let mut accepted = Vec::new();
         let mut lie: Option<Equivocation> = None;
-        let mut ready = vec![content];
-        while let Some(next) = ready.pop() {
+        let mut ready = vec![(content, past)];
+        while let Some((next, past)) = ready.pop() {
             let id = next.id();
-            let found = self.accept(next);
+            let found = self.accept(next, &past);
             lie = lie.into_iter().chain(found).min();
             accepted.push(id);
             for waiting in self.pending.waiting_for(&id) {
-                let known =
-                    self.pending.get(&waiting).is_some_and(|c| self.unknown_deps(c.content()).is_empty());
-                if known {
-                    ready.extend(self.pending.take(&waiting));
+                if let Some(past) = self.pending.get(&waiting).and_then(|c| self.past(c.content()).ok()) {
+                    ready.extend(self.pending.take(&waiting).map(|content| (content, past)));
                 }
             }
         }
@@ -216,14 +230,12 @@ impl Messages {
         (accepted, lie)
     }
 
-    fn accept(&mut self, content: VerifiedContent) -> Option<Equivocation> {
+    fn accept(&mut self, content: VerifiedContent, past: &[(Key, Standing)]) -> Option<Equivocation> {
         let id = content.id();
         let c = content.content();
-        assert!(!self.entries.contains_key(&id), "a content is accepted once");
-        let past: Vec<Key> = c.deps.iter().filter_map(|dep| self.entries.get(dep)).map(|e| e.key).collect();
         assert_eq!(past.len(), c.deps.len(), "a content is accepted after its past");
-        let key = Key::after(&past, c.hlc, id);
-        for dep in &past {
+        let key = Key::after(past.iter().map(|(key, _)| key), c.hlc, id);
+        for (dep, _) in past {
             self.tips.remove(dep);
         }
         self.tips.insert(key);
@@ -239,8 +251,9 @@ impl Messages {
             Body::Document(_) => {}
         }
         let lie = self.streams.add(c, id);
-        let standing = self.judge(c, id);
-        self.entries.insert(id, Entry { content, key, standing });
+        let standing = self.judge(c, id, past.iter().map(|(_, standing)| *standing));
+        let before = self.entries.insert(id, Entry { content: Box::new(content), key, standing });
+        assert!(before.is_none(), "a content is accepted once");
         lie
     }
 
@@ -256,7 +269,7 @@ impl Messages {
 
     /// The content, accepted or waiting: to send to whoever lacks it.
     pub fn get(&self, id: &MessageId) -> Option<&VerifiedContent> {
-        self.entries.get(id).map(|e| &e.content).or_else(|| self.pending.get(id))
+        self.entries.get(id).map(|e| &*e.content).or_else(|| self.pending.get(id))
     }
 
     /// How many contents are in the set, with all of their past.
@@ -304,7 +317,7 @@ impl Messages {
     pub fn documents(&self) -> impl Iterator<Item = &VerifiedContent> + '_ {
         self.order.iter().filter_map(|key| self.entries.get(&key.id)).filter_map(|e| {
             let counts = e.standing != Standing::Equivocated;
-            (counts && matches!(e.content.content().body, Body::Document(_))).then_some(&e.content)
+            (counts && matches!(e.content.content().body, Body::Document(_))).then_some(&*e.content)
         })
     }
 

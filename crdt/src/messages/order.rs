@@ -28,12 +28,12 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn after(past: &[Key], hlc: Hlc, id: MessageId) -> Self {
-        let at = past.iter().map(|k| k.at).max().map_or(hlc, |at| at.max(hlc));
-        let depth = past.iter().map(|k| k.depth).max().unwrap_or(0).saturating_add(1);
-        let key = Self { at, depth, hlc, id };
-        debug_assert!(past.iter().all(|k| *k < key), "a content sorts after its past");
-        key
+    pub(super) fn after<'a>(past: impl Iterator<Item = &'a Key>, hlc: Hlc, id: MessageId) -> Self {
+        let first = Self { at: hlc, depth: 1, hlc, id };
+        past.fold(first, |key, dep| {
+            let depth = key.depth.max(dep.depth.saturating_add(1));
+            Self { at: key.at.max(dep.at), depth, ..key }
+        })
     }
 }
 

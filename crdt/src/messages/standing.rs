@@ -17,12 +17,17 @@ pub enum Standing {
 }
 
 impl Messages {
-    pub(super) fn judge(&self, content: &Content, id: MessageId) -> Standing {
+    /// `past` is the standing of what it depends on.
+    pub(super) fn judge(
+        &self,
+        content: &Content,
+        id: MessageId,
+        mut past: impl Iterator<Item = Standing>,
+    ) -> Standing {
         if self.streams.is_void(content, id) {
             return Standing::Equivocated;
         }
-        let sound = |dep: &MessageId| self.entries.get(dep).is_none_or(|e| e.standing == Standing::Sound);
-        if content.deps.iter().all(sound) { Standing::Sound } else { Standing::Orphaned }
+        if past.all(|standing| standing == Standing::Sound) { Standing::Sound } else { Standing::Orphaned }
     }
 
     /// Judges everything again in causal order: once for each lie found, not once for each content.
@@ -31,7 +36,9 @@ impl Messages {
         assert_eq!(ids.len(), self.entries.len(), "every accepted content has one place in the order");
         for id in ids {
             let content = self.entries.get(&id).map(|e| e.content.content());
-            let standing = self.judge(content.expect("the order holds accepted contents only"), id);
+            let content = content.expect("the order holds accepted contents only");
+            let past = content.deps.iter().filter_map(|dep| self.entries.get(dep)).map(|e| e.standing);
+            let standing = self.judge(content, id, past);
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.standing = standing;
             }

@@ -1,18 +1,42 @@
 //! The numbered streams, one for each (author, incarnation): what is whole, and who signed two contents under one number.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use halloo_crypto::id::{DeviceId, Incarnation, MessageId};
 
 use super::Equivocation;
 use crate::content::{Body, Content};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Slot {
-    /// Ascending; almost always one.
-    ids: Vec<MessageId>,
+    /// The lowest: the one that counts.
+    first: MessageId,
+    /// The others, ascending; almost always none.
+    others: Vec<MessageId>,
     /// Whether any of them is worth a receipt: receipts for receipts would never end.
     worth: bool,
+}
+
+impl Slot {
+    fn len(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// Adds another; whether it is the lowest now.
+    fn add(&mut self, id: MessageId) -> bool {
+        let wins = id < self.first;
+        let other = if wins { std::mem::replace(&mut self.first, id) } else { id };
+        let at = self.others.binary_search(&other).expect_err("a content is filed once");
+        self.others.insert(at, other);
+        wins
+    }
+
+    fn proof(&self, author: DeviceId, incarnation: Incarnation, seq: u64) -> Option<Equivocation> {
+        let second = *self.others.first()?;
+        assert!(self.first < second, "two different contents, lower hash first");
+        Some(Equivocation { author, incarnation, seq, ids: [self.first, second] })
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -33,48 +57,50 @@ impl Streams {
     /// Files an accepted content; returns the proof if it is the first at a lower number than any known.
     pub(super) fn add(&mut self, content: &Content, id: MessageId) -> Option<Equivocation> {
         let stream = self.0.entry((content.author, content.incarnation)).or_default();
-        let slot = stream.slots.entry(content.seq).or_default();
-        let at = slot.ids.binary_search(&id).expect_err("a content is filed once");
-        slot.ids.insert(at, id);
-        slot.worth |= !matches!(content.body, Body::Receipt { .. });
-        let winner_changed = slot.ids.len() > 1 && at == 0;
+        let worth = !matches!(content.body, Body::Receipt { .. });
+        let mut wins = false;
+        match stream.slots.entry(content.seq) {
+            Entry::Vacant(free) => {
+                free.insert(Slot { first: id, others: Vec::new(), worth });
+            }
+            Entry::Occupied(mut taken) => {
+                wins = taken.get_mut().add(id);
+                taken.get_mut().worth |= worth;
+            }
+        }
         while let Some(next) = stream.slots.get(&(stream.whole + 1)) {
             stream.whole += 1;
             if next.worth {
                 stream.worth = stream.whole;
             }
         }
-        let slot = &stream.slots[&content.seq];
-        if slot.ids.len() < 2 {
-            return None;
-        }
+        let proof = stream.slots[&content.seq].proof(content.author, content.incarnation, content.seq)?;
         let earlier = stream.frozen.is_none_or(|seq| content.seq < seq);
-        let same_but_lower = stream.frozen == Some(content.seq) && winner_changed;
-        if !earlier && !same_but_lower {
+        if !earlier && !(wins && stream.frozen == Some(content.seq)) {
             return None;
         }
         stream.frozen = Some(content.seq);
-        Some(proof(content.author, content.incarnation, content.seq, &slot.ids))
+        Some(proof)
     }
 
     /// How many contents are filed under the number of `content`.
     pub(super) fn count(&self, content: &Content) -> usize {
         let stream = self.0.get(&(content.author, content.incarnation));
-        stream.and_then(|s| s.slots.get(&content.seq)).map_or(0, |slot| slot.ids.len())
+        stream.and_then(|s| s.slots.get(&content.seq)).map_or(0, Slot::len)
     }
 
     /// Whether a filed content lost its number to a lower hash, or follows such a number.
     pub(super) fn is_void(&self, content: &Content, id: MessageId) -> bool {
         let Some(stream) = self.0.get(&(content.author, content.incarnation)) else { return false };
         let Some(frozen) = stream.frozen else { return false };
-        let lowest = stream.slots.get(&content.seq).and_then(|slot| slot.ids.first());
-        content.seq > frozen || (content.seq == frozen && lowest != Some(&id))
+        let counts = stream.slots.get(&content.seq).map(|slot| slot.first);
+        content.seq > frozen || (content.seq == frozen && counts != Some(id))
     }
 
     pub(super) fn lies(&self) -> impl Iterator<Item = Equivocation> + '_ {
         self.0.iter().filter_map(|((author, incarnation), stream)| {
             let seq = stream.frozen?;
-            Some(proof(*author, *incarnation, seq, &stream.slots.get(&seq)?.ids))
+            stream.slots.get(&seq)?.proof(*author, *incarnation, seq)
         })
     }
 
@@ -95,9 +121,4 @@ impl Streams {
         let (low, high) = (Incarnation::from_bytes([0; 16]), Incarnation::from_bytes([255; 16]));
         self.0.range((*author, low)..=(*author, high)).count()
     }
-}
-
-fn proof(author: DeviceId, incarnation: Incarnation, seq: u64, ids: &[MessageId]) -> Equivocation {
-    assert!(ids.len() >= 2 && ids[0] < ids[1], "two different contents, lower hash first");
-    Equivocation { author, incarnation, seq, ids: [ids[0], ids[1]] }
 }
