@@ -14,21 +14,25 @@
 
 pub mod frame;
 pub mod chain;
+pub mod port;
+mod sealing;
+
+pub use port::{CallConfig, CallInput, CallOutput, EpochKey, MAX_EPOCHS};
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crypto::id::{DeviceId, EpochId, GroupId, Incarnation};
+use halloo_crypto::id::{DeviceId, EpochId};
 use halloo_crypto::kdf;
-use halloo_crypto::media::{KEYS_PER_DEVICE_MAX, Kid, MediaKey};
+use halloo_crypto::media::{KEYS_PER_DEVICE_MAX, MediaKey};
 use halloo_crypto::sealed::BoxSecret;
-use halloo_crypto::secret::Secret;
 use rand_chacha::ChaCha20Rng;
 
 use crate::time::Time;
 use crate::voice::{Connect, MAX_SPEAKERS, Peer, VoicePlan};
 use chain::{Chain, step_aad};
 use frame::{CallFrame, ChainId, Here};
+use sealing::Sealing;
 
 /// How often a device says that it is in the call.
 const HERE_EVERY: Duration = Duration::from_secs(5);
@@ -49,121 +53,8 @@ const ANSWER_EVERY: Duration = Duration::from_millis(200);
 /// most so long: a commit reaches a local network in well under this.
 const EPOCH_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Epochs whose keys are at hand at a time: the current one and one branch or predecessor.
-const MAX_EPOCHS: usize = 2;
-
-/// Used-up keys that are remembered, as many as the voice path does.
-const SPENT_KEYS: usize = 64;
-
 /// Wishes that may wait for the engine to fetch them; one input makes a few per device.
 const MAX_OUTPUTS: usize = 1_024;
-
-/// What a call is set up with.
-#[derive(Clone, Copy, Debug)]
-pub struct CallConfig {
-    /// This device.
-    pub me: DeviceId,
-    /// The group.
-    pub group: GroupId,
-    /// Of this start of the engine.
-    pub incarnation: Incarnation,
-    /// Whether the microphone is muted to begin with.
-    pub microphone_muted: bool,
-}
-
-/// Media secret of one epoch.
-#[derive(Clone, Debug)]
-pub struct EpochKey {
-    /// Which epoch.
-    pub epoch: EpochId,
-    /// Its exporter for calls.
-    pub exporter: Secret<[u8; 32]>,
-}
-
-/// What happens to a call.
-#[derive(Clone, Debug)]
-pub enum CallInput {
-    /// The user enters.
-    Join,
-    /// The user leaves.
-    Leave,
-    /// The user mutes or opens the microphone.
-    MuteMicrophone(bool),
-    /// The user switches the loudspeaker off or on.
-    MuteSpeaker(bool),
-    /// A proven direct connection to this device stands.
-    Reachable(DeviceId),
-    /// It is gone.
-    Unreachable(DeviceId),
-    /// An opened call frame of a proven device.
-    Frame {
-        /// Who sent it.
-        from: DeviceId,
-        /// Untrusted in form.
-        bytes: Vec<u8>,
-    },
-    /// Signalling of the own media endpoint.
-    SendSignal {
-        /// For whose endpoint.
-        to: DeviceId,
-        /// Opaque.
-        bytes: Vec<u8>,
-    },
-    /// Opened signalling of a proven device.
-    Signal {
-        /// From whose endpoint.
-        from: DeviceId,
-        /// Opaque.
-        bytes: Vec<u8>,
-    },
-    /// The epochs that may be heard, the current one first, at most [`MAX_EPOCHS`] are used.
-    Epochs(Vec<EpochKey>),
-    /// All devices that are members now, this one included. Who is no longer here is dropped at once.
-    Roster(BTreeSet<DeviceId>),
-    /// The deadline has come.
-    Wake,
-}
-
-/// What a call wishes.
-#[derive(Clone, PartialEq, Debug)]
-pub enum CallOutput {
-    /// A call frame: seal it to the device's box key, direct lane.
-    Send {
-        /// To whom.
-        to: DeviceId,
-        /// The frame.
-        bytes: Vec<u8>,
-    },
-    /// Signalling: seal it to the device's box key, direct lane.
-    SendSignal {
-        /// To whom.
-        to: DeviceId,
-        /// Opaque.
-        bytes: Vec<u8>,
-    },
-    /// What the media thread shall do from now on.
-    Plan(Box<VoicePlan>),
-    /// Tell the group whether this device is in the call.
-    InCall(bool),
-    /// Tell the group what is muted here.
-    Muted {
-        /// Microphone off.
-        microphone: bool,
-        /// Loudspeaker off.
-        speaker: bool,
-    },
-    /// A device came into the call.
-    Joined(DeviceId),
-    /// A device left the call, or was not heard for a while, or was removed.
-    Left(DeviceId),
-    /// For the own media endpoint.
-    Signal {
-        /// From whose endpoint.
-        from: DeviceId,
-        /// Opaque.
-        bytes: Vec<u8>,
-    },
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Participant {
@@ -186,7 +77,7 @@ pub struct Call {
     joined: Option<Time>,
     chain: Option<Chain>,
     one_use: Option<BoxSecret>,
-    kid: Kid,
+    keys: Sealing,
     epochs: Vec<EpochKey>,
     sealing: Option<EpochKey>,
     switch_by: Option<Time>,
@@ -194,8 +85,6 @@ pub struct Call {
     neighbours: BTreeMap<DeviceId, Neighbour>,
     next_here: Time,
     muted: (bool, bool),
-    sealed_under: Option<MediaKey>,
-    spent: VecDeque<[u8; 8]>,
     plan: VoicePlan,
     outputs: VecDeque<CallOutput>,
 }
@@ -203,7 +92,7 @@ pub struct Call {
 impl Call {
     /// A call that this device is not in.
     pub fn new(config: CallConfig, mut rng: ChaCha20Rng) -> Self {
-        let kid = Kid::random(&mut rng);
+        let keys = Sealing::new(&mut rng);
         let plan = VoicePlan { microphone_muted: config.microphone_muted, ..VoicePlan::silent() };
         Call {
             config,
@@ -211,7 +100,7 @@ impl Call {
             joined: None,
             chain: None,
             one_use: None,
-            kid,
+            keys,
             epochs: Vec::new(),
             sealing: None,
             switch_by: None,
@@ -219,8 +108,6 @@ impl Call {
             neighbours: BTreeMap::new(),
             next_here: Time::ZERO,
             muted: (config.microphone_muted, false),
-            sealed_under: None,
-            spent: VecDeque::new(),
             plan,
             outputs: VecDeque::new(),
         }
@@ -257,7 +144,11 @@ impl Call {
         let own = self.joined.map(|joined| {
             let chain = match &self.chain {
                 Some(chain) => chain.deadline(),
-                None => self.next_here.min(joined.after(STEP_WAIT)),
+                None => {
+                    let asked = self.neighbours.iter().filter(|(d, n)| n.reachable && self.follows(d));
+                    let again = asked.filter_map(|(_, n)| n.wished).map(|at| at.after(WISH_EVERY));
+                    again.chain([joined.after(STEP_WAIT)]).min().unwrap_or(self.next_here)
+                }
             };
             chain.min(self.next_here)
         });
@@ -306,7 +197,7 @@ impl Call {
             return;
         }
         self.joined = Some(now);
-        self.kid = Kid::random(&mut self.rng);
+        self.keys.draw(&mut self.rng);
         self.wish(CallOutput::InCall(true));
         if self.participants().is_empty() {
             self.chain = Some(Chain::start(now, &mut self.rng));
@@ -365,7 +256,7 @@ impl Call {
         });
         let here = Here {
             incarnation: self.config.incarnation,
-            kid: self.kid,
+            kid: self.keys.kid(),
             tag: self.sealing.as_ref().map_or([0; 8], |e| epoch_tag(&e.epoch)),
             place: self.chain.as_ref().map(|c| c.place(now)),
             wants,
@@ -412,7 +303,7 @@ impl Call {
             return;
         }
         if let (Some(place), Some(chain)) = (&here.place, &mut self.chain) {
-            chain.follow(now, place, &mut self.rng);
+            chain.follow(now, place);
         }
         self.answer_wish(now, from, &here);
         let again = |at: Option<Time>| at.is_none_or(|at| now.since(at) >= WISH_EVERY);
@@ -447,16 +338,16 @@ impl Call {
         let Some(key) = self.one_use.take() else { return };
         let aad = step_aad(&self.config.group, &place.0, &self.config.me);
         if let Ok(mut chain) = Chain::open(now, key, &aad, place, sealed) {
-            chain.advance(now, &mut self.rng);
+            chain.advance(now);
             self.chain = Some(chain);
             self.tell_all(now);
         }
     }
 
     fn part(&mut self, device: DeviceId) {
-        if let Some(n) = self.neighbours.get_mut(&device)
-            && n.participant.take().is_some()
-        {
+        let Some(neighbour) = self.neighbours.get_mut(&device) else { return };
+        neighbour.answered = None;
+        if neighbour.participant.take().is_some() {
             self.wish(CallOutput::Left(device));
         }
     }
@@ -510,7 +401,10 @@ impl Call {
             self.tell_all(now);
         }
         if let Some(chain) = &mut self.chain {
-            chain.advance(now, &mut self.rng);
+            chain.advance(now);
+        }
+        for device in self.unanswered(now) {
+            self.tell(now, device);
         }
         if self.switch_by.is_some_and(|by| by <= now || self.all_have_current()) {
             self.switch_by = None;
@@ -520,6 +414,15 @@ impl Call {
         if self.next_here <= now {
             self.tell_all(now);
         }
+    }
+
+    /// Whom a device without a chain asks again.
+    fn unanswered(&self, now: Time) -> Vec<DeviceId> {
+        if self.chain.is_some() {
+            return Vec::new();
+        }
+        let due = |n: &Neighbour| n.reachable && n.wished.is_some_and(|at| now.since(at) >= WISH_EVERY);
+        self.neighbours.iter().filter(|(d, n)| due(n) && self.follows(d)).map(|(d, _)| *d).collect()
     }
 
     /// Whether every participant has said that it seals under the current epoch.
@@ -542,7 +445,7 @@ impl Call {
         let mut plan =
             VoicePlan { microphone_muted: self.muted.0, speaker_muted: self.muted.1, ..VoicePlan::silent() };
         if !self.in_call() {
-            self.seal_under(None);
+            self.keys.retire();
             return plan;
         }
         plan.seal = self.seal_key();
@@ -559,34 +462,18 @@ impl Call {
     }
 
     fn seal_key(&mut self) -> Option<MediaKey> {
-        let key = self.own_key();
-        let used_up = key
-            .as_ref()
-            .is_some_and(|k| self.sealed_under.as_ref() != Some(k) && self.spent.contains(&k.print()));
-        if used_up {
-            self.kid = Kid::random(&mut self.rng);
+        let (Some(chain), Some(epoch)) = (&self.chain, &self.sealing) else {
+            self.keys.retire();
+            return None;
+        };
+        let make =
+            |kid| chain.current().media_key(&epoch.exporter, &self.config.me, self.config.incarnation, kid);
+        let kid = self.keys.kid();
+        let key = self.keys.take(make, &mut self.rng);
+        if self.keys.kid() != kid {
             self.next_here = Time::ZERO;
         }
-        let key = if used_up { self.own_key() } else { key };
-        self.seal_under(key.clone());
-        key
-    }
-
-    fn own_key(&self) -> Option<MediaKey> {
-        let (chain, sealing) = (self.chain.as_ref()?, self.sealing.as_ref()?);
-        Some(chain.current().media_key(&sealing.exporter, &self.config.me, self.config.incarnation, self.kid))
-    }
-
-    fn seal_under(&mut self, key: Option<MediaKey>) {
-        if self.sealed_under == key {
-            return;
-        }
-        if let Some(old) = core::mem::replace(&mut self.sealed_under, key) {
-            if self.spent.len() == SPENT_KEYS {
-                self.spent.pop_front();
-            }
-            self.spent.push_back(old.print());
-        }
+        Some(key)
     }
 
     /// The keys under which a participant's frames may come, most likely first.

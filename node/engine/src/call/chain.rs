@@ -81,7 +81,7 @@ impl Chain {
     }
 
     /// Goes on with time: erases steps that are over, has the next at hand in time.
-    pub fn advance(&mut self, now: Time, rng: &mut ChaCha20Rng) {
+    pub fn advance(&mut self, now: Time) {
         let steps = now.since(self.began).as_millis() / STEP.as_millis();
         if steps > u128::from(MAX_JUMP_STEPS) {
             // This device slept for more than a day; whatever it holds now nobody else does.
@@ -89,16 +89,16 @@ impl Chain {
             return;
         }
         for _ in 0..steps {
-            self.enter_next(rng);
+            self.enter_next();
             self.began = self.began.after(STEP);
         }
         if now.since(self.began) >= STEP - AHEAD && self.ahead.is_none() {
-            self.ahead = Some(next_of(&self.step, rng));
+            self.ahead = Some(self.step.ahead());
         }
     }
 
     /// Follows a device that is further on in the same chain. Returns whether anything moved.
-    pub fn follow(&mut self, now: Time, place: &ChainPlace, rng: &mut ChaCha20Rng) -> bool {
+    pub fn follow(&mut self, now: Time, place: &ChainPlace) -> bool {
         let into = Duration::from_millis(u64::from(place.into_ms)).min(STEP);
         let steps = place.index.saturating_sub(self.step.index());
         if place.chain != self.id || place.index < self.step.index() || steps > MAX_JUMP_STEPS {
@@ -109,10 +109,10 @@ impl Chain {
             return false;
         }
         for _ in 0..steps {
-            self.enter_next(rng);
+            self.enter_next();
         }
         self.began = began;
-        self.advance(now, rng);
+        self.advance(now);
         true
     }
 
@@ -126,9 +126,9 @@ impl Chain {
         &self.step
     }
 
-    fn enter_next(&mut self, rng: &mut ChaCha20Rng) {
+    fn enter_next(&mut self) {
         let before = self.step.index();
-        self.step = self.ahead.take().unwrap_or_else(|| next_of(&self.step, rng));
+        self.step = self.ahead.take().unwrap_or_else(|| self.step.ahead());
         assert_eq!(self.step.index(), before.saturating_add(1), "steps are entered one by one");
     }
 }
@@ -141,13 +141,6 @@ pub fn step_aad(group: &GroupId, chain: &ChainId, joiner: &DeviceId) -> Vec<u8> 
 fn before(now: Time, span: Duration) -> Time {
     let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
     Time::from_micros(now.as_micros().saturating_sub(micros))
-}
-
-/// The step after `step`, which stays: a copy is made through its own seal and then stepped.
-fn next_of(step: &CallStep, rng: &mut ChaCha20Rng) -> CallStep {
-    let key = BoxSecret::generate(rng);
-    let sealed = step.seal_to(rng, &key.public(), b"").expect("a fresh key is no point of small order");
-    CallStep::open(key, b"", &sealed).expect("it was sealed to this very key").next()
 }
 
 #[cfg(test)]

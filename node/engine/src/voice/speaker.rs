@@ -6,7 +6,9 @@
 //! while frames are being lost, the wait for the redundancy that this sender uses. The buffer then keeps to a band of
 //! one step above that by dropping or repeating pitch periods. At zero jitter and loss the delay is below one step.
 
-use serde::Serialize;
+mod figures;
+
+pub use figures::SpeakerStats;
 
 use crate::time::Time;
 
@@ -59,47 +61,6 @@ const FADE_SAMPLES: usize = 240;
 
 /// Loudest gain: 12 dB.
 pub const MAX_GAIN: f32 = 4.0;
-
-/// What happened to one speaker's sound since the device came into the plan.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
-pub struct SpeakerStats {
-    /// Voice frames opened.
-    pub received: u64,
-    /// Voice frames that never came, by gaps in their numbers.
-    pub lost: u64,
-    /// Frames that came after their turn.
-    pub late: u64,
-    /// Pieces decoded from the frame itself.
-    pub played: u64,
-    /// Pieces decoded from the list of a later frame.
-    pub from_list: u64,
-    /// Pieces decoded from the coarse copy in the next frame.
-    pub from_in_band: u64,
-    /// Pieces reconstructed from deep redundancy.
-    pub from_deep: u64,
-    /// Pieces invented.
-    pub concealed: u64,
-    /// Frames at hand that were dropped to shorten the delay.
-    pub skipped: u64,
-    /// Pieces shortened by a pitch period.
-    pub shortened: u64,
-    /// Pieces lengthened by a pitch period.
-    pub lengthened: u64,
-    /// Samples handed out.
-    pub samples: u64,
-    /// Samples of silence among them, between talks.
-    pub silent_samples: u64,
-    /// Milliseconds that sound waits here at present, above the fastest way of the last seconds.
-    pub delay_ms: f32,
-    /// Milliseconds that it should wait.
-    pub wanted_ms: f32,
-    /// Share of frames lost lately, 0..=1.
-    pub loss: f32,
-    /// Mean run of lost frames lately.
-    pub burst: f32,
-    /// Level of the last step, decibels below full scale.
-    pub level_dbfs: f32,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -344,9 +305,10 @@ impl Speaker {
     /// Appends one piece, or `missing` samples of silence.
     fn refill(&mut self, now: Time, missing: usize) {
         if self.phase == Phase::Silent {
-            let begin = self.slots.earliest().map(|s| s.tick);
+            let begin = self.slots.earliest().map(|s| (s.tick, s.length.samples()));
             match begin {
-                Some(tick) if self.excess(now, tick) >= 0 => {
+                // A step longer than the frame takes the frame after it too, so that must have had its time to come.
+                Some((tick, n)) if self.excess(now, tick) >= missing.saturating_sub(n) as i64 => {
                     self.phase = Phase::Talking;
                     self.next = Some(tick);
                     self.invented_ticks = 0;
