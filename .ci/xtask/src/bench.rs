@@ -9,10 +9,87 @@ use serde_json::{Map, Value, json};
 struct Bench {
     name: &'static str,
     what: &'static str,
-    args: &'static [&'static str],
+    from: Program,
 }
 
-const BENCHES: &[Bench] = &[];
+/// Where the lines come from.
+enum Program {
+    /// An example of a crate: its package, its name, its features.
+    Example(&'static str, &'static str, &'static [&'static str]),
+    /// Something of more than one program.
+    Steps(fn() -> Result<String>),
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "group",
+        what: "MLS: commits, welcomes, messages at 8, 50 and 500 members",
+        from: Program::Example("halloo-crypto", "group_figures", &["group"]),
+    },
+    Bench {
+        name: "seal",
+        what: "seal and open of a frame of voice and of a message",
+        from: Program::Example("halloo-crypto", "seal_figures", &["media"]),
+    },
+    Bench {
+        name: "crdt",
+        what: "merge of 10,000 messages, reconciliation, load",
+        from: Program::Example("halloo-crdt", "figures", &[]),
+    },
+    Bench {
+        name: "load",
+        what: "start of a member with 10,000 messages and 1,000 members",
+        from: Program::Example("halloo-engine", "load_figures", &[]),
+    },
+    Bench {
+        name: "voice",
+        what: "one step of the voice path",
+        from: Program::Example("halloo-node", "voice_figures", &[]),
+    },
+    Bench {
+        name: "media",
+        what: "connections between members: set-up, cost, memory",
+        from: Program::Example("halloo-node", "media_figures", &[]),
+    },
+    Bench {
+        name: "speech-loss",
+        what: "PESQ-WB of speech under loss and jitter, ours against plain concealment on the same losses",
+        from: Program::Steps(speech_loss),
+    },
+];
+
+/// Recorded speech through the voice path over a lossy link, twice, scored by `pesq`.
+fn speech_loss() -> Result<String> {
+    let python = setup::python_with_pesq()?;
+    let folder = tempfile::tempdir()?;
+    let out = folder.path().to_string_lossy().into_owned();
+    let clips: Vec<String> = (0..5).map(crate::prove::clip).collect();
+    let mut args = vec![
+        "run",
+        "--quiet",
+        "--locked",
+        "--release",
+        "-p",
+        "halloo-node",
+        "--example",
+        "speech_loss",
+        "--",
+        "--out",
+        &out,
+    ];
+    args.extend(clips.iter().map(String::as_str));
+    let rows = capture(&cargo(), &args)?;
+    let file = folder.path().join("rows.jsonl");
+    std::fs::write(&file, rows)?;
+    let script = crate::shell::root().join("node/examples/speech_loss_pesq.py");
+    let scored = crate::shell::command(&python, &[&script.to_string_lossy()])
+        .stdin(std::fs::File::open(&file)?)
+        .output()?;
+    if !scored.status.success() {
+        bail!("scoring failed: {}", String::from_utf8_lossy(&scored.stderr));
+    }
+    Ok(String::from_utf8_lossy(&scored.stdout).into_owned())
+}
 
 /// `bench [NAME] [--json] [--list]`.
 pub fn run(args: &[String]) -> Result<()> {
@@ -22,30 +99,58 @@ pub fn run(args: &[String]) -> Result<()> {
         BENCHES.iter().for_each(|b| println!("{:<14} {}", b.name, b.what));
         return Ok(());
     }
+    for figure in collect(wanted.map(String::as_str))? {
+        if flag("--json") { println!("{figure}") } else { print_row(&figure) }
+    }
+    Ok(())
+}
+
+/// The figures of one program, or of all.
+pub fn collect(wanted: Option<&str>) -> Result<Vec<Value>> {
     let chosen: Vec<_> = BENCHES.iter().filter(|b| wanted.is_none_or(|w| w == b.name)).collect();
     if chosen.is_empty() {
         bail!("no figures of that name; `cargo xtask bench --list` names them");
     }
     setup::for_build()?;
+    let mut all = Vec::new();
     for bench in chosen {
-        for figure in figures(bench)? {
-            if flag("--json") { println!("{figure}") } else { print_row(&figure) }
-        }
+        all.extend(figures(bench)?);
     }
-    Ok(())
+    Ok(all)
 }
 
 /// Runs one program and completes each line it prints to the common shape.
 fn figures(bench: &Bench) -> Result<Vec<Value>> {
-    let text = capture(&cargo(), bench.args)?;
+    let text = match &bench.from {
+        Program::Steps(steps) => steps()?,
+        Program::Example(package, example, features) => {
+            let features = features.join(",");
+            let args = [
+                "run",
+                "--quiet",
+                "--locked",
+                "--release",
+                "-p",
+                package,
+                "--features",
+                &features,
+                "--example",
+                example,
+            ];
+            capture(&cargo(), &args)?
+        }
+    };
     let command = format!("cargo xtask bench {}", bench.name);
     let mut rows = Vec::new();
     for line in text.lines() {
         let Ok(Value::Object(found)) = serde_json::from_str(line) else { continue };
-        rows.push(complete(found, &command));
+        // Rows without a figure are the raw material of those that have one.
+        if found.contains_key("ours") {
+            rows.push(complete(found, &command));
+        }
     }
     if rows.is_empty() {
-        bail!("`cargo {}` printed no figure", bench.args.join(" "));
+        bail!("`{command}` printed no figure");
     }
     Ok(rows)
 }

@@ -1,5 +1,5 @@
 //! The project's own commands: `demo` and `test` for everyone, `bench`, `prove` and `tidy` for those who change it.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
 mod bench;
 mod deps;

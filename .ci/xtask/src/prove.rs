@@ -1,5 +1,16 @@
 //! The acceptance lines of each capability as programs: at full size by `cargo xtask prove`, at small size in the gate.
 
+mod bad_input;
+mod demo;
+mod figures;
+mod join;
+mod kill;
+mod loss;
+mod people;
+mod purity;
+
+pub use people::clip;
+
 use anyhow::{Result, bail};
 
 /// How much of a proof to run: the gate asserts correctness on a small run, `prove` repeats it at the size that was promised.
@@ -16,7 +27,27 @@ struct Line {
     run: fn(Size) -> Result<()>,
 }
 
-const LINES: &[Line] = &[];
+const LINES: &[Line] = &[
+    Line { name: "first-halloo.1", what: "the demonstration of three members, measured", run: demo::run },
+    Line {
+        name: "first-halloo.2",
+        what: "three hosts on a bridge: join to speech, and a host that was away",
+        run: join::run,
+    },
+    Line {
+        name: "first-halloo.3",
+        what: "speech under loss and jitter against plain concealment",
+        run: loss::run,
+    },
+    Line {
+        name: "first-halloo.4",
+        what: "the core names no clock and no runtime; one seed, one behaviour",
+        run: purity::run,
+    },
+    Line { name: "first-halloo.5", what: "kill -9 at random moments", run: kill::run },
+    Line { name: "first-halloo.6", what: "the figures of the core against their targets", run: figures::run },
+    Line { name: "first-halloo.7", what: "what goes wrong in front of a person", run: bad_input::run },
+];
 
 /// `prove CAPABILITY[.LINE]`.
 pub fn run(args: &[String]) -> Result<()> {

