@@ -421,10 +421,15 @@ pub(crate) fn schedule_update(room: &mut Commits, state: &mut State) {
     state.timers.within(Timer::CommitDue, state.now.mono, wait);
 }
 
-/// A member's device proved itself: it is told which epochs we hold, and given its welcome if one waits.
-pub(crate) fn on_proven(room: &mut Commits, state: &mut State, peer: PeerKey) {
+/// Tells a neighbour which epochs we hold, so that it sends us the commits that we lack.
+pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
     let tags = state.epochs.tags(MAX_NAMES);
     state.send(peer, &DirectFrame::Epochs(tags));
+}
+
+/// A member's device proved itself: it is given its welcome if one waits.
+pub(crate) fn on_proven(room: &mut Commits, state: &mut State, peer: PeerKey) {
+    tell_epochs(state, peer);
     let Some(device) = state.peers.member(&peer) else { return };
     if let Some(welcome) = room.welcomes.remove(&device) {
         deliver_welcome(state, &device, &welcome);

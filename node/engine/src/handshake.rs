@@ -69,12 +69,14 @@ pub(crate) fn on_hello(state: &mut State, from: PeerKey, nonce: [u8; 32]) {
     if !state.is_member() {
         return;
     }
+    let now = state.now.mono;
     let Some(peer) = state.peers.get_mut(&from) else { return };
-    let restarted = peer.their_nonce.is_some_and(|known| known != nonce);
+    let new = peer.their_nonce != Some(nonce);
     peer.their_nonce = Some(nonce);
     let ours = peer.nonce;
-    if restarted {
-        // It forgot our nonce too, so it cannot prove itself before it hears it again.
+    if new {
+        // Its engine may have begun after our hello had gone by; it cannot prove itself before it hears it.
+        peer.hello_at = now;
         state.send_now(from, &DirectFrame::Hello { nonce: ours });
     }
     let context = ProofContext { group: state.group, prover: state.identity.peer, verifier: from, nonce };

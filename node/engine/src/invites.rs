@@ -1,6 +1,6 @@
 //! The room of the invites: opens and closes them in the log, and runs the pairing host behind their codes and links.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::log::author::InviteTerms;
 use halloo_crdt::log::{Action, MAX_INVITE_USES, OpKind, Role};
@@ -31,6 +31,8 @@ pub(crate) struct Invites {
     host: Host,
     /// Secrets of the invites that this device made, by operation.
     secrets: BTreeMap<OpId, InviteSecret>,
+    /// Own invites whose end the user was told.
+    told_closed: BTreeSet<OpId>,
 }
 
 impl Invites {
@@ -43,7 +45,7 @@ impl Invites {
             group_name: state.document.name().unwrap_or_default(),
         };
         let rng = ChaCha20Rng::from_seed(state.nonce());
-        Invites { host: Host::new(identity, rng), secrets: BTreeMap::new() }
+        Invites { host: Host::new(identity, rng), secrets: BTreeMap::new(), told_closed: BTreeSet::new() }
     }
 
     /// Takes back the secret of an own invite after a restart.
@@ -79,7 +81,8 @@ pub(crate) fn open(
     if life_ms == 0 || life_ms > MAX_LIFE_MS {
         return Err(Refusal::Invalid("an invite lasts longer than nothing and at most a year"));
     }
-    if room.secrets.len() >= INVITES_MAX {
+    let usable = |op: &&OpId| state.log.view().invites().contains_key(*op);
+    if room.secrets.keys().filter(usable).count() >= INVITES_MAX / 2 || room.secrets.len() >= INVITES_MAX {
         return Err(Refusal::Invalid("too many invites of this device are open; close one first"));
     }
     let secret = InviteSecret::generate(&mut state.rng);
@@ -111,22 +114,27 @@ pub(crate) fn close(room: &mut Invites, state: &mut State, invite: InviteId) -> 
 pub(crate) fn refresh(room: &mut Invites, state: &mut State) {
     let wall = state.now.wall_ms;
     let mut gone = Vec::new();
+    let mut used_up = Vec::new();
     for (op, secret) in &room.secrets {
         let open = state.log.view().invites().get(op).filter(|open| open.expires_ms > wall && state.is_member());
-        match open {
-            Some(open) => {
-                let left = core::time::Duration::from_millis(open.expires_ms - wall);
-                let invite = HostInvite {
-                    invite: secret.id(),
-                    op: *op,
-                    secret: secret.clone(),
-                    uses_left: open.uses_left,
-                    ends: state.now.mono.after(left),
-                };
-                room.host.open(state.now.mono, invite);
-            }
-            None => gone.push(*op),
+        let ending = if open.is_some() { None } else { Some(ending(state, op)) };
+        if ending.is_some_and(|ending| ending != Ending::UsedUp) {
+            gone.push(*op);
+            continue;
         }
+        if ending.is_some() {
+            used_up.push(*op);
+        }
+        // One that is used up stays until it ends: its last newcomer is still being handed the bundle.
+        let expires_ms = terms_of(state, op).map_or(wall, |(_, expires_ms, _)| expires_ms);
+        let invite = HostInvite {
+            invite: secret.id(),
+            op: *op,
+            secret: secret.clone(),
+            uses_left: open.map_or(0, |open| open.uses_left),
+            ends: state.now.mono.after(core::time::Duration::from_millis(expires_ms.saturating_sub(wall))),
+        };
+        room.host.open(state.now.mono, invite);
     }
     for op in gone {
         let ending = ending(state, &op);
@@ -134,9 +142,18 @@ pub(crate) fn refresh(room: &mut Invites, state: &mut State) {
             room.host.close(&secret.id(), ending);
         }
         state.out.del(Table::Invite, op.as_bytes());
-        state.durable_event(Event::InviteClosed { invite: invite_name(&op) });
+        tell_closed(room, state, op);
+    }
+    for op in used_up {
+        tell_closed(room, state, op);
     }
     drain(room, None, state);
+}
+
+fn tell_closed(room: &mut Invites, state: &mut State, op: OpId) {
+    if room.told_closed.insert(op) {
+        state.durable_event(Event::InviteClosed { invite: invite_name(&op) });
+    }
 }
 
 fn ending(state: &State, op: &OpId) -> Ending {
@@ -147,7 +164,7 @@ fn ending(state: &State, op: &OpId) -> Ending {
     let used = terms_of(state, op).is_some_and(|(max_uses, _, _)| uses_of(state, op) >= max_uses);
     if expired {
         Ending::Expired
-    } else if used {
+    } else if used && state.is_member() {
         Ending::UsedUp
     } else {
         Ending::Closed

@@ -16,7 +16,7 @@ use crate::lane::PeerKey;
 use crate::output::{Event, LocationView};
 use crate::place::{Fix, Precision, distance_and_bearing};
 use crate::snapshot::Table;
-use crate::state::State;
+use crate::state::{Fact, State};
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::wire::WireError;
@@ -282,7 +282,10 @@ pub(crate) fn on_seals(room: &Here, state: &mut State, from: PeerKey, seals: &[V
     for seal in seals {
         match state.epochs.open(AAD, seal) {
             Ok((_, batch)) => on_batch(room, state, Some(from), &batch),
-            Err(WireError::UnknownKey) => state.count("live cells of an epoch that is not known"),
+            Err(WireError::UnknownKey) => {
+                state.count("live cells of an epoch that is not known");
+                state.tell(Fact::Gap);
+            }
             Err(_) => state.drop_frame(&from, "broken live seal"),
         }
     }

@@ -73,6 +73,26 @@ impl Engine {
         TimelinePage { entries, older }
     }
 
+    /// Where a line stands in the conversation, to page from it. `None` for what is not a line here, and for the oldest line:
+    /// nothing is before it.
+    pub fn cursor_of(&self, id: &MessageId) -> Option<Cursor> {
+        let mut before = None;
+        loop {
+            let page = chat::page(&self.chat, &self.state, before, halloo_crdt::messages::MAX_PAGE);
+            if page.0.iter().any(|entry| entry.id == *id) {
+                break;
+            }
+            before = Some(page.1?);
+        }
+        loop {
+            let (line, older) = chat::page(&self.chat, &self.state, before, 1);
+            before = Some(older?);
+            if line.iter().any(|entry| entry.id == *id) {
+                return before;
+            }
+        }
+    }
+
     /// One line as it stands now.
     pub fn message(&self, id: &MessageId) -> Option<ChatEntry> {
         chat::entry(&self.chat, &self.state, id)

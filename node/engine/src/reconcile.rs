@@ -20,6 +20,7 @@ use halloo_crypto::id::{DeviceId, MessageId, OpId};
 use halloo_crypto::kdf;
 
 use crate::chat::{self, Chat};
+use crate::commits;
 use crate::lane::PeerKey;
 use crate::membership::row_name;
 use crate::output::Event;
@@ -37,7 +38,7 @@ const WANT_IDS: usize = 1_000;
 /// A session that has not ended by then is begun anew.
 const PATIENCE: core::time::Duration = core::time::Duration::from_secs(5);
 /// How long the member with the higher id waits for the other to ask first.
-const POLITENESS: core::time::Duration = core::time::Duration::from_secs(2);
+const POLITENESS: core::time::Duration = core::time::Duration::from_millis(500);
 /// How soon a gap is filled: what is missing is often already on its way.
 const GAP_DELAY: core::time::Duration = core::time::Duration::from_millis(500);
 /// Between two routine comparisons, of one neighbour each: gossip that was lost is found within it.
@@ -121,6 +122,7 @@ pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
             talk.asking = None;
         }
         if due || stuck {
+            talk.begin_at = None;
             begin_with.push(*peer);
         }
     }
@@ -150,13 +152,19 @@ fn begin(room: &mut Reconcile, state: &mut State, peer: PeerKey, realm: Realm) {
     let Some(device) = state.peers.member(&peer) else { return };
     room.last_session = room.last_session.wrapping_add(1);
     let number = room.last_session;
-    let Some(key) = session_key(state, &peer, realm, number, &state.me()) else { return };
-    let items = items(state, realm, &device);
+    let key = session_key(state, &peer, realm, number, &state.me());
     let talk = room.peers.entry(peer).or_default();
+    let Some(key) = key else {
+        talk.begin_at = Some(state.now.mono.after(PATIENCE));
+        return;
+    };
     talk.begin_at = None;
     if realm == Realm::Operations {
         (talk.received, talk.sent) = (0, 0);
+        commits::tell_epochs(state, peer);
     }
+    let items = items(state, realm, &device);
+    let talk = room.peers.entry(peer).or_default();
     match Session::initiate(&key, items.iter().copied()) {
         Ok((session, message)) => {
             let items = items.into_iter().map(|(_, id)| id).collect();
@@ -231,6 +239,9 @@ fn on_ask(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncFr
     talk.begin_at = None;
     let same = talk.answering.as_ref().is_some_and(|(realm, number, _)| (*realm, *number) == (frame.realm, frame.session));
     if !same {
+        if frame.realm == Realm::Operations {
+            commits::tell_epochs(state, from);
+        }
         let Some(key) = session_key(state, &from, frame.realm, frame.session, &device) else { return };
         match Session::respond(&key, items(state, frame.realm, &device)) {
             Ok(session) => talk.answering = Some((frame.realm, frame.session, session)),

@@ -1,0 +1,623 @@
+//! Members joined by strings: N engines, queues between them, a disk each, and one seed that decides every accident.
+//!
+//! The host does exactly what a driver does: hand in, drain, grant. The mesh that it plays floods a topic along admitted, connected
+//! subscribers and forwards only after a verdict; the direct lane keeps order per pair; the disk confirms in order, and a crash
+//! loses what was not confirmed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use halloo_crypto::id::{AccountId, DeviceId};
+use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
+use halloo_crypto::invite::code::ShortCode;
+use halloo_crypto::kdf;
+use halloo_engine::Engine;
+use halloo_engine::input::{Command, Input, WakeReason};
+use halloo_engine::lane::{Lane, PeerKey};
+use halloo_engine::output::{Batch, Event, Output, Refusal, Reply, Verdict, WriteId};
+use halloo_engine::pairing::{Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket, not_mine, peek_door};
+use halloo_engine::snapshot::Snapshot;
+use halloo_engine::start::{Config, Identity, Origin};
+use halloo_engine::time::{Now, Time};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
+/// Accidents on the strings.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// Share of gossip deliveries that are lost, per mille.
+    pub gossip_loss: u32,
+    /// Share of deliveries that arrive twice, per mille.
+    pub duplicates: u32,
+    /// Latency is drawn between these, milliseconds. Gossip overtakes itself; the direct lane does not.
+    pub latency_ms: (u32, u32),
+    /// How long the disk takes, milliseconds.
+    pub disk_ms: u32,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Faults { gossip_loss: 0, duplicates: 0, latency_ms: (1, 5), disk_ms: 2 }
+    }
+}
+
+#[derive(Debug)]
+enum Delivery {
+    Frame { from: usize, lane: Lane, bytes: Vec<u8> },
+    Written(WriteId),
+    Up(usize),
+    Down(usize),
+}
+
+/// One member, or somebody on the way to become one.
+pub struct Person {
+    pub name: String,
+    pub identity: Identity,
+    pub engine: Option<Engine>,
+    joiner: Option<Joiner>,
+    pub disk: Snapshot,
+    unwritten: VecDeque<Batch>,
+    pub events: Vec<Event>,
+    pub replies: BTreeMap<u64, Result<Reply, Refusal>>,
+    subscribed: BTreeSet<[u8; 32]>,
+    admitted: BTreeSet<(usize, [u8; 32])>,
+    seen: BTreeSet<[u8; 32]>,
+    life: u64,
+    due: Option<Time>,
+    requests: u64,
+    /// Every direct and gossip frame that this person sent, for searches of the wire.
+    pub sent: Vec<Vec<u8>>,
+    /// Gossip that came in, so that it can be handed to somebody else later.
+    pub heard: Vec<(usize, Lane, Vec<u8>)>,
+    pub pairing_failed: Option<String>,
+}
+
+/// The strings, the clock and the people.
+pub struct World {
+    rng: ChaCha20Rng,
+    pub now: Now,
+    pub people: Vec<Person>,
+    connected: BTreeSet<(usize, usize)>,
+    queue: BTreeMap<(Time, u64), (usize, u64, Delivery)>,
+    last_direct: BTreeMap<(usize, usize), Time>,
+    order: u64,
+    pub faults: Faults,
+    pub config: Config,
+    /// Hash over every output, in order: two runs with one seed must agree.
+    pub trace: [u8; 32],
+    pub keep_frames: bool,
+    steps: u64,
+}
+
+fn pair(a: usize, b: usize) -> (usize, usize) {
+    (a.min(b), a.max(b))
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        World {
+            rng: ChaCha20Rng::from_seed(bytes),
+            now: Now { mono: Time::from_millis(1_000), wall_ms: 1_790_000_000_000 },
+            people: Vec::new(),
+            connected: BTreeSet::new(),
+            queue: BTreeMap::new(),
+            last_direct: BTreeMap::new(),
+            order: 0,
+            faults: Faults::default(),
+            config: Config::default(),
+            trace: [0; 32],
+            keep_frames: false,
+            steps: 0,
+        }
+    }
+
+    fn seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        seed
+    }
+
+    fn person(&mut self, name: &str) -> usize {
+        let account = AccountSecret::generate(&mut self.rng);
+        let device = DeviceSecret::generate(&mut self.rng);
+        let certificate = DeviceCertificate::issue(&account, &device, self.now.wall_ms);
+        let peer = PeerKey(self.seed());
+        let identity = Identity { device, certificate, peer, name: name.to_owned() };
+        self.people.push(Person {
+            name: name.to_owned(),
+            identity,
+            engine: None,
+            joiner: None,
+            disk: Snapshot::default(),
+            unwritten: VecDeque::new(),
+            events: Vec::new(),
+            replies: BTreeMap::new(),
+            subscribed: BTreeSet::new(),
+            admitted: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            life: 0,
+            due: None,
+            requests: 0,
+            sent: Vec::new(),
+            heard: Vec::new(),
+            pairing_failed: None,
+        });
+        self.people.len() - 1
+    }
+
+    /// Somebody founds a group.
+    pub fn found(&mut self, name: &str) -> usize {
+        let who = self.person(name);
+        self.start(who, Origin::Create { group_name: "Sunday ride".into() });
+        who
+    }
+
+    fn start(&mut self, who: usize, origin: Origin) {
+        let seed = self.seed();
+        let identity = self.people[who].identity.clone();
+        let engine = Engine::new(self.config.clone(), identity, origin, seed, self.now).expect("a member starts");
+        self.people[who].engine = Some(engine);
+        self.drain(who);
+        for other in self.neighbours(who) {
+            self.post(who, Duration::ZERO, Delivery::Up(other));
+        }
+    }
+
+    /// A stranger who holds a short code and is connected to `to`.
+    pub fn stranger(&mut self, name: &str, code: &str, to: &[usize]) -> usize {
+        let who = self.person(name);
+        let code: ShortCode = code.parse().expect("a code");
+        let identity = &self.people[who].identity;
+        let identity = JoinerIdentity {
+            device: identity.device.clone(),
+            certificate: identity.certificate.clone(),
+            peer: identity.peer,
+            name: name.to_owned(),
+        };
+        let rng = ChaCha20Rng::from_seed(self.seed());
+        self.people[who].joiner = Some(Joiner::new(identity, &Ticket::Code(code), rng, self.now.mono));
+        for other in to {
+            self.connect(who, *other);
+        }
+        who
+    }
+
+    /// `inviter` opens an invite for one, and a newcomer joins by its code; all are connected with all.
+    pub fn join(&mut self, inviter: usize, name: &str) -> usize {
+        let code = self.invite(inviter, 1);
+        let everybody: Vec<usize> = (0..self.people.len()).filter(|i| self.people[*i].engine.is_some()).collect();
+        let who = self.stranger(name, &code, &everybody);
+        let end = self.now.mono.after(Duration::from_secs(20));
+        while self.people[who].engine.is_none() {
+            let failed = self.people[who].pairing_failed.clone();
+            let stuck = !self.step(end) || failed.is_some();
+            assert!(!stuck, "{name} did not get in: {failed:?}, {:#?}", self.engine(inviter).status());
+        }
+        who
+    }
+
+    pub fn invite(&mut self, inviter: usize, max_uses: u16) -> String {
+        let command =
+            Command::Invite { max_uses, expiry: Duration::from_secs(600), role: halloo_crdt::log::Role::Member };
+        match self.command(inviter, command) {
+            Ok(Reply::Invite(view)) => view.code.expect("a fresh invite has a code"),
+            other => panic!("no invite: {other:?}"),
+        }
+    }
+
+    /// A command and its reply; time passes until the disk has confirmed.
+    pub fn command(&mut self, who: usize, command: Command) -> Result<Reply, Refusal> {
+        let request = self.ask(who, command);
+        self.run_until(Duration::from_secs(5), |world| world.people[who].replies.contains_key(&request));
+        self.people[who].replies.get(&request).cloned().expect("every command is answered")
+    }
+
+    /// A command without waiting for its reply.
+    pub fn ask(&mut self, who: usize, command: Command) -> u64 {
+        self.people[who].requests += 1;
+        let request = self.people[who].requests;
+        self.hand(who, Input::Command { request, command });
+        request
+    }
+
+    pub fn say(&mut self, who: usize, text: &str) {
+        let said = self.command(who, Command::Say { text: text.into(), reply_to: None });
+        assert!(matches!(said, Ok(Reply::Message(_))), "{said:?}");
+    }
+
+    pub fn engine(&self, who: usize) -> &Engine {
+        self.people[who].engine.as_ref().expect("a running member")
+    }
+
+    pub fn account(&self, who: usize) -> AccountId {
+        self.people[who].identity.account()
+    }
+
+    pub fn device(&self, who: usize) -> DeviceId {
+        self.people[who].identity.device.id()
+    }
+
+    /// The texts that a member sees, oldest first.
+    pub fn texts(&self, who: usize) -> Vec<String> {
+        self.engine(who).timeline(None, 500).entries.into_iter().map(|entry| entry.text).collect()
+    }
+
+    pub fn neighbours(&self, who: usize) -> Vec<usize> {
+        (0..self.people.len()).filter(|other| self.connected.contains(&pair(who, *other)) && *other != who).collect()
+    }
+
+    pub fn connect(&mut self, a: usize, b: usize) {
+        if a != b && self.connected.insert(pair(a, b)) {
+            self.post(a, Duration::ZERO, Delivery::Up(b));
+            self.post(b, Duration::ZERO, Delivery::Up(a));
+        }
+    }
+
+    pub fn cut(&mut self, a: usize, b: usize) {
+        if self.connected.remove(&pair(a, b)) {
+            self.post(a, Duration::ZERO, Delivery::Down(b));
+            self.post(b, Duration::ZERO, Delivery::Down(a));
+        }
+    }
+
+    pub fn cut_off(&mut self, who: usize) {
+        self.neighbours(who).into_iter().for_each(|other| self.cut(who, other));
+    }
+
+    pub fn connect_all(&mut self) {
+        for a in 0..self.people.len() {
+            for b in 0..a {
+                self.connect(a, b);
+            }
+        }
+    }
+
+    /// The power goes: the first `durable` of the unconfirmed batches reached the disk, the rest are lost.
+    pub fn crash(&mut self, who: usize, durable: usize) {
+        let person = &mut self.people[who];
+        person.engine = None;
+        person.life += 1;
+        person.due = None;
+        for batch in person.unwritten.drain(..).take(durable) {
+            person.disk.apply(&batch);
+        }
+        person.unwritten.clear();
+        person.subscribed.clear();
+        person.admitted.clear();
+        person.seen.clear();
+        for other in self.neighbours(who) {
+            self.post(other, Duration::ZERO, Delivery::Down(who));
+        }
+    }
+
+    /// The power is back.
+    pub fn restart(&mut self, who: usize) {
+        let snapshot = self.people[who].disk.clone();
+        self.start(who, Origin::Restore(snapshot));
+        for other in self.neighbours(who) {
+            self.post(other, Duration::ZERO, Delivery::Up(who));
+        }
+    }
+
+    pub fn hand(&mut self, who: usize, input: Input) {
+        let now = self.now;
+        if let Some(engine) = &mut self.people[who].engine {
+            engine.handle(now, input);
+            self.drain(who);
+        }
+    }
+
+    fn post(&mut self, to: usize, after: Duration, delivery: Delivery) {
+        self.order += 1;
+        let at = self.now.mono.after(after);
+        let life = self.people[to].life;
+        self.queue.insert((at, self.order), (to, life, delivery));
+    }
+
+    fn latency(&mut self) -> Duration {
+        let (low, high) = self.faults.latency_ms;
+        Duration::from_millis(u64::from(low + self.rng.next_u32() % (high - low + 1)))
+    }
+
+    fn chance(&mut self, per_mille: u32) -> bool {
+        per_mille > 0 && self.rng.next_u32() % 1_000 < per_mille
+    }
+
+    fn by_peer(&self, peer: &PeerKey) -> Option<usize> {
+        self.people.iter().position(|person| person.identity.peer == *peer)
+    }
+
+    fn note(&mut self, who: usize, output: &Output) {
+        let text = format!("{who} {:?} {output:?}", self.now);
+        self.trace = kdf::hash("trace", &[&self.trace, text.as_bytes()]);
+    }
+
+    fn drain(&mut self, who: usize) {
+        loop {
+            let Some(engine) = &mut self.people[who].engine else { return };
+            let output = engine.poll();
+            self.note(who, &output);
+            match output {
+                Output::Idle(deadline) => {
+                    self.people[who].due = deadline.map(|deadline| deadline.at);
+                    return;
+                }
+                other => self.grant(who, other),
+            }
+        }
+    }
+
+    fn grant(&mut self, who: usize, output: Output) {
+        match output {
+            Output::Send { to, lane, bytes } => {
+                if let Some(to) = self.by_peer(&to) {
+                    self.send(who, to, lane, bytes);
+                }
+            }
+            Output::Publish { topic, bytes } => {
+                assert!(bytes.len() <= 60 * 1024, "gossip frames are bounded");
+                if self.keep_frames {
+                    self.people[who].sent.push(bytes.clone());
+                }
+                self.people[who].seen.insert(kdf::hash("seen", &[&topic, &bytes]));
+                self.flood(who, None, topic, &bytes);
+            }
+            Output::Subscribe(topic) => {
+                self.people[who].subscribed.insert(topic);
+            }
+            Output::Unsubscribe(topic) => {
+                self.people[who].subscribed.remove(&topic);
+            }
+            Output::Admit { peer, topic } => {
+                if let Some(peer) = self.by_peer(&peer) {
+                    self.people[who].admitted.insert((peer, topic));
+                }
+            }
+            Output::Expel { peer, topic } => {
+                if let Some(peer) = self.by_peer(&peer) {
+                    self.people[who].admitted.remove(&(peer, topic));
+                }
+            }
+            Output::Write(batch) => {
+                let id = batch.id;
+                self.people[who].unwritten.push_back(batch);
+                let after = Duration::from_millis(u64::from(self.faults.disk_ms));
+                self.post(who, after, Delivery::Written(id));
+            }
+            Output::Event(event) => self.people[who].events.push(event),
+            Output::Reply { request, result } => {
+                let again = self.people[who].replies.insert(request, result);
+                assert!(again.is_none(), "a command is answered once");
+            }
+            Output::Verdict(_) | Output::Plan(_) => {}
+            Output::Deposit { .. } | Output::Fetch { .. } => panic!("the mailbox is reserved"),
+            Output::Idle(_) => unreachable!("ends the drain"),
+        }
+    }
+
+    fn send(&mut self, from: usize, to: usize, lane: Lane, bytes: Vec<u8>) {
+        assert!(bytes.len() <= 256 * 1024, "direct frames are bounded");
+        if !self.connected.contains(&pair(from, to)) {
+            return;
+        }
+        if self.keep_frames {
+            self.people[from].sent.push(bytes.clone());
+        }
+        let arrives = self.now.mono.after(self.latency());
+        let arrives = arrives.max(self.last_direct.get(&(from, to)).copied().unwrap_or(Time::ZERO));
+        self.last_direct.insert((from, to), arrives);
+        self.post(to, arrives.since(self.now.mono), Delivery::Frame { from, lane, bytes });
+    }
+
+    fn flood(&mut self, from: usize, except: Option<usize>, topic: [u8; 32], bytes: &[u8]) {
+        for to in self.neighbours(from) {
+            let reachable = Some(to) != except
+                && self.people[from].admitted.contains(&(to, topic))
+                && self.people[to].admitted.contains(&(from, topic))
+                && self.people[to].subscribed.contains(&topic);
+            if !reachable || self.chance(self.faults.gossip_loss) {
+                continue;
+            }
+            let copies = 1 + u32::from(self.chance(self.faults.duplicates));
+            for _ in 0..copies {
+                let after = self.latency();
+                let frame = Delivery::Frame { from, lane: Lane::Gossip(topic), bytes: bytes.to_vec() };
+                self.post(to, after, frame);
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: usize, life: u64, delivery: Delivery) {
+        if self.people[to].life != life {
+            return;
+        }
+        match delivery {
+            Delivery::Up(other) => {
+                let peer = self.people[other].identity.peer;
+                self.step_joiner(to, JoinerInput::PeerUp(peer));
+                self.hand(to, Input::PeerUp(peer));
+            }
+            Delivery::Down(other) => {
+                let peer = self.people[other].identity.peer;
+                self.people[to].admitted.retain(|(admitted, _)| *admitted != other);
+                self.step_joiner(to, JoinerInput::PeerDown(peer));
+                self.hand(to, Input::PeerDown(peer));
+            }
+            Delivery::Written(id) => {
+                let batch = self.people[to].unwritten.pop_front().expect("batches are confirmed in order");
+                assert_eq!(batch.id, id);
+                self.people[to].disk.apply(&batch);
+                self.hand(to, Input::Written(id));
+            }
+            Delivery::Frame { from, lane, bytes } => self.deliver_frame(to, from, lane, bytes),
+        }
+    }
+
+    fn deliver_frame(&mut self, to: usize, from: usize, lane: Lane, bytes: Vec<u8>) {
+        if !self.connected.contains(&pair(from, to)) {
+            return;
+        }
+        let peer = self.people[from].identity.peer;
+        match lane {
+            Lane::Pair if self.people[to].joiner.is_some() => {
+                self.step_joiner(to, JoinerInput::Frame { from: peer, bytes });
+            }
+            Lane::Pair => {
+                let answers = peek_door(&bytes)
+                    .is_some_and(|door| self.people[to].engine.as_ref().is_some_and(|engine| engine.answers(&door)));
+                if answers {
+                    self.hand(to, Input::Frame { from: peer, lane, bytes });
+                } else {
+                    self.send(to, from, Lane::Pair, not_mine());
+                }
+            }
+            Lane::Direct => {
+                let ours = self.people[to].engine.as_ref().is_some_and(|engine| {
+                    halloo_engine::wire::direct::peek_route(&bytes) == Some(engine.route_tag())
+                });
+                if ours {
+                    self.hand(to, Input::Frame { from: peer, lane, bytes });
+                }
+            }
+            Lane::Gossip(topic) => self.deliver_gossip(to, from, topic, bytes),
+        }
+    }
+
+    fn deliver_gossip(&mut self, to: usize, from: usize, topic: [u8; 32], bytes: Vec<u8>) {
+        let person = &mut self.people[to];
+        if !person.subscribed.contains(&topic) || !person.seen.insert(kdf::hash("seen", &[&topic, &bytes])) {
+            return;
+        }
+        if self.keep_frames {
+            person.heard.push((from, Lane::Gossip(topic), bytes.clone()));
+        }
+        let peer = self.people[from].identity.peer;
+        let verdict = self.hand_gossip(to, peer, topic, bytes.clone());
+        if verdict == Verdict::Accept {
+            self.flood(to, Some(from), topic, &bytes);
+        }
+    }
+
+    /// Hands a gossip frame in and gives the verdict, of which there is exactly one.
+    pub fn hand_gossip(&mut self, to: usize, from: PeerKey, topic: [u8; 32], bytes: Vec<u8>) -> Verdict {
+        let now = self.now;
+        let Some(engine) = &mut self.people[to].engine else { return Verdict::Ignore };
+        engine.handle(now, Input::Frame { from, lane: Lane::Gossip(topic), bytes });
+        let mut verdicts = Vec::new();
+        loop {
+            let output = self.people[to].engine.as_mut().expect("still there").poll();
+            self.note(to, &output);
+            match output {
+                Output::Verdict(verdict) => verdicts.push(verdict),
+                Output::Idle(deadline) => {
+                    self.people[to].due = deadline.map(|deadline| deadline.at);
+                    break;
+                }
+                other => self.grant(to, other),
+            }
+        }
+        assert_eq!(verdicts.len(), 1, "one verdict for each gossip frame");
+        verdicts[0]
+    }
+
+    fn step_joiner(&mut self, who: usize, input: JoinerInput) {
+        let now = self.now.mono;
+        let Some(mut joiner) = self.people[who].joiner.take() else { return };
+        joiner.handle(now, input);
+        let mut begin = None;
+        while let Some(wish) = joiner.poll() {
+            match wish {
+                JoinerOutput::Send { to, bytes } => {
+                    if let Some(to) = self.by_peer(&to) {
+                        self.send(who, to, Lane::Pair, bytes);
+                    }
+                }
+                JoinerOutput::Progress(_) => {}
+                JoinerOutput::Joined(joined) => begin = Some(joined),
+                JoinerOutput::Failed(error) => self.people[who].pairing_failed = Some(error.to_string()),
+            }
+        }
+        self.people[who].joiner = Some(joiner);
+        if let Some(joined) = begin {
+            self.people[who].joiner = None;
+            self.start(who, Origin::Join { bundle: joined.bundle, key_package: joined.key_package });
+        }
+    }
+
+    fn next_due(&self) -> Option<(Time, Option<usize>)> {
+        let wakes = self.people.iter().enumerate().filter_map(|(i, person)| {
+            let joiner = person.joiner.as_ref().and_then(Joiner::deadline);
+            person.due.into_iter().chain(joiner).min().map(|at| (at, Some(i)))
+        });
+        let posts = self.queue.keys().next().map(|(at, _)| (*at, None));
+        wakes.chain(posts).min()
+    }
+
+    fn advance(&mut self, to: Time) {
+        if to > self.now.mono {
+            self.now = self.now.after(to.since(self.now.mono));
+        }
+    }
+
+    /// One event: the earliest delivery or deadline, if it is due by `end`.
+    fn step(&mut self, end: Time) -> bool {
+        self.steps += 1;
+        if self.steps > 400_000 {
+            for (i, person) in self.people.iter().enumerate() {
+                let status = person.engine.as_ref().map(Engine::status);
+                eprintln!("{i} due {:?} now {:?} {status:#?}", person.due, self.now.mono);
+            }
+            panic!("members keep each other busy for ever");
+        }
+        let Some((at, wake)) = self.next_due().filter(|(at, _)| *at <= end) else { return false };
+        self.advance(at);
+        match wake {
+            Some(who) => {
+                let joiner_due = self.people[who].joiner.as_ref().and_then(Joiner::deadline).is_some_and(|due| due <= self.now.mono);
+                if joiner_due {
+                    self.step_joiner(who, JoinerInput::Wake);
+                }
+                if self.people[who].due.is_some_and(|due| due <= self.now.mono) {
+                    self.people[who].due = None;
+                    self.hand(who, Input::Wake(WakeReason::Deadline));
+                }
+            }
+            None => {
+                let (_, (to, life, delivery)) = self.queue.pop_first().expect("it was just seen");
+                self.deliver(to, life, delivery);
+            }
+        }
+        true
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now.mono.after(span);
+        while self.step(end) {}
+        self.advance(end);
+    }
+
+    /// Lets time pass until something holds; fails when it does not within `limit`.
+    #[track_caller]
+    pub fn run_until(&mut self, limit: Duration, holds: impl Fn(&World) -> bool) {
+        let end = self.now.mono.after(limit);
+        while !holds(self) {
+            let went_on = self.step(end);
+            assert!(went_on, "it did not happen within {limit:?}");
+        }
+    }
+
+    /// A group of `n` who are all connected, quiet.
+    pub fn group(n: usize, seed: u64) -> World {
+        const NAMES: [&str; 8] = ["Ada", "Ben", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal"];
+        let mut world = World::new(seed);
+        world.found(NAMES[0]);
+        for name in NAMES.iter().take(n).skip(1) {
+            world.join(0, name);
+        }
+        world.run(Duration::from_secs(20));
+        world
+    }
+}
