@@ -22,8 +22,7 @@ pub use port::{CallConfig, CallInput, CallOutput, EpochKey, MAX_EPOCHS};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crypto::id::{DeviceId, EpochId};
-use halloo_crypto::kdf;
+use halloo_crypto::id::DeviceId;
 use halloo_crypto::media::{KEYS_PER_DEVICE_MAX, MediaKey};
 use halloo_crypto::sealed::BoxSecret;
 use rand_chacha::ChaCha20Rng;
@@ -31,7 +30,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::time::Time;
 use crate::voice::{Connect, MAX_SPEAKERS, Peer, VoicePlan};
 use chain::{Chain, step_aad};
-use frame::{CallFrame, ChainId, Here};
+use frame::{CallFrame, ChainId, Here, epoch_tag};
 use sealing::Sealing;
 
 /// How often a device says that it is in the call.
@@ -130,7 +129,7 @@ impl Call {
 
     /// Whether signalling would reach this device now.
     pub fn can_signal(&self, device: &DeviceId) -> bool {
-        self.neighbours.get(device).is_some_and(|n| n.reachable)
+        self.roster.contains(device) && self.neighbours.get(device).is_some_and(|n| n.reachable)
     }
 
     /// The next wish.
@@ -226,15 +225,13 @@ impl Call {
     }
 
     fn reachable(&self) -> impl Iterator<Item = DeviceId> + '_ {
-        self.neighbours.iter().filter(|(_, n)| n.reachable).map(|(d, _)| *d)
+        let known = |d: &DeviceId| *d != self.config.me && self.roster.contains(d);
+        self.neighbours.iter().filter(move |(d, n)| n.reachable && known(d)).map(|(d, _)| *d)
     }
 
     fn meet(&mut self, now: Time, device: DeviceId) {
-        if device == self.config.me || !self.roster.contains(&device) {
-            return;
-        }
         self.neighbours.entry(device).or_default().reachable = true;
-        if self.in_call() {
+        if self.in_call() && device != self.config.me && self.roster.contains(&device) {
             self.tell(now, device);
         }
     }
@@ -371,10 +368,17 @@ impl Call {
 
     fn take_roster(&mut self, now: Time, roster: BTreeSet<DeviceId>) {
         let gone: Vec<DeviceId> = self.roster.difference(&roster).copied().collect();
+        let new: Vec<DeviceId> = roster.difference(&self.roster).copied().collect();
         self.roster = roster;
         for device in &gone {
             self.part(*device);
-            self.neighbours.remove(device);
+        }
+        let members = &self.roster;
+        self.neighbours.retain(|device, n| n.reachable || members.contains(device));
+        for device in new {
+            if self.in_call() && self.can_signal(&device) {
+                self.tell(now, device);
+            }
         }
         if !gone.is_empty() {
             // Nothing more may be sealed to an epoch that holds the removed; the next epoch is taken at once.
@@ -488,12 +492,6 @@ impl Call {
         keys.truncate(KEYS_PER_DEVICE_MAX);
         keys
     }
-}
-
-/// Names an epoch to those who know it.
-fn epoch_tag(epoch: &EpochId) -> [u8; 8] {
-    let hash = kdf::hash("call epoch", &[epoch.as_bytes()]);
-    *hash.first_chunk().expect("a hash has 32 bytes")
 }
 
 #[cfg(test)]

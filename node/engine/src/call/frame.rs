@@ -19,7 +19,8 @@
 //!   one-use  X25519 key to which the sender wants the step of the receiver's chain sealed; zeros: it wants none
 //! ```
 
-use halloo_crypto::id::{BoxPublic, Incarnation};
+use halloo_crypto::id::{BoxPublic, EpochId, Incarnation};
+use halloo_crypto::kdf;
 use halloo_crypto::media::Kid;
 use thiserror::Error;
 
@@ -161,6 +162,12 @@ fn parse_here(bytes: &[u8]) -> Result<Here, BadCallFrame> {
 
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], BadCallFrame> {
     bytes.get(at..at + N).and_then(|b| b.first_chunk()).copied().ok_or(BadCallFrame)
+}
+
+/// Names an epoch to those who know it.
+pub fn epoch_tag(epoch: &EpochId) -> [u8; 8] {
+    let hash = kdf::hash("call epoch", &[epoch.as_bytes()]);
+    *hash.first_chunk().expect("a hash has 32 bytes")
 }
 
 #[cfg(test)]

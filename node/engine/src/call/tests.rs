@@ -1,6 +1,6 @@
 //! Calls of several devices over a perfect direct lane in virtual time.
 
-use halloo_crypto::id::{GroupId, Incarnation};
+use halloo_crypto::id::{EpochId, GroupId, Incarnation};
 use halloo_crypto::secret::Secret;
 use proptest::prelude::*;
 use rand_core::{Rng, SeedableRng};
@@ -340,6 +340,22 @@ fn signalling_passes_between_members_and_reaches_nobody_else() {
     w.give(1, CallInput::SendSignal { to: id(2), bytes: vec![8] });
     w.give(1, CallInput::Signal { from: id(9), bytes: vec![9] });
     assert_eq!(w.events, []);
+}
+
+#[test]
+fn a_newcomer_may_be_connected_before_it_is_known_as_a_member() {
+    let mut w = World::new(3, 1);
+    let two: BTreeSet<DeviceId> = [id(1), id(2)].into();
+    for n in [1, 2] {
+        w.give(n, CallInput::Roster(two.clone()));
+        w.give(n, CallInput::Epochs(vec![epoch(1)]));
+        w.give(n, CallInput::Join);
+    }
+    let three: BTreeSet<DeviceId> = [id(1), id(2), id(3)].into();
+    w.give(1, CallInput::Roster(three.clone()));
+    w.give(2, CallInput::Roster(three));
+    w.give(3, CallInput::Join);
+    assert!(w.all_hear(&[1, 2, 3]));
 }
 
 #[test]

@@ -49,6 +49,14 @@ impl FrameLength {
         self.ticks() as u64 * 10_000
     }
 
+    /// The longest length of at most this one that fits so many ticks; 10 ms where none does.
+    pub fn within(self, ticks: u32) -> Self {
+        [FrameLength::Ms60, FrameLength::Ms40, FrameLength::Ms20]
+            .into_iter()
+            .find(|l| *l <= self && u32::from(l.ticks()) <= ticks)
+            .unwrap_or(FrameLength::Ms10)
+    }
+
     /// The length of so many ticks, if there is one.
     pub const fn from_ticks(ticks: u8) -> Option<Self> {
         match ticks {

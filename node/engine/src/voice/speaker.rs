@@ -379,7 +379,7 @@ impl Speaker {
     fn bridge(&mut self, now: Time, next: u32, later: u32) {
         let gap = distance(later, next);
         assert!(gap > 0, "the later frame is later");
-        let length = longest_within(self.length, gap);
+        let length = self.length.within(gap.unsigned_abs());
         let n = length.samples();
         let piece = self.recover(next, later, length);
         self.advance(next, length);
@@ -481,14 +481,6 @@ impl Speaker {
         }
         n
     }
-}
-
-/// The longest frame that fits a gap of so many ticks, at most `length`.
-fn longest_within(length: FrameLength, gap: i32) -> FrameLength {
-    [FrameLength::Ms60, FrameLength::Ms40, FrameLength::Ms20]
-        .into_iter()
-        .find(|l| *l <= length && i32::from(l.ticks()) <= gap)
-        .unwrap_or(FrameLength::Ms10)
 }
 
 fn fade_out(pcm: &mut [f32]) {
