@@ -203,6 +203,8 @@ impl Log {
 
     fn file(&mut self, op: SignedOp, account: AccountId) -> Vec<SignedOp> {
         let id = op.id();
+        assert_eq!(op.group(), self.group, "shapes are checked before filing");
+        assert!(!self.pending.contains(&id), "what is filed no longer waits");
         *self.per_device.entry(op.author()).or_default() += 1;
         let node = self.dag.push(op, account);
         let op = self.dag.op(node);
@@ -263,16 +265,18 @@ impl Log {
     /// Those of [`Board::merge`]; [`LogError::Unknown`] for a Remove that is not here (yet),
     /// [`LogError::Powerless`] for a device that was never let in.
     pub fn acknowledge(&mut self, row: Row) -> Result<bool, LogError> {
+        let mut settles = false;
         if let Fact::Remove(id) = row.fact() {
-            let op = self.get(&id).ok_or(LogError::Unknown(id))?;
-            if !matches!(op.kind(), OpKind::Remove { .. }) {
+            let node = self.dag.node(&id).ok_or(LogError::Unknown(id))?;
+            if !matches!(self.dag.op(node).kind(), OpKind::Remove { .. }) {
                 return Err(LogError::Malformed);
             }
+            // Where nothing is beside the Remove there is nothing to settle, and hundreds of rows cost no evaluation.
+            settles = self.dag.disputed(node);
         }
         if !self.owners.contains_key(&row.device()) {
             return Err(LogError::Powerless);
         }
-        let settles = matches!(row.fact(), Fact::Remove(_));
         let changed = self.board.merge(row)?;
         if changed && settles {
             self.evaluation.take();
@@ -405,6 +409,14 @@ impl Log {
             return false;
         };
         self.evaluation().standing().device_in(&self.dag, &past, device).is_some()
+    }
+
+    /// The role of an account at `heads`, as far as is known today; `None` when it was not in the group there. Costs a
+    /// look at the account's own operations, where [`Self::view_at`] costs a whole evaluation.
+    #[must_use]
+    pub fn role_at(&self, account: &AccountId, heads: &[OpId]) -> Option<Role> {
+        let past = self.dag.closure_of(heads).ok()?;
+        self.evaluation().standing().role(&self.dag, &past, account)
     }
 
     /// Removes and revocations that stand, hit this device, and are unknown at `heads`: content that its device signed

@@ -4,6 +4,7 @@ use halloo_crypto::id::{AccountId, DeviceId, GroupId, InvitePublic, OpId};
 use halloo_crypto::identity::{DeviceSecret, Revocation};
 
 use super::board::{Fact, Row};
+use super::dag::Node;
 use super::error::LogError;
 use super::op::{DeviceGrant, InviteUse, MAX_PARENTS, OpContext, OpKind, Role, SignedOp};
 use super::roster::{Action, VoidReason};
@@ -77,6 +78,7 @@ impl Log {
         if let Some(reason) = trial.void(&op.id()) {
             return Err(LogError::Denied(reason));
         }
+        assert!(trial.heads().contains(&op.id()), "nothing follows what was just signed");
         *self = trial;
         Ok(op)
     }
@@ -200,20 +202,23 @@ impl Log {
         Ok(row)
     }
 
-    /// Removes that stand, of others than the device's account, and that the device has not acknowledged yet: what it
-    /// should acknowledge now.
+    /// Removes that the device should acknowledge now: they stand, its account was in the group before them and is
+    /// not the one removed, and it has not acknowledged them yet. By rank.
     #[must_use]
     pub fn unacknowledged(&self, device: &DeviceId) -> Vec<OpId> {
-        let own = self.account_of(device);
-        let removes = self.dag.ids().filter(|id| {
-            self.get(id)
-                .is_some_and(|op| matches!(op.kind(), OpKind::Remove { account } if Some(*account) != own))
+        let Some(own) = self.account_of(device) else {
+            return Vec::new();
+        };
+        let mut due: Vec<Node> = self.dag.strikes().to_vec();
+        due.retain(|node| {
+            let op = self.dag.op(*node);
+            matches!(op.kind(), OpKind::Remove { account } if *account != own)
+                && self.board().word(&Fact::Remove(op.id()), device).is_none()
+                && self.void(&op.id()).is_none()
+                && self.role_at(&own, op.parents()).is_some()
         });
-        removes
-            .filter(|id| self.void(id).is_none())
-            .filter(|id| self.board().word(&Fact::Remove(**id), device).is_none())
-            .copied()
-            .collect()
+        due.sort_unstable_by_key(|node| self.dag.rank(*node));
+        due.into_iter().map(|node| self.dag.op(node).id()).collect()
     }
 
     /// May the device's account do this now?

@@ -146,7 +146,7 @@ fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
     /// One row.
-    Said(Row),
+    Said(Box<Row>),
     /// Two different rows, the lowest two known: proof of a lie.
     Lied(Box<[Row; 2]>),
 }
@@ -163,7 +163,7 @@ impl Word {
 
     fn rows(&self) -> &[Row] {
         match self {
-            Self::Said(row) => std::slice::from_ref(row),
+            Self::Said(row) => std::slice::from_ref(row.as_ref()),
             Self::Lied(rows) => rows.as_slice(),
         }
     }
@@ -173,12 +173,15 @@ impl Word {
         if self.rows().contains(&row) {
             return false;
         }
+        let same = |old: &Row| old.device() == row.device() && old.fact() == row.fact();
+        assert!(self.rows().iter().all(same), "a word is about one fact, by one device");
         let mut rows = self.rows().to_vec();
         rows.push(row);
         rows.sort();
         rows.truncate(2);
         let rows: [Row; 2] = rows.try_into().expect("one row or two, and a new one");
         let joined = Self::Lied(Box::new(rows));
+        assert_eq!(joined.rows().len(), 2, "a lie is proved by two rows");
         let changed = *self != joined;
         *self = joined;
         changed
@@ -223,11 +226,12 @@ impl Board {
         if new_commit && commits >= MAX_COMMIT_FACTS {
             return Err(LogError::TooMany);
         }
+        assert!(commits <= MAX_COMMIT_FACTS, "the board has its limit");
         let words = self.rows.entry(fact).or_default();
         match words.get_mut(&row.device()) {
             Some(word) => Ok(word.join(row)),
             None => {
-                words.insert(row.device(), Word::Said(row));
+                words.insert(row.device(), Word::Said(Box::new(row)));
                 Ok(true)
             }
         }

@@ -73,6 +73,7 @@ impl Dag {
         let mut chain = None;
         for parent in op.parents() {
             let entry = &self.entries[self.nodes[parent]];
+            assert!(entry.op.seq() < op.seq(), "a parent is lower");
             closure.join(&entry.closure);
             let last = entry.position + 1 == self.chains[entry.chain];
             if last && chain.is_none_or(|chain| entry.chain < chain) {
@@ -106,7 +107,9 @@ impl Dag {
             }
             _ => {}
         }
+        assert!(closure.len() <= node + 1, "a closure holds nothing that is not here");
         self.entries.push(Entry { op, account, chain, position, closure });
+        assert_eq!(self.entries.len(), self.nodes.len(), "one entry a name");
         node
     }
 
@@ -154,6 +157,11 @@ impl Dag {
     /// Neither before the other, nor the same.
     pub(super) fn concurrent(&self, a: Node, b: Node) -> bool {
         a != b && !self.precedes(a, b) && !self.precedes(b, a)
+    }
+
+    /// Is anything concurrent with `node`?
+    pub(super) fn disputed(&self, node: Node) -> bool {
+        (0..self.entries.len()).any(|other| self.concurrent(node, other))
     }
 
     /// The place in the one order that every replica shares: a parent comes before its children.

@@ -103,6 +103,7 @@ pub(super) struct Sweep {
 impl Sweep {
     /// Judges `nodes`, which come in rank order.
     pub(super) fn over(dag: &Dag, nodes: &[Node], decided: &Decided) -> Self {
+        assert!(nodes.is_sorted_by_key(|node| dag.rank(*node)), "a sweep goes by rank");
         let mut sweep = Self::default();
         for node in nodes {
             sweep.push(dag, *node, decided);

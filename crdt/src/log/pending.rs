@@ -41,7 +41,9 @@ impl Pending {
         for parent in missing {
             self.missing.entry(*parent).or_default().insert(op.id());
         }
+        assert!(*count <= MAX_PENDING_PER_AUTHOR, "an author has his room and no more");
         self.waiting.insert(op.id(), op);
+        assert!(self.waiting.len() <= MAX_PENDING, "the room has its limit");
         true
     }
 
@@ -54,6 +56,7 @@ impl Pending {
     fn take(&mut self, id: &OpId) -> Option<SignedOp> {
         let op = self.waiting.remove(id)?;
         let count = self.per_author.get_mut(&op.author()).expect("every waiting operation is counted");
+        assert!(*count > 0, "what waits is counted");
         *count -= 1;
         if *count == 0 {
             self.per_author.remove(&op.author());

@@ -50,6 +50,7 @@ impl Evaluation {
         let scope = scope.cloned().unwrap_or_else(|| dag.everything());
         let mut nodes: Vec<Node> = (0..dag.len()).filter(|node| dag.contains(&scope, *node)).collect();
         nodes.sort_unstable_by_key(|node| dag.rank(*node));
+        assert_eq!(nodes.len(), scope.len(), "a closure is complete");
         let mut rounds = Rounds {
             dag,
             board,
@@ -214,6 +215,8 @@ impl Rounds<'_> {
             }
         }
         let anchor = Anchor { electorate, pasts };
+        let voters = anchor.pasts.keys();
+        assert!(voters.clone().all(|account| anchor.electorate.contains(account)), "only members vote");
         anchor.holds().then_some(anchor)
     }
 
@@ -288,6 +291,7 @@ impl Rounds<'_> {
         let chosen = sources(&falls);
         assert!(candidates.is_empty() || !chosen.is_empty(), "a graph that is not empty has a source");
         for at in chosen {
+            assert!(!self.decided.contains(candidates[at]), "what is decided stays decided");
             self.decided.winners.push(Winner { node: candidates[at], anchor: None });
         }
         // What is no candidate lost to a decided winner, so something was decided either way.
@@ -341,6 +345,7 @@ impl Rounds<'_> {
 /// Of a graph (`falls[a]` has the bit of `b` when `a` makes `b` fall; senior first): those that nobody endangers, and of
 /// each ring that nobody outside endangers the senior.
 fn sources(falls: &[u64]) -> Vec<usize> {
+    assert!(falls.len() <= MAX_WEIGHED, "a bit for each");
     let mut reach = falls.to_vec();
     for via in 0..reach.len() {
         for from in 0..reach.len() {

@@ -43,6 +43,7 @@ impl Standing {
         let op = dag.op(node);
         for grant in op.grants() {
             let certificate = &grant.certificate;
+            assert_eq!(op.subject(), Some(certificate.account), "an operation is about one account");
             let account = self.accounts.entry(certificate.account).or_default();
             account.grants.push((node, certificate.device));
             self.devices.entry(certificate.device).or_insert(certificate.account);
@@ -242,6 +243,8 @@ impl Standing {
             };
             roster.members.insert(*account, member);
         }
+        let listed: usize = roster.members.values().map(|member| member.devices.len()).sum();
+        assert_eq!(listed, roster.devices.len(), "a device is of one member");
         for invite in self.invites.keys() {
             if let Some((op, open)) = self.open_invite(dag, past, *invite) {
                 roster.invites.insert(op, open);

@@ -1,6 +1,6 @@
 //! Who wins when Removes meet what is concurrent with them.
 
-use halloo_crdt::log::{Fact, LogError, OpKind, Role, VoidReason};
+use halloo_crdt::log::{Fact, LogError, OpKind, Role, Row, VoidReason};
 
 use crate::kit::{Invitation, act, act_at, group, heads, meet, people};
 
@@ -301,4 +301,75 @@ fn the_activity_log_shows_what_is_void_and_why() {
         let parents = left.get(op).expect("listed").parents();
         assert!(parents.iter().all(|parent| places[..at].contains(parent)));
     }
+}
+
+#[test]
+fn a_role_at_heads_is_the_one_that_was_held_there() {
+    let p = people(3);
+    let mut log = group(&p, &[Role::Admin, Role::Member]);
+    let then = heads(&log);
+    act(&mut log, p[0].device(), p[1].set_role(Role::Moderator));
+    let between = heads(&log);
+    act(&mut log, p[0].device(), p[1].remove());
+    assert_eq!(log.role_at(&p[1].id(), &then), Some(Role::Admin));
+    assert_eq!(log.role_at(&p[1].id(), &between), Some(Role::Moderator));
+    assert_eq!(log.role_at(&p[1].id(), &heads(&log)), None);
+    assert_eq!(log.role_at(&p[2].id(), &[halloo_crypto::id::OpId([9; 32])]), None);
+}
+
+#[test]
+fn only_those_who_were_there_before_a_remove_are_asked_to_acknowledge_it() {
+    let p = people(4);
+    let mut log = group(&p[..3], &[Role::Admin, Role::Member]);
+    let remove = act(&mut log, p[0].device(), p[2].remove());
+    act(&mut log, p[0].device(), p[3].add(Role::Member));
+    assert_eq!(log.unacknowledged(&p[1].device_id()), vec![remove.id()]);
+    assert_eq!(log.unacknowledged(&p[2].device_id()), vec![], "the removed himself");
+    assert_eq!(log.unacknowledged(&p[3].device_id()), vec![], "came later");
+    assert_eq!(log.unacknowledged(&p[3].devices[1].id()), vec![], "not in the group");
+}
+
+#[test]
+fn inv_5_puppets_have_no_voice_between_two_settled_removes() {
+    let p = people(12);
+    let roles = [Role::Owner, Role::Member, Role::Member, Role::Member];
+    let mut log = group(&p[..5], &roles);
+    let before = heads(&log);
+    // The junior owner removes the founder, and most agree.
+    let remove = act(&mut log, p[1].device(), p[0].remove());
+    for person in &p[2..4] {
+        log.author_acknowledge(person.device(), Fact::Remove(remove.id()), vec![]).expect("a member may");
+    }
+    // The founder backdates seven puppets who settle his answer by seven voices and his own of twelve.
+    let mut last = before;
+    for puppet in &p[5..] {
+        last = vec![act_at(&mut log, p[0].device(), &last, puppet.add(Role::Member)).id()];
+    }
+    let answer = act_at(&mut log, p[0].device(), &last, p[1].remove());
+    for puppet in &p[5..] {
+        let seen = vec![answer.id()];
+        let row = Row::sign(log.group(), Fact::Remove(answer.id()), seen, vec![], puppet.device());
+        log.acknowledge(row).expect("kept");
+    }
+    assert_eq!(log.void(&answer.id()), Some(VoidReason::Settled { by: remove.id() }));
+    assert!(!log.view().is_member(&p[0].id()));
+    assert_eq!(log.view().members().len(), 4);
+}
+
+#[test]
+fn of_two_devices_of_one_account_the_unaware_one_counts() {
+    let p = people(4);
+    let mut log = group(&p, &[Role::Admin, Role::Admin, Role::Member]);
+    act(&mut log, p[3].device(), OpKind::DeviceAdd { device: p[3].grant(1) });
+    let before = heads(&log);
+    let remove = act(&mut log, p[2].device(), p[1].remove());
+    let fact = Fact::Remove(remove.id());
+    log.author_acknowledge(p[0].device(), fact, vec![]).expect("a member may");
+    let unaware = Row::sign(log.group(), fact, heads(&log), vec![], &p[3].devices[1]);
+    act_at(&mut log, p[1].device(), &before, p[2].remove());
+    log.author_acknowledge(p[3].device(), fact, vec![]).expect("a member may");
+    assert!(log.view().is_member(&p[1].id()), "two of four were unaware");
+    log.acknowledge(unaware).expect("kept");
+    assert!(!log.view().is_member(&p[1].id()), "three of four");
+    assert!(log.view().is_member(&p[2].id()));
 }

@@ -47,6 +47,8 @@ fn the_index_says_what_plain_closures_say() {
         let (dag, closures) = random(seed, 60);
         for (a, above) in &closures {
             let node = dag.node(a).expect("pushed");
+            let related = closures.values().filter(|all| all.contains(a)).count() + above.len() - 1;
+            assert_eq!(dag.disputed(node), related < closures.len());
             assert_eq!(dag.closure(node).len(), above.len());
             for b in closures.keys() {
                 let other = dag.node(b).expect("pushed");
