@@ -1,6 +1,6 @@
 //! Measures seals, signatures and one pairing, and prints one JSON object a line: name, ours, unit.
 //!
-//! `cargo run --release -p halloo-crypto --features media --example seal_figures`
+//! `cargo run --release -p halloo-crypto --features media,group --example seal_figures`
 #![allow(clippy::print_stdout, reason = "printing figures is what this example is for")]
 #![allow(
     clippy::disallowed_methods,
@@ -20,6 +20,8 @@ fn main() {
     figures::seals();
     figures::voice();
     figures::pairing();
+    #[cfg(feature = "group")]
+    messages::measure(&[8, 50, 500]);
 }
 
 #[cfg(feature = "media")]
@@ -47,7 +49,7 @@ mod figures {
     }
 
     /// Median of 31 batches, each of `batch` runs, in microseconds a run.
-    fn median_us(batch: u32, mut run: impl FnMut()) -> f64 {
+    pub(super) fn median_us(batch: u32, mut run: impl FnMut()) -> f64 {
         let mut times: Vec<f64> = (0..31)
             .map(|_| {
                 let start = Instant::now();
@@ -62,7 +64,10 @@ mod figures {
     pub(super) fn signatures() {
         let device = DeviceSecret::generate(&mut rng());
         let message = [7; 200];
-        print("sign/200 B", median_us(200, || drop(black_box(device.sign(Domain::Content, &message)))), "us");
+        let sign = median_us(200, || {
+            black_box(device.sign(Domain::Content, &message));
+        });
+        print("sign/200 B", sign, "us");
         let signature = device.sign(Domain::Content, &message);
         let id = device.id();
         print(
@@ -171,5 +176,61 @@ mod figures {
             drop(black_box((line, joiner.confirm(&proof).unwrap())));
         });
         print("pairing, both sides", both, "us");
+    }
+}
+
+/// A message as members write it: signed by the device, sealed to the epoch of a group of a given size.
+#[cfg(all(feature = "media", feature = "group"))]
+mod messages {
+    use std::hint::black_box;
+
+    use halloo_crypto::data::{DataKeys, DataSealer};
+    use halloo_crypto::group::{CommitPlan, Export, GroupSession, KeyPackageSecret};
+    use halloo_crypto::id::{GroupId, Incarnation};
+    use halloo_crypto::identity::{DeviceSecret, Domain, verify};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::figures::median_us;
+
+    const GROUP: GroupId = GroupId([1; 32]);
+
+    fn session(size: usize, rng: &mut ChaCha20Rng) -> GroupSession {
+        let device = DeviceSecret::generate(rng);
+        let first = GroupSession::create(GROUP, &device, rng).unwrap();
+        let packages = (1..size).map(|_| {
+            let device = DeviceSecret::generate(rng);
+            KeyPackageSecret::generate(GROUP, &device, rng).unwrap().key_package().to_vec()
+        });
+        let plan = CommitPlan { add: packages.collect(), ..CommitPlan::default() };
+        first.prepare(&plan, rng).unwrap().next
+    }
+
+    pub(super) fn measure(sizes: &[usize]) {
+        let mut rng = ChaCha20Rng::from_seed([2; 32]);
+        let device = DeviceSecret::generate(&mut rng);
+        let (id, text) = (device.id(), [7_u8; 200]);
+        for size in sizes {
+            let session = session(*size, &mut rng);
+            assert_eq!(session.member_count(), *size);
+            let mut sealer = DataSealer::new(Incarnation([3; 16]));
+            let mut last = Vec::new();
+            let seal = median_us(100, || {
+                let keys = DataKeys::new(session.export_secret(Export::Data).unwrap(), session.epoch_id());
+                let mut message = text.to_vec();
+                message.extend_from_slice(&device.sign(Domain::Content, &text).0);
+                last = sealer.seal(&keys, b"", &message).unwrap();
+            });
+            let open = median_us(100, || {
+                let keys = DataKeys::new(session.export_secret(Export::Data).unwrap(), session.epoch_id());
+                let opened = keys.open(b"", &last).unwrap().plaintext;
+                let (text, signature) = opened.split_last_chunk::<64>().unwrap();
+                let signature = halloo_crypto::id::Signature(*signature);
+                verify(&id, Domain::Content, black_box(text), &signature).unwrap();
+            });
+            for (what, us) in [("seal", seal), ("open", open)] {
+                println!(r#"{{"name":"message {what} at {size} members","ours":{us:.3},"unit":"us"}}"#);
+            }
+        }
     }
 }
