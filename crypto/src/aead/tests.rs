@@ -1,3 +1,5 @@
+//! Tests: the published GCM vectors and the seal under a key.
+
 use serde_json::Value;
 
 use super::*;

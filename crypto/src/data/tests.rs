@@ -1,3 +1,5 @@
+//! Tests: the data seal: epochs, nonces, commitment, limits, forged bytes.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

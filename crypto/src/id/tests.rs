@@ -1,3 +1,5 @@
+//! Tests: ids as text, as bytes and in logs.
+
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 

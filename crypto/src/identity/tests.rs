@@ -1,3 +1,5 @@
+//! Tests: signatures and their domains, certificates, revocations, safety numbers; Wycheproof Ed25519.
+
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! Tests: what follows from an invite secret, and what proves it.
+
 use rand_core::SeedableRng as _;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests: derivation, tags and hashes keep their purposes apart.
+
 use super::*;
 
 #[test]

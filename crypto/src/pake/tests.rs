@@ -1,3 +1,5 @@
+//! Tests: the exchange: same words, other words, other beliefs, hostile points.
+
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 

@@ -1,3 +1,5 @@
+//! Tests: HPKE: RFC 9180 and Wycheproof X25519 vectors, hostile keys and bytes.
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;

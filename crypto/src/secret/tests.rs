@@ -1,3 +1,5 @@
+//! Tests: secrets and private values stay out of logs.
+
 use super::*;
 
 #[test]

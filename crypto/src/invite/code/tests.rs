@@ -1,3 +1,5 @@
+//! Tests: short codes as people type them.
+
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 

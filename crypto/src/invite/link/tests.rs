@@ -1,3 +1,5 @@
+//! Tests: links and QR texts, whole and damaged.
+
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;

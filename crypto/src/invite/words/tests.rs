@@ -1,3 +1,5 @@
+//! Tests: the word list and its suggestions.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests: who spoke: verified, unverified, forged.
+
 use proptest::prelude::*;
 use rand_core::SeedableRng as _;
 

@@ -1,3 +1,5 @@
+//! Tests: SFrame frames, their padding and their replay window; RFC 9605 vectors.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests: which key opens whose frame, and until when.
+
 use super::*;
 use crate::media::MediaSealer;
 use crate::secret::Secret;

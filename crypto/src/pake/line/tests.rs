@@ -1,3 +1,5 @@
+//! Tests: the sealed line: order, direction, limits.
+
 use super::*;
 
 fn lines() -> (Line, Line) {

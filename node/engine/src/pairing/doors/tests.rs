@@ -1,3 +1,5 @@
+//! Tests: open invites: codes, tries, uses, ends.
+
 use rand_core::SeedableRng as _;
 
 use super::*;

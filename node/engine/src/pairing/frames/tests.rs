@@ -1,3 +1,5 @@
+//! Tests: the frames of the pairing lane, byte by byte.
+
 use halloo_crypto::id::InviteId;
 use halloo_crypto::invite::code::Nameplate;
 use halloo_crypto::pake::{Commitment, Door};
