@@ -1,0 +1,268 @@
+//! The `halloo` command: what can be typed, and which exit code says what.
+
+mod asks;
+mod live;
+mod run;
+mod show;
+
+pub use run::main;
+
+use crate::args::{DaemonArgs, EchoArgs, SoundArgs};
+use crate::place_name::PrecisionName;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no halloo runs in this home, 4 home or port in use, 5 doctor found a fault.
+What is read goes to stdout, what is told goes to stderr. NO_COLOR and HALLOO_HOME and HALLOO_PASSPHRASE are obeyed.";
+
+/// A group that moves together talks, sees each other and writes: end-to-end encrypted, no server.
+#[derive(Debug, Parser)]
+#[command(name = "halloo", version, about, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Cli {
+    /// The folder of keys and history instead of the system's data folder
+    #[arg(long, global = true, value_name = "DIR", env = "HALLOO_HOME")]
+    pub home: Option<PathBuf>,
+    /// The group meant: its name or the beginning of its id (default: the one used last)
+    #[arg(long, short, global = true, value_name = "NAME")]
+    pub group: Option<String>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Tell less on stderr
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Begin a group: prints a short code, a link and a QR, then shows what happens
+    New {
+        /// The group's name
+        name: String,
+        /// Options that several commands share
+        #[command(flatten)]
+        begin: BeginArgs,
+    },
+    /// Come into a group by a short code, a link or the text of a QR
+    Join {
+        /// For instance 7-otter-quartz
+        invite: String,
+        /// Options that several commands share
+        #[command(flatten)]
+        begin: BeginArgs,
+    },
+    /// Run the daemon in the foreground
+    Up {
+        /// Options that several commands share
+        #[command(flatten)]
+        daemon: DaemonArgs,
+    },
+    /// End the running daemon
+    Stop,
+    /// Show several members talking, moving and writing on this machine
+    Demo(crate::demo::DemoArgs),
+    /// Hear yourself through the whole voice path
+    Echo(EchoArgs),
+    /// Look for what is wrong with sound, network and clock
+    Doctor {
+        /// Options that several commands share
+        #[command(flatten)]
+        daemon: DaemonArgs,
+    },
+    /// The groups of this home
+    Groups,
+    /// The members of the group: role, presence, microphone
+    Members,
+    /// Write to the group
+    Say {
+        /// The text; `-` reads it from stdin
+        text: Vec<String>,
+        /// The message that it answers (id)
+        #[arg(long, value_name = "MESSAGE")]
+        reply_to: Option<String>,
+    },
+    /// Write to one person
+    Send {
+        /// A member's name or the beginning of an account id
+        to: String,
+        /// The text; `-` reads it from stdin
+        text: Vec<String>,
+    },
+    /// Call one person: a conversation of two is a group of two
+    Call {
+        /// A member's name or the beginning of an account id
+        to: String,
+        /// Options that several commands share
+        #[command(flatten)]
+        sound: SoundArgs,
+    },
+    /// Enter the group's call
+    Talk {
+        /// Options that several commands share
+        #[command(flatten)]
+        sound: SoundArgs,
+    },
+    /// Leave the call
+    Hush,
+    /// The newest messages
+    Log {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 50)]
+        limit: usize,
+        /// Older than this message (id)
+        #[arg(long, value_name = "MESSAGE")]
+        before: Option<String>,
+    },
+    /// What happened to the group itself: who came, went, was made what
+    Activity {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 50)]
+        limit: usize,
+    },
+    /// Where everyone is: distance, direction, age
+    Where,
+    /// Say where you are
+    Fix {
+        /// WGS-84 latitude, degrees
+        #[arg(allow_negative_numbers = true)]
+        latitude: f64,
+        /// WGS-84 longitude, degrees
+        #[arg(allow_negative_numbers = true)]
+        longitude: f64,
+        /// Accuracy, metres
+        #[arg(long)]
+        accuracy: Option<f32>,
+    },
+    /// Replay a GPX track as your position
+    Track {
+        /// The GPX file
+        file: PathBuf,
+        /// How much faster than recorded
+        #[arg(long, default_value_t = 1.0)]
+        speed: f64,
+    },
+    /// Share your position for a while (`2h`, `30m`, `90s`), or `off`
+    Share {
+        /// How long
+        span: String,
+    },
+    /// How exactly the others may know where you are
+    Precision {
+        /// Coarsened before anything is sealed
+        precision: PrecisionName,
+    },
+    /// Open an invite: short code, link and QR
+    Invite {
+        /// How many may come in by it
+        #[arg(long, default_value_t = 1)]
+        uses: u16,
+        /// How long it stays open (`10m`, `24h`)
+        #[arg(long, default_value = "24h")]
+        expires: String,
+        /// The role that newcomers get
+        #[arg(long, default_value = "member")]
+        role: RoleName,
+        /// Show the open invites instead
+        #[arg(long)]
+        list: bool,
+        /// Close the invites made on this device instead
+        #[arg(long)]
+        close: bool,
+    },
+    /// Take a member out of the group
+    Remove {
+        /// A member's name or the beginning of an account id
+        member: String,
+    },
+    /// Change what a member may do
+    Role {
+        /// A member's name or the beginning of an account id
+        member: String,
+        /// The new role
+        role: RoleName,
+    },
+    /// Leave the group
+    Leave,
+    /// Mute the microphone, or the loudspeaker with --speaker
+    Mute {
+        /// Open again
+        #[arg(long)]
+        off: bool,
+        /// The loudspeaker instead of the microphone
+        #[arg(long)]
+        speaker: bool,
+    },
+    /// Push-to-talk: `down` holds the key, `up` releases it
+    Push {
+        /// The key
+        key: Key,
+    },
+    /// Set how loud a member is heard: 0 silences, 1 is as sent, 4 is the most
+    Volume {
+        /// A member's name or the beginning of an account id
+        member: String,
+        /// The factor
+        gain: f32,
+    },
+    /// How the daemon, its peers and the voice stand
+    Status,
+    /// Print every event as it happens
+    Watch,
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// A key that is held or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Key {
+    /// Held: the voice goes out.
+    Down,
+    /// Released.
+    Up,
+}
+
+/// A role as people type it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Everything, also other admins.
+    Owner,
+    /// Invites, roles below, removals.
+    Admin,
+    /// Withdraws others' messages, removes members.
+    Moderator,
+    /// Talks, writes, moves.
+    Member,
+}
+
+impl RoleName {
+    /// The word for the local door.
+    pub fn word(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// What `new` and `join` share.
+#[derive(Debug, Clone, Args)]
+pub struct BeginArgs {
+    /// How the others shall see you
+    #[arg(long = "as", value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Only answer, do not stay (when a daemon runs already this is always so)
+    #[arg(long)]
+    pub no_live: bool,
+    /// Options that several commands share
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Answers and events as text for people: data on stdout, talk on stderr.
+
+use super::Command;
+use crate::terminal::{line, tell};
+use crate::door::{ClientError, DoorError};
+use anyhow::Result;
+use serde_json::{Value, json};
+
+/// Progress of something that takes over a second, on stderr; nothing where stderr is no terminal.
+pub struct Waiting(indicatif::ProgressBar);
+
+impl Waiting {
+    /// Shows a spinner with this text.
+    pub fn start(visible: bool, text: &str) -> Self {
+        let bar = if visible { indicatif::ProgressBar::new_spinner() } else { indicatif::ProgressBar::hidden() };
+        bar.set_message(text.to_owned());
+        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        Waiting(bar)
+    }
+
+    /// Takes it away.
+    pub fn done(self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// An error with its next step; with `--json` as an object on stdout.
+pub fn failure(error: &anyhow::Error, json_wanted: bool) {
+    let refused = error.downcast_ref::<ClientError>().and_then(|error| match error {
+        ClientError::Refused(refused) => Some(refused.clone()),
+        _ => None,
+    });
+    if json_wanted {
+        let shown = refused.unwrap_or_else(|| DoorError::new("failed", format!("{error:#}"), ""));
+        // Nobody reads a closed stdout; the exit code still says it.
+        let _closed = line(&json!({ "error": shown }).to_string());
+        return;
+    }
+    match refused {
+        Some(DoorError { what, next, .. }) => tell(&format!("error: {what}\n  next: {next}")),
+        None => tell(&format!("error: {error:#}")),
+    }
+}
+
+/// The answer to a command.
+///
+/// # Errors
+/// A closed pipe.
+pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()> {
+    if json_wanted {
+        return line(&answer.to_string());
+    }
+    let rows = |key: &str| answer[key].as_array().cloned().unwrap_or_default();
+    match command {
+        Command::New { .. } => {
+            tell(&format!("group {} begun; you are {}", text(answer, "name"), text(answer, "profile")));
+            invite(&answer["invite"])
+        }
+        Command::Join { .. } => {
+            tell(&format!("you are in {}; both sides show {}", text(answer, "name"), emoji(answer)));
+            line(text(answer, "group"))
+        }
+        Command::Groups => rows("groups").iter().try_for_each(|g| {
+            line(&format!("{}\t{}\t{} members", short(g, "group"), text(g, "name"), g["member_count"]))
+        }),
+        Command::Members => rows("members").iter().try_for_each(|m| line(&member(m))),
+        Command::Log { .. } => rows("messages").iter().rev().try_for_each(|m| line(&message(m))),
+        Command::Activity { .. } => rows("activity").iter().rev().try_for_each(|a| line(&activity(a))),
+        Command::Where => rows("locations").iter().try_for_each(|l| line(&location(l))),
+        Command::Invite { .. } => {
+            rows("invites").iter().try_for_each(invite)?;
+            if answer["invite"].is_null() { Ok(()) } else { invite(&answer["invite"]) }
+        }
+        Command::Say { .. } | Command::Send { .. } => line(text(answer, "message")),
+        Command::Status => line(&serde_json::to_string_pretty(answer)?),
+        _ if answer["invite"].is_object() => invite(&answer["invite"]),
+        _ => Ok(()),
+    }
+}
+
+/// The lines of an event; `None` for what people need not see.
+pub fn event(event: &Value) -> Option<String> {
+    let name = || text(event, "name").to_owned();
+    Some(match event["event"].as_str()? {
+        "joined" => format!("+ {} is here", name()),
+        "left" => format!("- {} left", name()),
+        "removed" => format!("- {} was removed", name()),
+        "evicted" => "! you are no longer a member of this group".to_owned(),
+        "role" => format!("* {} is now {}", name(), text(event, "role")),
+        "message" => message(event),
+        "edited" => format!("{} (changed)", message(event)),
+        "location" if event["own"] == false => location(event),
+        "muted" if event["microphone"] == true => format!("* {} is muted", name()),
+        "muted" => format!("* {} can speak", name()),
+        "call-joined" => format!("* {} is in the call", name()),
+        "call-left" => format!("* {} left the call", name()),
+        "pairing" if event["step"] == "emoji" => format!("* pairing: both sides show {}", emoji(event)),
+        "pairing" if event["step"] == "wrong-words" => format!("! pairing: wrong words, {} tries left", event["left"]),
+        "pairing" if event["step"] == "burned" => "! pairing: the code is burned; the link still works".to_owned(),
+        "invite" => format!("* next code: {}", text(event, "code")),
+        "warning" => format!("! {}", text(event, "text")),
+        "lagged" => format!("! {} events were not shown", event["missed"]),
+        _ => return None,
+    })
+}
+
+/// What `doctor` found.
+///
+/// # Errors
+/// A closed pipe.
+pub fn doctor(report: &[crate::doctor::Check], json_wanted: bool) -> Result<()> {
+    if json_wanted {
+        return line(&serde_json::to_string(report)?);
+    }
+    report.iter().try_for_each(|check| match &check.fault {
+        None => line(&format!("ok     {:<12} {}", check.name, check.found)),
+        Some(next) => line(&format!("FAULT  {:<12} {}\n       next: {next}", check.name, check.found)),
+    })
+}
+
+fn invite(view: &Value) -> Result<()> {
+    if let Some(qr) = view["qr"].as_str()
+        && std::io::IsTerminal::is_terminal(&std::io::stderr())
+        && let Ok(code) = qrcode::QrCode::new(qr.as_bytes())
+    {
+        tell(&code.render::<qrcode::render::unicode::Dense1x2>().build());
+    }
+    if let Some(code) = view["code"].as_str() {
+        tell(&format!("the others type:  halloo join {code}"));
+        line(code)?;
+    }
+    view["link"].as_str().map_or(Ok(()), line)
+}
+
+fn member(m: &Value) -> String {
+    let state = if m["own"] == true { "you" } else if m["online"] == true { "here" } else { "away" };
+    let devices = m["devices"].as_array().cloned().unwrap_or_default();
+    let any = |key: &str| devices.iter().any(|d| d[key] == true);
+    let voice = match (any("in_call"), any("microphone_muted")) {
+        (false, _) => "",
+        (true, true) => "muted",
+        (true, false) => "talking",
+    };
+    format!("{}\t{}\t{}\t{state}\t{voice}", short(m, "account"), text(m, "name"), text(m, "role"))
+}
+
+fn message(m: &Value) -> String {
+    let words = if m["deleted"] == true { "(withdrawn)" } else { text(m, "text") };
+    format!("{}  {}: {words}", clock(m["sent_ms"].as_u64().unwrap_or(0)), text(m, "from"))
+}
+
+fn activity(a: &Value) -> String {
+    let void = if a["void"] == true { "  (void)" } else { "" };
+    let at = clock(a["at_ms"].as_u64().unwrap_or(0));
+    format!("{at}  {} {} {}{void}", short(a, "by"), text(a, "act"), short(a, "whom"))
+}
+
+fn location(l: &Value) -> String {
+    let age = l["age_ms"].as_u64().unwrap_or(0) / 1000;
+    let away = match (l["distance_m"].as_f64(), l["bearing_deg"].as_f64()) {
+        (Some(metres), Some(degrees)) => format!("{metres:.0} m, {degrees:.0}\u{b0}"),
+        _ => "-".to_owned(),
+    };
+    let who = if l["own"] == true { "you" } else { text(l, "name") };
+    let (latitude, longitude) = (l["latitude"].as_f64().unwrap_or(0.0), l["longitude"].as_f64().unwrap_or(0.0));
+    format!("{who}\t{latitude:.5}\t{longitude:.5}\t\u{b1}{:.0} m\t{away}\t{age} s ago", l["accuracy_m"].as_f64().unwrap_or(0.0))
+}
+
+fn emoji(value: &Value) -> String {
+    value["emoji"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or("")
+}
+
+fn short<'a>(value: &'a Value, key: &str) -> &'a str {
+    let whole = text(value, key);
+    whole.get(..8).unwrap_or(whole)
+}
+
+/// Hours and minutes in UTC: the local zone is not asked for, because reading it is not thread-safe everywhere.
+fn clock(unix_ms: u64) -> String {
+    let minutes = unix_ms / 60_000;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}

@@ -1,0 +1,209 @@
+//! Starting a node: opens the home, the disk, the network and the local door, and sets the driver going.
+
+use crate::args::DaemonArgs;
+use crate::door::{Asked, Door, Request, Watchers};
+use crate::driver::{Driver, Membership, Memberships, Parts, Recording, now};
+use crate::home::{Home, HomeLock};
+use crate::keys::Keys;
+use crate::net::{Net, NetCommand, NetConfig, TapLane};
+use crate::storage::{Loaded, Storage, address_key, group_key};
+use crate::tap::{self, Tap};
+use crate::vault::{Vault, random};
+use anyhow::{Context as _, Result};
+use halloo_crypto::id::{AccountId, GroupId};
+use halloo_engine::engine::Engine;
+use halloo_engine::start::{Config, Origin};
+use halloo_mesh::{GroupSize, PeerKey};
+use libp2p::Multiaddr;
+use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Addresses put into a link: enough for QUIC and TCP on two interfaces, few enough for a QR that a phone reads.
+const LINK_ADDRESSES_MAX: usize = 4;
+
+/// A node that runs in this process.
+pub struct Running {
+    task: JoinHandle<()>,
+    watchers: Watchers,
+    ask: mpsc::Sender<Asked>,
+    _lock: HomeLock,
+}
+
+impl Running {
+    /// The events from now on.
+    pub fn events(&self) -> broadcast::Receiver<Value> {
+        self.watchers.window()
+    }
+
+    /// Waits until the node has ended: asked at the door, or by an interrupt or termination of the process.
+    ///
+    /// # Errors
+    /// The driver panicked.
+    pub async fn stopped(mut self) -> Result<()> {
+        tokio::select! {
+            ended = &mut self.task => return ended.context("halloo ended by a mistake of its own; please report it"),
+            () = interrupted() => {}
+        }
+        let (reply, _answer) = oneshot::channel();
+        let stop = Asked { group: None, request: Request::Stop, reply };
+        // A full or closed queue means that it is stopping already.
+        let _stopping = self.ask.send(stop).await;
+        self.task.await.context("halloo ended by a mistake of its own; please report it")
+    }
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut termination = match signal(SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending().await },
+        _ = termination.recv() => {}
+    }
+}
+
+/// Starts a node in this process.
+///
+/// # Errors
+/// The home is in use or damaged, the port is in use, the disk or the door cannot be used; each with the next step.
+pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
+    let lock = home.lock()?;
+    log_to(&home)?;
+    let passphrase = std::env::var("HALLOO_PASSPHRASE").ok();
+    let vault = Arc::new(Vault::open(&home, passphrase.as_deref())?);
+    let keys = Keys::open(&home, &vault, now().wall_ms)?;
+    let (storage, loaded) = Storage::open(&home.store(), Arc::clone(&vault))?;
+    for line in &loaded.repaired {
+        tracing::warn!("the store was repaired: {line}");
+    }
+    let tap = args.tap.as_deref().map(Tap::create).transpose().context("cannot write the tap file")?;
+    let network = crate::net::start(net_config(&keys, args, tap.clone())?)?;
+    reach_known(&network.net, &loaded).await;
+    let groups = restore(&keys, loaded, &network.net)?;
+    let door = Door::open(&home.socket())?;
+    let (watchers, ask) = (door.watchers(), door.inside());
+    let driver = Driver::new(Parts {
+        keys,
+        home,
+        vault,
+        groups,
+        net: network.net,
+        net_events: network.events,
+        storage,
+        door,
+        recording: Recording { folder: args.record.clone(), label: args.label.clone(), tap },
+        loopback: args.loopback,
+    });
+    // A thread of its own: an engine is not made to be looked at from two threads, so the loop may not wander.
+    let runtime = tokio::runtime::Handle::current();
+    let task = tokio::task::spawn_blocking(move || runtime.block_on(driver.run()));
+    Ok(Running { task, watchers, ask, _lock: lock })
+}
+
+fn net_config(keys: &Keys, args: &DaemonArgs, tap: Option<Tap>) -> Result<NetConfig> {
+    let hints: Vec<Multiaddr> = args
+        .peers
+        .iter()
+        .map(|text| {
+            text.parse().with_context(|| format!("`{text}` is no address; write for instance /ip4/10.0.0.7/udp/4100/quic-v1"))
+        })
+        .collect::<Result<_>>()?;
+    let own = keys.peer().0;
+    Ok(NetConfig {
+        seed: *keys.transport().expose(),
+        session: u64::from_be_bytes(random()?),
+        port: args.port,
+        hosts: if args.loopback { vec![IpAddr::V4(Ipv4Addr::LOCALHOST)] } else { Vec::new() },
+        discover: !args.no_mdns && !args.loopback,
+        hints,
+        size: GroupSize::default(),
+        tap: tap.map(|tap| {
+            let note = move |lane: TapLane, bytes: &[u8]| tap.note(lane_byte(lane), own, bytes);
+            Arc::new(note) as crate::net::Tap
+        }),
+    })
+}
+
+fn lane_byte(lane: TapLane) -> u8 {
+    match lane {
+        TapLane::Gossip => tap::LANE_GOSSIP,
+        TapLane::Direct => tap::LANE_DIRECT,
+        TapLane::Pair => tap::LANE_PAIR,
+    }
+}
+
+/// Looks for the peers of earlier runs where they were last.
+async fn reach_known(net: &Net, loaded: &Loaded) {
+    for (key, value) in &loaded.local {
+        let Some(peer) = key.strip_prefix(b"a").and_then(|peer| <[u8; 32]>::try_from(peer).ok()) else { continue };
+        if address_key(&peer) != *key {
+            continue;
+        }
+        let texts: Vec<String> = serde_json::from_slice(value).unwrap_or_default();
+        let addresses: Vec<Multiaddr> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+        // The network has just started; if it is gone already the driver will say so.
+        let _gone = net.send(NetCommand::Reach { peer: Some(PeerKey(peer)), addresses }).await;
+    }
+}
+
+/// Starts the engine of every group that was on the disk.
+fn restore(keys: &Keys, loaded: Loaded, net: &Net) -> Result<Memberships> {
+    let mut groups = Memberships::default();
+    let config = Config { addresses: link_addresses(net), ..Config::default() };
+    for (group, snapshot) in loaded.groups {
+        let with = conversation_partner(&loaded.local, &group);
+        let origin = Origin::Restore(snapshot);
+        let engine = Engine::new(config.clone(), keys.identity(), origin, random()?, now())
+            .with_context(|| format!("group {group} cannot be opened"))?;
+        groups.insert(group, Membership::new(engine, with));
+    }
+    Ok(groups)
+}
+
+fn conversation_partner(local: &std::collections::BTreeMap<Vec<u8>, Vec<u8>>, group: &GroupId) -> Option<AccountId> {
+    let note = local.get(&group_key(group))?;
+    Some(AccountId::from_bytes(note.as_slice().try_into().ok()?))
+}
+
+/// The addresses of this node as links carry them: with its peer id, without loopback.
+pub fn link_addresses(net: &Net) -> Vec<String> {
+    let Some(peer) = net.local().to_peer_id() else { return Vec::new() };
+    let reachable = |address: &Multiaddr| {
+        !address.iter().any(|part| match part {
+            libp2p::multiaddr::Protocol::Ip4(ip) => ip.is_loopback() || ip.is_unspecified(),
+            libp2p::multiaddr::Protocol::Ip6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local(),
+            _ => false,
+        })
+    };
+    let addresses = net.addresses();
+    let mut chosen: Vec<_> = addresses.iter().filter(|address| reachable(address)).collect();
+    if chosen.is_empty() {
+        chosen = addresses.iter().collect();
+    }
+    chosen.into_iter().take(LINK_ADDRESSES_MAX).map(|address| format!("{address}/p2p/{peer}")).collect()
+}
+
+/// The daemon's own log: one file in the home, begun anew when it has grown past 4 MiB. Never holds names, texts, places or keys.
+fn log_to(home: &Home) -> Result<()> {
+    const LOG_MAX: u64 = 4 * 1024 * 1024;
+    let path = home.file("log");
+    let begin_anew = std::fs::metadata(&path).is_ok_and(|meta| meta.len() > LOG_MAX);
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(!begin_anew)
+        .write(true)
+        .truncate(begin_anew)
+        .open(&path)
+        .with_context(|| format!("cannot write {}; check the folder's owner and its free space", path.display()))?;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HALLOO_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,halloo_node=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Arc::new(file)).json();
+    // A second node in one process (tests) keeps the log of the first.
+    let _already = log.try_init();
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! What can be asked at the local door, and how a refusal looks.
+
+use crate::place_name::PrecisionName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One line towards the daemon.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Chosen by the asker, returned in the answer.
+    pub id: u64,
+    /// The group meant: a name or the beginning of an id; without it the group used last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// What is asked.
+    #[serde(flatten)]
+    pub request: Request,
+}
+
+/// Everything that can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// Begin a group and open an invite.
+    New(NewAsk),
+    /// Come into a group by short code, link or QR text.
+    Join(JoinAsk),
+    /// The groups of this home.
+    Groups,
+    /// The members of a group with role, devices and presence.
+    Members,
+    /// Write to the group.
+    Say {
+        /// The text.
+        text: String,
+        /// The message that it answers, a full id.
+        #[serde(default)]
+        reply_to: Option<String>,
+    },
+    /// Write to one person, in the conversation of two.
+    Send {
+        /// A name or the beginning of an account id.
+        to: String,
+        /// The text.
+        text: String,
+    },
+    /// Begin or take up the call of the conversation with one person.
+    Call {
+        /// A name or the beginning of an account id.
+        to: String,
+    },
+    /// The newest messages.
+    Log {
+        /// At most this many.
+        limit: usize,
+        /// Older than this message.
+        #[serde(default)]
+        before: Option<String>,
+    },
+    /// What happened to the group itself: the signed log.
+    Activity {
+        /// At most this many.
+        limit: usize,
+    },
+    /// Where everyone is.
+    Where,
+    /// This is where I am.
+    Fix {
+        /// WGS-84 degrees.
+        latitude: f64,
+        /// WGS-84 degrees.
+        longitude: f64,
+        /// Metres, 68 %.
+        #[serde(default)]
+        accuracy: Option<f32>,
+    },
+    /// Replay a GPX file as the own position.
+    Track(TrackAsk),
+    /// Share the position for so many seconds; zero stops.
+    Share {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// How exactly the others may know the position.
+    Precision {
+        /// The precision.
+        precision: PrecisionName,
+    },
+    /// Open an invite.
+    Invite(InviteAsk),
+    /// The invites of the group.
+    Invites,
+    /// Close every open invite that this device made.
+    CloseInvites,
+    /// Take a member out.
+    Remove {
+        /// A name or the beginning of an account id.
+        member: String,
+    },
+    /// Change a role.
+    Role {
+        /// A name or the beginning of an account id.
+        member: String,
+        /// `admin`, `moderator`, `member` or `owner`.
+        role: String,
+    },
+    /// Leave the group.
+    Leave,
+    /// Enter the call with this sound, or change the sound of the running one.
+    Talk(TalkAsk),
+    /// Leave the call.
+    Hush,
+    /// Mute or open the microphone.
+    MuteMicrophone {
+        /// Muted.
+        on: bool,
+    },
+    /// Switch the loudspeaker off or on.
+    MuteSpeaker {
+        /// Off.
+        on: bool,
+    },
+    /// Push-to-talk: hold or release the key.
+    Push {
+        /// Held.
+        on: bool,
+    },
+    /// Set how loud a member is heard.
+    Gain {
+        /// A name or the beginning of an account id.
+        member: String,
+        /// 0 silences, 1 is as sent, at most 4.
+        gain: f32,
+    },
+    /// Hear nothing more from the network, like a member that is cut off and never learns of its removal, but keep every key
+    /// and go on trying to open what [`Request::Offer`] brings.
+    Isolate,
+    /// Publish a text in clear on a topic that nobody follows, so that a measurement can show that it would find one.
+    Plant {
+        /// The text.
+        text: String,
+    },
+    /// Feed the frames that another node's tap recorded into this node's doors, to measure what it can open.
+    Offer {
+        /// The tap file; read as it grows.
+        file: String,
+    },
+    /// How the daemon, its groups, peers and voice stand.
+    Status,
+    /// All events from now on, one a line.
+    Watch,
+    /// End the daemon.
+    Stop,
+}
+
+/// What `new` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewAsk {
+    /// The group's name.
+    pub name: String,
+    /// How the others shall see the asker; empty keeps the name of the home.
+    #[serde(default)]
+    pub profile: Option<String>,
+}
+
+/// What `join` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JoinAsk {
+    /// A short code, a link or the text of a QR.
+    pub invite: String,
+    /// How the others shall see the asker.
+    #[serde(default)]
+    pub profile: Option<String>,
+}
+
+/// What `invite` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InviteAsk {
+    /// How many may come in.
+    pub uses: u16,
+    /// Seconds until it closes.
+    pub seconds: u64,
+    /// The role that newcomers get.
+    pub role: String,
+}
+
+/// What `talk` needs: `device`, `device:NAME`, `null`, `-` or a WAV file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TalkAsk {
+    /// Where the voice comes from.
+    pub source: String,
+    /// Where the others are heard.
+    pub sink: String,
+    /// Begin again at the end of a file.
+    #[serde(default)]
+    pub repeat: bool,
+    /// Speak only while the key is held.
+    #[serde(default)]
+    pub push_to_talk: bool,
+    /// Enter with the microphone muted; a running call keeps what it has.
+    #[serde(default)]
+    pub muted: bool,
+}
+
+/// What `track` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrackAsk {
+    /// The GPX file.
+    pub file: String,
+    /// How much faster than it was recorded; 1 is real time.
+    pub speed: f64,
+    /// The point to begin at.
+    #[serde(default)]
+    pub skip: usize,
+}
+
+/// A refusal: what is wrong, what to do next, and a stable word for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}; {next}")]
+pub struct DoorError {
+    /// What is wrong.
+    pub what: String,
+    /// What to do next.
+    pub next: String,
+    /// A stable word.
+    pub code: String,
+}
+
+impl DoorError {
+    /// From its three parts.
+    pub fn new(code: &str, what: impl Into<String>, next: impl Into<String>) -> Self {
+        DoorError { what: what.into(), next: next.into(), code: code.to_owned() }
+    }
+
+    /// The line for the asker.
+    pub fn line(&self, id: u64) -> Value {
+        serde_json::json!({ "id": id, "error": self })
+    }
+}

@@ -1,0 +1,359 @@
+//! THE LOOP of the product: wait for one thing to happen, hand it to whom it concerns, grant the wishes that come out.
+//!
+//! ```text
+//! network  disk  voice  door  clock
+//!     \      \     |     /     /
+//!      wait -> handle -> engine(s) -> wishes -> grant
+//! ```
+//! Everything that decides is an engine; everything here only carries. The voice itself does not come through here: the
+//! media thread has its own loop, and gets plans from this one.
+
+mod asks;
+mod beginnings;
+mod joining;
+mod memberships;
+mod voice;
+mod wishes;
+
+pub use memberships::{GROUPS_MAX, Membership, Memberships};
+pub use voice::Recording;
+
+use crate::door::{Asked, Door, DoorError, Watchers};
+use crate::keys::Keys;
+use crate::media::clock::mono_ns;
+use crate::net::{Net, NetCommand, NetEvent};
+use crate::storage::{Storage, StorageEvent};
+use crate::track::Track;
+use halloo_crypto::id::{DeviceId, GroupId};
+use halloo_engine::input::{Input, WakeReason};
+use halloo_engine::lane::{Lane, PeerKey};
+use halloo_engine::place::Fix;
+use halloo_engine::time::{Now, Time};
+use halloo_mesh::{PairReply, Verdict};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, oneshot};
+
+/// Pairing requests of one peer that may wait for their answer.
+const PAIR_WAITING_MAX: usize = 4;
+
+/// Frames of others' taps that may wait; the reading thread then waits too.
+const OFFERED_WAITING: usize = 64;
+
+/// The longest sleep without a deadline: nothing is late by more than this after a suspend of the machine.
+const NAP: Duration = Duration::from_secs(5);
+
+/// What the driver is given at the start; each part is already running.
+pub struct Parts {
+    /// Who this home is.
+    pub keys: Keys,
+    /// Where it lives.
+    pub home: crate::home::Home,
+    /// What its files are sealed with.
+    pub vault: std::sync::Arc<crate::vault::Vault>,
+    /// The groups that came back from the disk.
+    pub groups: Memberships,
+    /// The network and its events.
+    pub net: Net,
+    /// What the network tells.
+    pub net_events: mpsc::Receiver<NetEvent>,
+    /// The disk.
+    pub storage: Storage,
+    /// The local door.
+    pub door: Door,
+    /// What measurements want to keep of the voice, and of every payload.
+    pub recording: Recording,
+    /// Only loopback addresses are used for the voice.
+    pub loopback: bool,
+}
+
+/// The running node.
+pub struct Driver {
+    keys: Keys,
+    home: crate::home::Home,
+    vault: std::sync::Arc<crate::vault::Vault>,
+    groups: Memberships,
+    net: Net,
+    net_events: mpsc::Receiver<NetEvent>,
+    storage: Storage,
+    door: Door,
+    watchers: Watchers,
+    voice: voice::Voice,
+    joining: Option<joining::Joining>,
+    connected: std::collections::BTreeSet<PeerKey>,
+    pair_replies: BTreeMap<PeerKey, VecDeque<PairReply>>,
+    track: Option<(GroupId, Track)>,
+    offered: mpsc::Receiver<crate::tap::Record>,
+    offered_in: mpsc::Sender<crate::tap::Record>,
+    disk_full: Option<DoorError>,
+    isolated: bool,
+    offered_frames: u64,
+    pending_links: Vec<(GroupId, DeviceId, oneshot::Receiver<crate::door::Reply>)>,
+}
+
+/// One thing that happened.
+enum Happened {
+    Net(NetEvent),
+    Stored(StorageEvent),
+    Voice(voice::VoiceNews),
+    Asked(Asked),
+    Fix(Fix),
+    Offered(crate::tap::Record),
+    Due,
+    Gone,
+}
+
+impl Driver {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let watchers = parts.door.watchers();
+        let (offered_in, offered) = mpsc::channel(OFFERED_WAITING);
+        Driver {
+            voice: voice::Voice::new(parts.keys.identity().device.id(), parts.recording, parts.loopback),
+            keys: parts.keys,
+            home: parts.home,
+            vault: parts.vault,
+            groups: parts.groups,
+            net: parts.net,
+            net_events: parts.net_events,
+            storage: parts.storage,
+            door: parts.door,
+            watchers,
+            joining: None,
+            connected: std::collections::BTreeSet::new(),
+            pair_replies: BTreeMap::new(),
+            track: None,
+            offered,
+            offered_in,
+            disk_full: None,
+            isolated: false,
+            offered_frames: 0,
+            pending_links: Vec::new(),
+        }
+    }
+
+    /// Runs until it is asked to stop.
+    pub async fn run(mut self) {
+        for group in self.groups.ids() {
+            self.settle(group).await;
+        }
+        loop {
+            match self.wait().await {
+                Happened::Net(event) => self.on_net(event).await,
+                Happened::Stored(event) => self.on_stored(event).await,
+                Happened::Voice(news) => self.on_voice(news).await,
+                Happened::Asked(asked) => {
+                    if self.on_asked(asked).await.is_break() {
+                        break;
+                    }
+                }
+                Happened::Fix(fix) => self.on_fix(fix).await,
+                Happened::Offered(record) => self.on_offered(record).await,
+                Happened::Due => self.on_due().await,
+                Happened::Gone => break,
+            }
+        }
+        self.voice.stop().await;
+        // The network task may have ended by itself; then there is nothing to stop.
+        let _ended = self.net.send(NetCommand::Stop).await;
+        self.storage.close().await;
+    }
+
+    async fn wait(&mut self) -> Happened {
+        let due = self.due();
+        tokio::select! {
+            event = self.net_events.recv() => event.map_or(Happened::Gone, Happened::Net),
+            event = self.storage.next() => event.map_or(Happened::Gone, Happened::Stored),
+            news = self.voice.next() => Happened::Voice(news),
+            asked = self.door.next() => asked.map_or(Happened::Gone, Happened::Asked),
+            fix = next_fix(&mut self.track) => Happened::Fix(fix),
+            Some(record) = self.offered.recv() => Happened::Offered(record),
+            () = tokio::time::sleep(due) => Happened::Due,
+        }
+    }
+
+    /// How long until the earliest deadline of an engine or of the pairing.
+    fn due(&self) -> Duration {
+        let engines = self.groups.iter().filter_map(|(_, m)| m.deadline).map(|deadline| deadline.at);
+        let earliest = engines.chain(self.joining.as_ref().and_then(joining::Joining::deadline)).min();
+        earliest.map_or(NAP, |at| at.since(now().mono)).min(NAP)
+    }
+
+    async fn on_due(&mut self) {
+        let now = now();
+        for group in self.groups.ids() {
+            let due = self.groups.get(&group).and_then(|m| m.deadline).is_some_and(|d| d.at <= now.mono);
+            if due {
+                self.feed(group, Input::Wake(WakeReason::Deadline)).await;
+            }
+        }
+        self.drive_joining(None).await;
+    }
+
+    async fn on_net(&mut self, event: NetEvent) {
+        if self.isolated {
+            return;
+        }
+        match event {
+            NetEvent::PeerUp { peer, .. } => {
+                let peer = PeerKey(peer.0);
+                self.connected.insert(peer);
+                self.drive_joining(Some(Input::PeerUp(peer))).await;
+                self.feed_all(Input::PeerUp(peer)).await;
+            }
+            NetEvent::PeerDown { peer } => {
+                let peer = PeerKey(peer.0);
+                self.connected.remove(&peer);
+                self.pair_replies.remove(&peer);
+                self.drive_joining(Some(Input::PeerDown(peer))).await;
+                self.feed_all(Input::PeerDown(peer)).await;
+            }
+            NetEvent::Gossip { topic, from, bytes, ticket } => {
+                let verdict = self.on_gossip(topic.0, PeerKey(from.0), bytes).await;
+                self.carry(NetCommand::Verdict { ticket, verdict }).await;
+            }
+            NetEvent::Direct { from, bytes } => {
+                let Some(group) = self.groups.by_route(&bytes) else { return };
+                let input = Input::Frame { from: PeerKey(from.0), lane: Lane::Direct, bytes };
+                self.feed(group, input).await;
+            }
+            NetEvent::Pair { from, bytes, reply } => self.on_pair(PeerKey(from.0), bytes, reply).await,
+            NetEvent::PairReplied { peer, bytes, .. } => {
+                let from = PeerKey(peer.0);
+                self.drive_joining(Some(Input::Frame { from, lane: Lane::Pair, bytes })).await;
+            }
+            NetEvent::PairFailed { peer, .. } => self.joining_failed(PeerKey(peer.0)).await,
+            NetEvent::PeerAddresses { peer, addresses } => self.remember(peer, &addresses).await,
+            // A lost frame means that the two differ: a fresh PeerUp makes the engine reconcile.
+            NetEvent::DirectFailed { peer } if self.connected.contains(&PeerKey(peer.0)) => {
+                self.feed_all(Input::PeerUp(PeerKey(peer.0))).await;
+            }
+            NetEvent::DirectFailed { .. } => {}
+            NetEvent::Listening(addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                self.watchers.tell(serde_json::json!({"event": "listening", "addresses": addresses}));
+            }
+        }
+    }
+
+    async fn on_gossip(&mut self, topic: [u8; 32], from: PeerKey, bytes: Vec<u8>) -> Verdict {
+        let Some(group) = self.groups.by_topic(&topic) else { return Verdict::Ignore };
+        let frame = Input::Frame { from, lane: Lane::Gossip(topic), bytes };
+        self.feed(group, frame).await.unwrap_or(Verdict::Ignore)
+    }
+
+    /// A pairing request goes to the engine that has the door it knocks at; without one it is told so.
+    async fn on_pair(&mut self, from: PeerKey, bytes: Vec<u8>, reply: PairReply) {
+        let door = halloo_engine::pairing::peek_door(&bytes);
+        let group = door.and_then(|door| self.groups.by_door(&door));
+        let Some(group) = group else {
+            let bytes = halloo_engine::pairing::not_mine();
+            return self.carry(NetCommand::PairReply { reply, bytes }).await;
+        };
+        let waiting = self.pair_replies.entry(from).or_default();
+        if waiting.len() >= PAIR_WAITING_MAX {
+            return; // Dropping the reply refuses the request.
+        }
+        waiting.push_back(reply);
+        self.feed(group, Input::Frame { from, lane: Lane::Pair, bytes }).await;
+    }
+
+    async fn on_stored(&mut self, event: StorageEvent) {
+        match event {
+            StorageEvent::Written(group, id) => {
+                self.disk_full = None;
+                self.feed(group, Input::Written(id)).await;
+                self.send_links().await;
+            }
+            StorageEvent::Stuck(error) => {
+                self.watchers.tell(serde_json::json!({"event": "warning", "text": error.to_string()}));
+                for group in self.groups.ids() {
+                    if let Some(membership) = self.groups.get_mut(&group) {
+                        membership.fail_all(&error);
+                    }
+                }
+                self.disk_full = Some(error);
+            }
+        }
+    }
+
+    async fn on_fix(&mut self, fix: Fix) {
+        let Some(group) = self.track.as_ref().map(|(group, _)| *group) else { return };
+        self.feed(group, Input::Fix(fix)).await;
+    }
+
+    /// Frames of others' taps, for the measurement of what a removed member can open: the same doors as from the network.
+    async fn on_offered(&mut self, record: crate::tap::Record) {
+        match record.lane {
+            // Voice is offered over the media connections, which stay open in a measurement.
+            crate::tap::LANE_MEDIA | crate::tap::LANE_PAIR => return,
+            crate::tap::LANE_GOSSIP => {
+                for group in self.groups.ids() {
+                    let topics = self.groups.get(&group).map(|m| m.topics.clone()).unwrap_or_default();
+                    for topic in topics {
+                        let bytes = record.bytes.clone();
+                        self.feed(group, Input::Frame { from: PeerKey(record.from), lane: Lane::Gossip(topic), bytes }).await;
+                    }
+                }
+            }
+            _ => {
+                if let Some(group) = self.groups.by_route(&record.bytes) {
+                    let frame = Input::Frame { from: PeerKey(record.from), lane: Lane::Direct, bytes: record.bytes };
+                    self.feed(group, frame).await;
+                }
+            }
+        }
+        self.offered_frames += 1;
+    }
+
+    async fn feed_all(&mut self, input: Input) {
+        for group in self.groups.ids() {
+            self.feed(group, input.clone()).await;
+        }
+    }
+
+    /// Gives one engine one input and grants its wishes; returns its verdict on a gossip frame.
+    async fn feed(&mut self, group: GroupId, input: Input) -> Option<Verdict> {
+        let wishes = self.groups.get_mut(&group)?.feed(now(), input);
+        self.grant(group, wishes).await
+    }
+
+    /// Drains an engine that has just started, and introduces the peers that are connected already.
+    async fn settle(&mut self, group: GroupId) {
+        let Some(wishes) = self.groups.get_mut(&group).map(Membership::drain) else { return };
+        self.grant(group, wishes).await;
+        for peer in self.connected.clone() {
+            self.feed(group, Input::PeerUp(peer)).await;
+        }
+    }
+
+    /// Hands a command to the network; when the network is gone the loop ends by its closed event queue.
+    async fn carry(&self, command: NetCommand) {
+        let _gone = self.net.send(command).await;
+    }
+
+    async fn remember(&mut self, peer: halloo_mesh::PeerKey, addresses: &[libp2p::Multiaddr]) {
+        let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let value = serde_json::to_vec(&list).expect("a list of texts is always JSON");
+        self.storage.put_local(crate::storage::address_key(&peer.0), Some(value)).await;
+    }
+}
+
+/// Both clocks of the machine, read together.
+pub fn now() -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now {
+        mono: Time::from_micros(mono_ns() / 1_000),
+        wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+async fn next_fix(track: &mut Option<(GroupId, Track)>) -> Fix {
+    if let Some((_, running)) = track {
+        if let Some(fix) = running.next().await {
+            return fix;
+        }
+        *track = None;
+    }
+    std::future::pending().await
+}

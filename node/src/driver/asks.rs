@@ -1,0 +1,308 @@
+//! Requests of the local door: some are answered at once from what an engine knows, some become commands.
+
+use super::memberships::{Pending, Shape};
+use super::{Driver, now};
+use crate::door::{Asked, DoorError, InviteAsk, Reply as DoorReply, Request, TalkAsk};
+use crate::net::NetCommand;
+use crate::views;
+use halloo_crypto::id::{GroupId, MessageId};
+use halloo_engine::input::{Command, Input};
+use halloo_engine::output::Reply;
+use halloo_engine::place::Fix;
+use serde_json::{Value, json};
+use std::ops::ControlFlow;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Most entries of one page.
+const PAGE_MAX: usize = 500;
+/// Accuracy of a position that someone types, metres: as good as a pin on a map.
+const TYPED_ACCURACY_M: f64 = 10.0;
+
+type Waiter = oneshot::Sender<DoorReply>;
+
+impl Driver {
+    /// Serves one request; breaks when it asked for the end.
+    pub(super) async fn on_asked(&mut self, asked: Asked) -> ControlFlow<()> {
+        let Asked { group, request, reply } = asked;
+        match request {
+            Request::Stop => {
+                answer(reply, Ok(json!({})));
+                return ControlFlow::Break(());
+            }
+            Request::Groups => answer(reply, Ok(self.groups_view())),
+            Request::New(ask) => self.begin(ask, reply).await,
+            Request::Join(ask) => self.join(ask, reply).await,
+            request => match self.groups.meant(group.as_deref()) {
+                Err(error) => answer(reply, Err(error)),
+                Ok(group) => self.on_group_request(group, request, reply).await,
+            },
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn on_group_request(&mut self, group: GroupId, request: Request, reply: Waiter) {
+        match request {
+            Request::Call { to } => self.call(group, &to, reply).await,
+            Request::Send { to, text } => self.send_to(group, &to, text, reply).await,
+            Request::Talk(ask) => self.talk(group, &ask, reply).await,
+            Request::Hush => {
+                self.voice.stop().await;
+                self.command(group, Command::LeaveCall, done(), reply).await;
+            }
+            Request::Push { on } => answer(reply, self.voice.push(on).map(|()| json!({}))),
+            Request::Gain { member, gain } => {
+                let outcome = self.gain(group, &member, gain);
+                answer(reply, outcome);
+            }
+            Request::Track(ask) => {
+                let outcome = crate::track::Track::open(&ask, now().wall_ms).map(|track| {
+                    let points = track.len();
+                    self.track = Some((group, track));
+                    json!({ "points": points })
+                });
+                answer(reply, outcome);
+            }
+            Request::Fix { latitude, longitude, accuracy } => {
+                let outcome = self.fix(group, latitude, longitude, accuracy).await;
+                answer(reply, outcome);
+            }
+            Request::CloseInvites => self.close_invites(group, reply).await,
+            Request::Offer { file } => {
+                crate::tap::follow(file.into(), self.offered_in.clone());
+                answer(reply, Ok(json!({})));
+            }
+            Request::Isolate => {
+                self.isolated = true;
+                answer(reply, Ok(json!({})));
+            }
+            Request::Plant { text } => {
+                let topic = halloo_mesh::Topic(halloo_crypto::kdf::hash("halloo planted", &[text.as_bytes()]));
+                self.carry(NetCommand::Publish { topic, bytes: text.into_bytes() }).await;
+                answer(reply, Ok(json!({})));
+            }
+            other => match self.read(group, &other) {
+                Some(answered) => answer(reply, answered),
+                None => self.change(group, other, reply).await,
+            },
+        }
+    }
+
+    /// Enters the call with this sound, muted or not; in a running call only the sound changes.
+    async fn talk(&mut self, group: GroupId, ask: &TalkAsk, reply: Waiter) {
+        let entering = !self.voice.is_running();
+        if let Err(error) = self.voice.start(group, ask).await {
+            return answer(reply, Err(error));
+        }
+        if entering {
+            self.voice.mute_microphone(ask.muted);
+            let (ignored, _) = oneshot::channel();
+            self.command(group, Command::MuteMicrophone(ask.muted), done(), ignored).await;
+        }
+        self.command(group, Command::JoinCall, done(), reply).await;
+    }
+
+    /// What is only read.
+    fn read(&self, group: GroupId, request: &Request) -> Option<DoorReply> {
+        let engine = &self.groups.get(&group)?.engine;
+        let wall = now().wall_ms;
+        Some(Ok(match request {
+            Request::Members => {
+                json!({"group": group.to_string(), "members": engine.members().iter().map(views::member).collect::<Vec<_>>()})
+            }
+            Request::Log { limit, before } => {
+                let before = match before.as_deref().map(message_id).transpose() {
+                    Ok(before) => before,
+                    Err(error) => return Some(Err(error)),
+                };
+                let before = match before.map(|id| None.ok_or(id)).transpose() {
+                    Ok(before) => before,
+                    Err(id) => return Some(Err(DoorError::new("unknown", format!("no message {id}"), "`halloo log --json`"))),
+                };
+                let page = engine.timeline(before, (*limit).min(PAGE_MAX));
+                json!({"messages": page.entries.iter().rev().map(views::chat).collect::<Vec<_>>(), "more": page.older.is_some()})
+            }
+            Request::Activity { limit } => {
+                let page = engine.activity((*limit).min(PAGE_MAX));
+                json!({"activity": page.iter().rev().map(views::activity).collect::<Vec<_>>()})
+            }
+            Request::Where => json!({"locations": self.locations(group, wall)}),
+            Request::Invites => json!({"invites": engine.invites().iter().map(views::invite).collect::<Vec<_>>()}),
+            Request::Status => {
+                let mut status = views::status(&engine.status());
+                status["group"] = json!(group.to_string());
+                status["connected_peers"] = json!(self.connected.len());
+                status["addresses"] = json!(self.net.addresses().iter().map(ToString::to_string).collect::<Vec<_>>());
+                status["voice"] = self.voice.status();
+                status["offered_frames"] = json!(self.offered_frames);
+                status["disk"] = json!(self.disk_full.as_ref().map(ToString::to_string));
+                status
+            }
+            _ => return None,
+        }))
+    }
+
+    fn locations(&self, group: GroupId, wall: u64) -> Vec<Value> {
+        let Some(membership) = self.groups.get(&group) else { return Vec::new() };
+        let named = |view| {
+            let mut value = views::location(view, wall);
+            value["name"] = json!(membership.name_of(&view.account));
+            value
+        };
+        membership.engine.locations().iter().map(named).collect()
+    }
+
+    /// What changes something: one command, answered when it is durable.
+    async fn change(&mut self, group: GroupId, request: Request, reply: Waiter) {
+        match self.to_command(group, request) {
+            Err(error) => answer(reply, Err(error)),
+            Ok((command, shape)) => {
+                if let Command::MuteMicrophone(on) = &command {
+                    self.voice.mute_microphone(*on);
+                }
+                if let Command::MuteSpeaker(on) = &command {
+                    self.voice.mute_speaker(*on);
+                }
+                self.command(group, command, shape, reply).await;
+            }
+        }
+    }
+
+    fn to_command(&self, group: GroupId, request: Request) -> Result<(Command, Shape), DoorError> {
+        let member = |name: &str| {
+            let membership = self.groups.get(&group).ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
+            membership.member(name)
+        };
+        let command = match request {
+            Request::Say { text, reply_to } => {
+                let reply_to = reply_to.as_deref().map(message_id).transpose()?;
+                return Ok((Command::Say { text, reply_to }, said()));
+            }
+            Request::Share { seconds } => Command::Share { lease: (seconds > 0).then(|| Duration::from_secs(seconds)) },
+            Request::Precision { precision } => Command::SetPrecision(precision.into()),
+            Request::Invite(ask) => return Ok((invite(&ask)?, invited())),
+            Request::Remove { member: name } => Command::Remove(member(&name)?.account),
+            Request::Role { member: name, role: word } => {
+                Command::SetRole { account: member(&name)?.account, role: role(&word)? }
+            }
+            Request::Leave => Command::Leave,
+            Request::MuteMicrophone { on } => Command::MuteMicrophone(on),
+            Request::MuteSpeaker { on } => Command::MuteSpeaker(on),
+            other => return Err(DoorError::new("malformed", format!("{other:?} is not for a group"), "see `halloo help`")),
+        };
+        Ok((command, done()))
+    }
+
+    /// Gives a command to an engine and notes who waits for its answer.
+    pub(super) async fn command(&mut self, group: GroupId, command: Command, shape: Shape, reply: Waiter) {
+        if let Some(error) = &self.disk_full {
+            return answer(reply, Err(error.clone()));
+        }
+        let (request, input) = self.groups.request(command);
+        let Some(membership) = self.groups.get_mut(&group) else { return };
+        if membership.expect(request, Pending { to: reply, shape }) {
+            self.feed(group, input).await;
+        }
+    }
+
+    async fn fix(&mut self, group: GroupId, latitude: f64, longitude: f64, accuracy: Option<f32>) -> DoorReply {
+        let fix = Fix {
+            lat_deg: latitude,
+            lon_deg: longitude,
+            accuracy_m: accuracy.map_or(TYPED_ACCURACY_M, f64::from),
+            altitude_m: None,
+            speed_mps: None,
+            heading_deg: None,
+            time_ms: now().wall_ms,
+        };
+        if !crate::track::on_earth(&fix) {
+            return Err(DoorError::new(
+                "invalid",
+                "that is no place on earth",
+                "latitude is -90 to 90 degrees, longitude -180 to 180, accuracy at least 0 metres",
+            ));
+        }
+        self.feed(group, Input::Fix(fix)).await;
+        Ok(json!({}))
+    }
+
+    fn gain(&mut self, group: GroupId, member: &str, gain: f32) -> DoorReply {
+        if !(0.0..=4.0).contains(&gain) {
+            return Err(DoorError::new("invalid", format!("{gain} is no volume"), "0 silences, 1 is as sent, 4 is the most"));
+        }
+        let membership = self.groups.get(&group).ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
+        for device in membership.member(member)?.devices {
+            self.voice.gain(device.device, gain)?;
+        }
+        Ok(json!({}))
+    }
+
+    async fn close_invites(&mut self, group: GroupId, reply: Waiter) {
+        let open = self.groups.get(&group).map(|m| m.engine.invites()).unwrap_or_default();
+        let mine: Vec<_> = open.into_iter().filter(|i| i.open && i.link.is_some()).map(|i| i.invite).collect();
+        let count = mine.len();
+        for invite in mine {
+            let (ignored, _) = oneshot::channel();
+            self.command(group, Command::CloseInvite(invite), done(), ignored).await;
+        }
+        answer(reply, Ok(json!({ "closed": count })));
+    }
+
+    fn groups_view(&self) -> Value {
+        let groups: Vec<Value> = self
+            .groups
+            .iter()
+            .map(|(id, m)| {
+                let newest = m.engine.timeline(None, 1).entries.last().map(|entry| entry.sent_ms);
+                json!({
+                    "group": id.to_string(),
+                    "name": m.engine.status().group_name,
+                    "member": m.engine.status().member,
+                    "member_count": m.engine.members().len(),
+                    "last_active_ms": newest,
+                    "with": m.with.map(|account| account.to_string()),
+                })
+            })
+            .collect();
+        json!({ "groups": groups })
+    }
+}
+
+/// Answers a waiter; one that is gone needs no answer.
+pub(super) fn answer(reply: Waiter, outcome: DoorReply) {
+    let _gone = reply.send(outcome);
+}
+
+/// The shape of an answer without content.
+pub(super) fn done() -> Shape {
+    Box::new(|_| json!({}))
+}
+
+/// The shape of the answer to a message.
+pub(super) fn said() -> Shape {
+    Box::new(|reply| match reply {
+        Reply::Message(id) => json!({ "message": id.to_string() }),
+        _ => json!({}),
+    })
+}
+
+fn invited() -> Shape {
+    Box::new(|reply| match reply {
+        Reply::Invite(view) => json!({ "invite": views::invite(&view) }),
+        _ => json!({}),
+    })
+}
+
+fn invite(ask: &InviteAsk) -> Result<Command, DoorError> {
+    let expiry = Duration::from_secs(ask.seconds);
+    Ok(Command::Invite { max_uses: ask.uses, expiry, role: role(&ask.role)? })
+}
+
+fn role(word: &str) -> Result<halloo_crdt::log::Role, DoorError> {
+    views::role_of(word)
+        .ok_or_else(|| DoorError::new("invalid", format!("{word} is no role"), "owner, admin, moderator or member"))
+}
+
+fn message_id(text: &str) -> Result<MessageId, DoorError> {
+    text.parse().map_err(|_| DoorError::new("invalid", format!("{text} is no message id"), "`halloo log --json` shows them"))
+}

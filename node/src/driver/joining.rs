@@ -1,0 +1,202 @@
+//! Coming into a group: drives the pairing machine of a newcomer until it yields what an engine starts from.
+
+use super::asks::answer;
+use super::memberships::Membership;
+use super::{Driver, now};
+use crate::door::{DoorError, JoinAsk, Reply as DoorReply};
+use crate::net::NetCommand;
+use crate::vault::random;
+use halloo_crypto::id::AccountId;
+use halloo_crypto::invite::code::ShortCode;
+use halloo_crypto::invite::link::Link;
+use halloo_engine::engine::Engine;
+use halloo_engine::input::Input;
+use halloo_engine::lane::Lane;
+use halloo_engine::output::PairingProgress;
+use halloo_engine::pairing::{JoinError, Joined, Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket};
+use halloo_engine::start::Origin;
+use halloo_engine::time::Time;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+/// A running pairing and who waits for it.
+pub struct Joining {
+    joiner: Joiner,
+    /// The other account, when this is a conversation of two that the other opened.
+    with: Option<AccountId>,
+    reply: Option<oneshot::Sender<DoorReply>>,
+}
+
+impl Joining {
+    /// When the machine wants to be woken.
+    pub fn deadline(&self) -> Option<Time> {
+        self.joiner.deadline()
+    }
+}
+
+impl Driver {
+    /// Begins to join by a short code, a link or the text of a QR.
+    pub(super) async fn join(&mut self, ask: JoinAsk, reply: oneshot::Sender<DoorReply>) {
+        if self.joining.is_some() {
+            let busy = DoorError::new("busy", "another join is under way", "wait for it to end, then try again");
+            return answer(reply, Err(busy));
+        }
+        if let Some(name) = &ask.profile
+            && let Err(error) = self.rename_self(name)
+        {
+            return answer(reply, Err(error));
+        }
+        match ticket(&ask.invite) {
+            Err(error) => answer(reply, Err(error)),
+            Ok(ticket) => self.begin_joining(ticket, None, Some(reply)).await,
+        }
+    }
+
+    /// Starts the pairing machine and introduces the peers that are connected already.
+    pub(super) async fn begin_joining(
+        &mut self,
+        ticket: Ticket,
+        with: Option<AccountId>,
+        reply: Option<oneshot::Sender<DoorReply>>,
+    ) {
+        let outcome = self.groups.room().then_some(()).ok_or_else(|| {
+            DoorError::new("too-many", "this home is in as many groups as it can hold", "leave one first")
+        });
+        let seed = outcome.and_then(|()| random().map_err(|error| DoorError::new("world", error.to_string(), "restart")));
+        let seed = match seed {
+            Ok(seed) => seed,
+            Err(error) => {
+                if let Some(reply) = reply {
+                    answer(reply, Err(error));
+                }
+                return;
+            }
+        };
+        if let Ticket::Link(link) = &ticket {
+            let addresses = link.addresses.iter().filter_map(|text| text.parse().ok()).collect();
+            self.carry(NetCommand::Reach { peer: None, addresses }).await;
+        }
+        let identity = self.keys.identity();
+        let (device, certificate, peer, name) = (identity.device, identity.certificate, identity.peer, identity.name);
+        let who = JoinerIdentity { device, certificate, peer, name };
+        let joiner = Joiner::new(who, &ticket, ChaCha20Rng::from_seed(seed), now().mono);
+        self.joining = Some(Joining { joiner, with, reply });
+        for peer in self.connected.clone() {
+            self.drive_joining(Some(Input::PeerUp(peer))).await;
+        }
+    }
+
+    /// Gives the pairing machine what happened (nothing: its deadline) and grants its wishes.
+    pub(super) async fn drive_joining(&mut self, happened: Option<Input>) {
+        let Some(joining) = self.joining.as_mut() else { return };
+        let input = match happened {
+            Some(Input::PeerUp(peer)) => JoinerInput::PeerUp(peer),
+            Some(Input::PeerDown(peer)) => JoinerInput::PeerDown(peer),
+            Some(Input::Frame { from, lane: Lane::Pair, bytes }) => JoinerInput::Frame { from, bytes },
+            None => JoinerInput::Wake,
+            Some(_) => return,
+        };
+        joining.joiner.handle(now().mono, input);
+        self.grant_joining().await;
+    }
+
+    /// The request to this peer got no answer.
+    pub(super) async fn joining_failed(&mut self, peer: halloo_engine::lane::PeerKey) {
+        let Some(joining) = self.joining.as_mut() else { return };
+        joining.joiner.handle(now().mono, JoinerInput::Failed(peer));
+        self.grant_joining().await;
+    }
+
+    async fn grant_joining(&mut self) {
+        while let Some(wish) = self.joining.as_mut().and_then(|joining| joining.joiner.poll()) {
+            match wish {
+                JoinerOutput::Send { to, bytes } => {
+                    self.carry(NetCommand::Pair { to: halloo_mesh::PeerKey(to.0), tag: 0, bytes }).await;
+                }
+                JoinerOutput::Progress(progress) => self.tell_pairing(&progress),
+                JoinerOutput::Joined(joined) => return self.joined(*joined).await,
+                JoinerOutput::Failed(error) => return self.not_joined(error),
+            }
+        }
+    }
+
+    fn tell_pairing(&self, progress: &PairingProgress) {
+        let event = halloo_engine::output::Event::Pairing(progress.clone());
+        if let Some(value) = crate::views::event(&event, now().wall_ms) {
+            self.watchers.tell(value);
+        }
+    }
+
+    async fn joined(&mut self, joined: Joined) {
+        let Some(joining) = self.joining.take() else { return };
+        let group = joined.group;
+        let told = json!({
+            "group": group.to_string(),
+            "name": joined.group_name,
+            "emoji": joined.emoji,
+            "profile": self.keys.name,
+        });
+        let origin = Origin::Join { bundle: joined.bundle, key_package: joined.key_package };
+        let started = random().map_err(|error| DoorError::new("world", error.to_string(), "restart")).and_then(|seed| {
+            Engine::new(self.config(), self.keys.identity(), origin, seed, now()).map_err(|error| {
+                let text = error.to_string();
+                let (what, next) = text.split_once("; ").unwrap_or((text.as_str(), "ask for a new invite"));
+                DoorError::new("bundle", what, next)
+            })
+        });
+        let outcome = match started {
+            Ok(engine) => {
+                self.groups.insert(group, Membership::new(engine, joining.with));
+                self.note_group(group, joining.with).await;
+                self.settle(group).await;
+                Ok(told)
+            }
+            Err(error) => Err(error),
+        };
+        if let Some(reply) = joining.reply {
+            answer(reply, outcome);
+        }
+    }
+
+    fn not_joined(&mut self, error: JoinError) {
+        let Some(reply) = self.joining.take().and_then(|joining| joining.reply) else { return };
+        let text = error.to_string();
+        let (what, next) = text.split_once(": ").unwrap_or((text.as_str(), "ask for a new invite"));
+        answer(reply, Err(DoorError::new(join_code(&error), what, next)));
+    }
+}
+
+fn join_code(error: &JoinError) -> &'static str {
+    match error {
+        JoinError::WrongWords { .. } => "wrong-words",
+        JoinError::Burned => "burned",
+        JoinError::Expired => "expired",
+        JoinError::UsedUp => "used-up",
+        JoinError::Closed => "closed",
+        JoinError::NobodyAnswered { .. } => "nobody-answered",
+        JoinError::Version { .. } => "version",
+        JoinError::HostGone => "host-gone",
+        JoinError::Busy => "busy",
+        JoinError::NotAdmitted => "not-admitted",
+        JoinError::Broken => "broken",
+    }
+}
+
+/// Understands what a person types or scans.
+///
+/// # Errors
+/// Neither a link nor a code; what is wrong with it.
+pub fn ticket(text: &str) -> Result<Ticket, DoorError> {
+    let text = text.trim();
+    let refused = |error: &dyn std::fmt::Display| {
+        let message = error.to_string();
+        let (what, next) = message.split_once(": ").unwrap_or((message.as_str(), "ask for the code or link again"));
+        DoorError::new("invite", what, next)
+    };
+    if text.contains(':') {
+        return text.parse::<Link>().map(Ticket::Link).map_err(|error| refused(&error));
+    }
+    text.parse::<ShortCode>().map(Ticket::Code).map_err(|error| refused(&error))
+}

@@ -1,0 +1,359 @@
+//! The voice as the driver sees it: starts and stops the media thread and its endpoint, hands plans and signals over.
+
+use super::{Driver, now};
+use crate::door::{DoorError, TalkAsk};
+use crate::media::device::{DeviceName, Sink, Source};
+use crate::media::endpoint::{EndpointEvent, EndpointStats, MediaEndpoint};
+use crate::media::interfaces::Binding;
+use crate::media::thread::{MediaCommand, MediaConfig, MediaEvent, MediaHandle, MediaStats, MediaThread};
+use crate::media::{opus, record, thread, webrtc};
+use crate::tap::{self, Tap};
+use crate::vault::random;
+use halloo_crypto::id::{DeviceId, GroupId};
+use halloo_engine::input::Command;
+use halloo_engine::voice::{FrameLength, Transmit, VoiceConfig, VoicePlan};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// What measurements want to keep.
+#[derive(Clone, Default)]
+pub struct Recording {
+    /// The folder for recordings and stamps.
+    pub folder: Option<PathBuf>,
+    /// How files shall call this member.
+    pub label: Option<String>,
+    /// Where every payload is noted before transport encryption.
+    pub tap: Option<Tap>,
+}
+
+/// What travels in a signal between two devices of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalKind {
+    /// For the media endpoint.
+    Media,
+    /// The link of a conversation of two.
+    Invite,
+}
+
+impl SignalKind {
+    /// Puts the kind in front.
+    pub fn join(self, bytes: &[u8]) -> Vec<u8> {
+        [&[self as u8], bytes].concat()
+    }
+
+    /// Takes the kind off.
+    pub fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (kind, rest) = bytes.split_first()?;
+        let kind = [Self::Media, Self::Invite].into_iter().find(|known| *known as u8 == *kind)?;
+        Some((kind, rest))
+    }
+}
+
+/// Something that the voice told.
+pub enum VoiceNews {
+    /// Of the thread.
+    Thread(MediaEvent),
+    /// Of the endpoint.
+    Endpoint(EndpointEvent),
+}
+
+/// A running call.
+struct Running {
+    group: GroupId,
+    thread: MediaThread,
+    handle: MediaHandle,
+    events: mpsc::Receiver<MediaEvent>,
+    endpoint: Arc<dyn MediaEndpoint>,
+    endpoint_events: mpsc::Receiver<EndpointEvent>,
+    ask: TalkAsk,
+    stats: MediaStats,
+    /// Frames opened of each speaker, also of those that left the plan.
+    opened: BTreeMap<DeviceId, (u64, u64)>,
+}
+
+/// The voice of a node: one call at a time.
+pub struct Voice {
+    me: DeviceId,
+    recording: Recording,
+    loopback: bool,
+    plans: BTreeMap<GroupId, VoicePlan>,
+    muted: (bool, bool),
+    running: Option<Running>,
+}
+
+impl Voice {
+    /// Silent.
+    pub fn new(me: DeviceId, recording: Recording, loopback: bool) -> Self {
+        Voice { me, recording, loopback, plans: BTreeMap::new(), muted: (false, false), running: None }
+    }
+
+    /// Starts the voice of a group with this sound, or changes the sound of the running one.
+    ///
+    /// # Errors
+    /// A device or file that cannot be used; another group's call.
+    pub async fn start(&mut self, group: GroupId, ask: &TalkAsk) -> Result<(), DoorError> {
+        if let Some(running) = &mut self.running {
+            if running.group != group {
+                let next = "leave it with `halloo hush` first";
+                return Err(DoorError::new("in-call", "you are in another group's call", next));
+            }
+            running.tell(MediaCommand::Source(source(&ask.source)?))?;
+            if running.ask.sink != ask.sink {
+                running.tell(MediaCommand::Sink(sink(&ask.sink)?))?;
+            }
+            running.ask = ask.clone();
+            return running.tell(MediaCommand::Transmit(transmit(ask)));
+        }
+        let endpoint = webrtc::start(self.me, self.endpoint_options());
+        let config = MediaConfig {
+            voice: VoiceConfig { me: self.me, frame: FrameLength::Ms20, transmit: transmit(ask) },
+            codecs: Box::new(opus::OpusFactory::default()),
+            seed: random().map_err(|error| DoorError::new("world", error.to_string(), "restart"))?,
+            source: source(&ask.source)?,
+            sink: sink(&ask.sink)?,
+            road: endpoint.road,
+            record: self.recording.folder.as_ref().map(|folder| record::Recording {
+                dir: folder.clone(),
+                me: self.recording.label.clone().unwrap_or_else(|| "me".into()),
+                names: BTreeMap::new(),
+            }),
+        };
+        let (thread, events) = thread::start(config)
+            .map_err(|error| DoorError::new("sound", error.to_string(), "`halloo doctor` looks for the fault"))?;
+        let running = Running {
+            group,
+            handle: thread.handle(),
+            thread,
+            events,
+            endpoint: endpoint.control,
+            endpoint_events: endpoint.events,
+            ask: ask.clone(),
+            stats: MediaStats::default(),
+            opened: BTreeMap::new(),
+        };
+        running.tell(MediaCommand::MuteMicrophone(self.muted.0))?;
+        running.tell(MediaCommand::MuteSpeaker(self.muted.1))?;
+        if let Some(plan) = self.plans.get(&group) {
+            running.follow(plan);
+        }
+        self.running = Some(running);
+        Ok(())
+    }
+
+    fn endpoint_options(&self) -> webrtc::Options {
+        let me = *self.me.as_bytes();
+        let note = |tap: Tap| {
+            Arc::new(move |_: &DeviceId, bytes: &[u8]| tap.note(tap::LANE_MEDIA, me, bytes)) as webrtc::Tap
+        };
+        webrtc::Options {
+            binding: Binding { explicit: Vec::new(), loopback: self.loopback },
+            audio_level: false,
+            feed_dropped: self.recording.tap.is_some(),
+            tap: self.recording.tap.clone().map(note),
+        }
+    }
+
+    /// Whether a call runs.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Ends the voice.
+    pub async fn stop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        running.endpoint.close().await;
+        let thread = running.thread;
+        // Waits for a step and the disk; a thread that failed has said so in the log.
+        let _ended = tokio::task::spawn_blocking(move || thread.stop()).await;
+    }
+
+    /// The engine's plan for a group; carried out at once if that group's call runs.
+    pub fn plan(&mut self, group: GroupId, plan: VoicePlan) {
+        if let Some(running) = self.running.as_ref().filter(|running| running.group == group) {
+            running.follow(&plan);
+        }
+        self.plans.insert(group, plan);
+    }
+
+    /// Signalling bytes of another device's endpoint.
+    pub fn signal(&self, group: GroupId, from: DeviceId, bytes: Vec<u8>) {
+        if let Some(running) = self.running.as_ref().filter(|running| running.group == group) {
+            // A closed endpoint is on its way out together with the call.
+            let _closing = running.endpoint.signal(from, bytes);
+        }
+    }
+
+    /// Mutes or opens the microphone at once; the engine tells the others.
+    pub fn mute_microphone(&mut self, on: bool) {
+        self.muted.0 = on;
+        self.tell(MediaCommand::MuteMicrophone(on));
+    }
+
+    /// Switches the loudspeaker off or on.
+    pub fn mute_speaker(&mut self, on: bool) {
+        self.muted.1 = on;
+        self.tell(MediaCommand::MuteSpeaker(on));
+    }
+
+    fn tell(&self, command: MediaCommand) {
+        if let Some(running) = &self.running {
+            // A thread that has ended tells it by its closed events.
+            let _ended = running.handle.tell(command);
+        }
+    }
+
+    /// The push-to-talk key.
+    ///
+    /// # Errors
+    /// No call, or one with an open microphone.
+    pub fn push(&self, on: bool) -> Result<(), DoorError> {
+        let running = self.running.as_ref().filter(|running| running.ask.push_to_talk).ok_or_else(|| {
+            DoorError::new("no-call", "no push-to-talk call runs", "enter one with `halloo talk --push-to-talk`")
+        })?;
+        running.tell(MediaCommand::Transmit(Transmit::PushToTalk { pressed: on }))
+    }
+
+    /// How loud one device is heard.
+    ///
+    /// # Errors
+    /// No call.
+    pub fn gain(&self, device: DeviceId, gain: f32) -> Result<(), DoorError> {
+        let none = || DoorError::new("no-call", "no call runs", "enter one with `halloo talk`");
+        self.running.as_ref().ok_or_else(none)?.tell(MediaCommand::Gain(device, gain))
+    }
+
+    /// The next thing the voice tells; waits for ever without a call.
+    pub async fn next(&mut self) -> VoiceNews {
+        let Some(running) = &mut self.running else { return std::future::pending().await };
+        tokio::select! {
+            Some(event) = running.events.recv() => VoiceNews::Thread(event),
+            Some(event) = running.endpoint_events.recv() => VoiceNews::Endpoint(event),
+            else => std::future::pending().await,
+        }
+    }
+
+    /// How the voice stands.
+    pub fn status(&self) -> Value {
+        let Some(running) = &self.running else { return json!({ "running": false }) };
+        let links = running.endpoint.stats();
+        let speakers = &running.stats.speakers;
+        let sum = |of: &dyn Fn(&halloo_engine::voice::SpeakerStats) -> u64| speakers.values().map(of).sum::<u64>();
+        json!({
+            "running": true,
+            "group": running.group.to_string(),
+            "peers_up": links.values().filter(|link| link.up).count(),
+            "offered": links.values().map(|link| link.packets_received).sum::<u64>(),
+            "opened": running.opened.values().map(|(before, now)| before + now).sum::<u64>(),
+            "frames_sent": running.stats.voice.mouth.frames_sent,
+            "frames_expected": sum(&|s| s.received + s.lost),
+            "frames_lost": sum(&|s| s.lost),
+            "frames_recovered": sum(&|s| s.from_list + s.from_in_band + s.from_deep),
+            "frames_concealed": sum(&|s| s.concealed),
+            "links": links_view(&links),
+            "speakers": speakers.iter().map(|(d, s)| (d.to_string(), json!(s))).collect::<serde_json::Map<_, _>>(),
+            "mouth": running.stats.voice.mouth,
+            "rejected": running.stats.voice.rejected,
+            "step_us_mean": running.stats.step_us_mean,
+            "step_us_max": running.stats.step_us_max,
+            "steps_skipped": running.stats.skipped,
+        })
+    }
+
+    fn note(&mut self, stats: MediaStats) {
+        let Some(running) = &mut self.running else { return };
+        for (device, speaker) in &stats.speakers {
+            let (before, now) = running.opened.entry(*device).or_default();
+            if speaker.received < *now {
+                *before += *now; // The speaker left the plan and came back: its own count began anew.
+            }
+            *now = speaker.received;
+        }
+        running.stats = stats;
+    }
+
+    /// At the end of a file that shall be repeated.
+    fn repeat(&self) {
+        let Some(running) = self.running.as_ref().filter(|running| running.ask.repeat) else { return };
+        if let Ok(again) = source(&running.ask.source) {
+            self.tell(MediaCommand::Source(again));
+        }
+    }
+}
+
+impl Running {
+    fn tell(&self, command: MediaCommand) -> Result<(), DoorError> {
+        self.handle.tell(command).map_err(|error| {
+            DoorError::new("sound", error.to_string(), "leave the call with `halloo hush` and enter it again")
+        })
+    }
+
+    fn follow(&self, plan: &VoicePlan) {
+        // A full queue means that the thread hangs; its figures stop and `status` shows it.
+        let _busy = self.handle.tell(MediaCommand::Plan(Box::new(plan.clone())));
+        let peers = plan.connect.iter().map(|connect| connect.device).collect();
+        let _too_many = self.endpoint.set_peers(peers);
+    }
+}
+
+impl Driver {
+    /// What the voice told: signals go to the engine, the rest to whoever watches.
+    pub(super) async fn on_voice(&mut self, news: VoiceNews) {
+        let group = self.voice.running.as_ref().map(|running| running.group);
+        let Some(group) = group else { return };
+        match news {
+            VoiceNews::Endpoint(EndpointEvent::Signal { to, bytes }) => {
+                let (ignored, _) = oneshot::channel();
+                let command = Command::Signal { to, bytes: SignalKind::Media.join(&bytes) };
+                self.command(group, command, super::asks::done(), ignored).await;
+            }
+            VoiceNews::Endpoint(EndpointEvent::Up { peer, setup_ms }) => {
+                self.watchers.tell(json!({"event": "voice-up", "device": peer.to_string(), "setup_ms": setup_ms}));
+            }
+            VoiceNews::Endpoint(EndpointEvent::Down { peer, reason }) => {
+                self.watchers.tell(json!({"event": "voice-down", "device": peer.to_string(), "reason": reason}));
+            }
+            VoiceNews::Thread(MediaEvent::Stats(stats)) => self.voice.note(*stats),
+            VoiceNews::Thread(MediaEvent::Talking { speaker, on }) => {
+                let device = speaker.unwrap_or(self.voice.me).to_string();
+                self.watchers.tell(json!({"event": "talking", "device": device, "on": on, "at_ms": now().wall_ms}));
+            }
+            VoiceNews::Thread(MediaEvent::SourceEnded) => {
+                self.voice.repeat();
+                self.watchers.tell(json!({"event": "source-ended"}));
+            }
+            VoiceNews::Thread(MediaEvent::SinkFailed(what)) => {
+                self.watchers.tell(json!({"event": "warning", "text": format!("the others are not heard: {what}")}));
+            }
+            VoiceNews::Thread(MediaEvent::Plan(error)) => tracing::error!("a voice plan was not taken: {error}"),
+        }
+    }
+}
+
+fn links_view(links: &EndpointStats) -> Value {
+    json!(links.iter().map(|(device, link)| (device.to_string(), json!(link))).collect::<serde_json::Map<_, _>>())
+}
+
+fn transmit(ask: &TalkAsk) -> Transmit {
+    if ask.push_to_talk { Transmit::PushToTalk { pressed: false } } else { Transmit::VoiceActivated }
+}
+
+fn source(name: &str) -> Result<Box<dyn Source>, DoorError> {
+    device_name(name).source().map_err(|error| no_sound(&error))
+}
+
+fn sink(name: &str) -> Result<Box<dyn Sink>, DoorError> {
+    device_name(name).sink().map_err(|error| no_sound(&error))
+}
+
+fn device_name(name: &str) -> DeviceName {
+    name.parse().unwrap_or(DeviceName::Null)
+}
+
+fn no_sound(error: &crate::media::device::DeviceError) -> DoorError {
+    let text = error.to_string();
+    let (what, next) = text.split_once(": ").unwrap_or((text.as_str(), "`halloo doctor` looks for the fault"));
+    DoorError::new("sound", what, next)
+}

@@ -1,0 +1,133 @@
+//! Granting what an engine wishes: each output goes to the network, the disk, the voice or the people who watch.
+
+use super::voice::SignalKind;
+use super::{Driver, now};
+use crate::net::NetCommand;
+use crate::views;
+use halloo_crypto::id::{DeviceId, GroupId};
+use halloo_engine::lane::{Lane, PeerKey};
+use halloo_engine::output::{Event, Output};
+use halloo_mesh::{Topic, Verdict};
+use serde_json::{Value, json};
+
+impl Driver {
+    /// Grants the wishes of one drain in order; returns the verdict among them, if any.
+    pub(super) async fn grant(&mut self, group: GroupId, wishes: Vec<Output>) -> Option<Verdict> {
+        let mut verdict = None;
+        for wish in wishes {
+            match wish {
+                Output::Send { to, lane, bytes } => self.send(to, lane, bytes).await,
+                Output::Publish { topic, bytes } => {
+                    self.carry(NetCommand::Publish { topic: Topic(topic), bytes }).await;
+                }
+                Output::Subscribe(topic) => self.subscribe(group, topic).await,
+                Output::Unsubscribe(topic) => {
+                    if let Some(membership) = self.groups.get_mut(&group) {
+                        membership.topics.remove(&topic);
+                    }
+                    self.carry(NetCommand::Unsubscribe(Topic(topic))).await;
+                }
+                Output::Admit { peer, topic } => self.admit(group, peer, topic).await,
+                Output::Expel { peer, .. } => self.expel(group, peer).await,
+                Output::Write(batch) => self.storage.write(group, batch).await,
+                Output::Plan(plan) => self.voice.plan(group, *plan),
+                Output::Verdict(word) => verdict = Some(mesh_verdict(word)),
+                Output::Reply { request, result } => {
+                    if let Some(membership) = self.groups.get_mut(&group) {
+                        membership.answer(request, result);
+                    }
+                }
+                Output::Event(event) => self.tell(group, event).await,
+                // No mailbox is configured in this build: what cannot be delivered waits in the outbox.
+                Output::Deposit { .. } | Output::Fetch { .. } => {}
+                Output::Idle(_) => unreachable!("a drain ends at Idle"),
+            }
+        }
+        verdict
+    }
+
+    async fn send(&mut self, to: PeerKey, lane: Lane, bytes: Vec<u8>) {
+        match lane {
+            Lane::Direct => self.carry(NetCommand::Direct { to: halloo_mesh::PeerKey(to.0), bytes }).await,
+            Lane::Pair => {
+                let waiting = self.pair_replies.get_mut(&to).and_then(std::collections::VecDeque::pop_front);
+                // The asker gave up in the meantime; it will ask again.
+                let Some(reply) = waiting else { return };
+                self.carry(NetCommand::PairReply { reply, bytes }).await;
+            }
+            Lane::Gossip(_) => debug_assert!(false, "gossip is published, not sent"),
+        }
+    }
+
+    async fn subscribe(&mut self, group: GroupId, topic: [u8; 32]) {
+        if let Some(membership) = self.groups.get_mut(&group) {
+            membership.topics.insert(topic);
+        }
+        self.carry(NetCommand::Subscribe(Topic(topic))).await;
+    }
+
+    async fn admit(&mut self, group: GroupId, peer: PeerKey, topic: [u8; 32]) {
+        if let Some(membership) = self.groups.get_mut(&group) {
+            membership.admitted.insert(peer);
+        }
+        self.carry(NetCommand::Admit { peer: halloo_mesh::PeerKey(peer.0), topic: Topic(topic) }).await;
+    }
+
+    /// One group's outcast may be another group's member: the connection goes only when nobody admits the peer.
+    async fn expel(&mut self, group: GroupId, peer: PeerKey) {
+        if let Some(membership) = self.groups.get_mut(&group) {
+            membership.admitted.remove(&peer);
+        }
+        if !self.groups.iter().any(|(_, m)| m.admitted.contains(&peer)) {
+            self.carry(NetCommand::Expel(halloo_mesh::PeerKey(peer.0))).await;
+        }
+    }
+
+    /// Tells everyone who watches; what concerns the voice or a conversation of two goes there too.
+    async fn tell(&mut self, group: GroupId, event: Event) {
+        if let Event::Signal { from, bytes } = &event {
+            match SignalKind::split(bytes) {
+                Some((SignalKind::Media, rest)) => self.voice.signal(group, *from, rest.to_vec()),
+                Some((SignalKind::Invite, rest)) => Box::pin(self.invited(group, *from, rest)).await,
+                None => {}
+            }
+            return;
+        }
+        let Some(mut value) = views::event(&event, now().wall_ms) else { return };
+        value["group"] = json!(group.to_string());
+        self.name(group, &event, &mut value);
+        self.watchers.tell(value);
+    }
+
+    /// Adds the display name of whoever the event is about.
+    fn name(&self, group: GroupId, event: &Event, value: &mut Value) {
+        let Some(membership) = self.groups.get(&group) else { return };
+        let of_device = |device: &DeviceId| {
+            membership.engine.members().into_iter().find(|m| m.devices.iter().any(|d| d.device == *device)).map(|m| m.name)
+        };
+        let name = match event {
+            Event::MemberLeft { account }
+            | Event::MemberRemoved { account, .. }
+            | Event::RoleChanged { account, .. }
+            | Event::Receipt { account, .. }
+            | Event::Presence { account, .. } => Some(membership.name_of(account)),
+            Event::Location(view) => Some(membership.name_of(&view.account)),
+            Event::Muted { device, .. }
+            | Event::CallJoined { device }
+            | Event::CallLeft { device }
+            | Event::LocationExpired { device } => of_device(device),
+            _ => None,
+        };
+        if let Some(name) = name {
+            value["name"] = json!(name);
+        }
+    }
+}
+
+fn mesh_verdict(verdict: halloo_engine::output::Verdict) -> Verdict {
+    match verdict {
+        halloo_engine::output::Verdict::Accept => Verdict::Accept,
+        halloo_engine::output::Verdict::Ignore => Verdict::Ignore,
+        halloo_engine::output::Verdict::Reject => Verdict::Reject,
+    }
+}

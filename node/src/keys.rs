@@ -1,0 +1,136 @@
+//! The keys of a home: account, device, transport and display name; made silently at the first start, sealed by the vault.
+
+use crate::home::{Home, HomeError};
+use crate::vault::{Vault, VaultError, random};
+use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
+use halloo_crypto::secret::Secret;
+use halloo_engine::lane::PeerKey;
+use halloo_engine::start::Identity;
+use libp2p::identity::ed25519;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+const FILE: &str = "identity";
+const VERSION: u8 = 1;
+
+/// What can be wrong with the keys of a home.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file does not decode, or its parts do not belong together.
+    #[error("the identity file of this home is damaged; put it back from your backup")]
+    Damaged,
+    /// The vault refuses.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The home refuses.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+/// Who this home is.
+pub struct Keys {
+    account: AccountSecret,
+    device: DeviceSecret,
+    certificate: DeviceCertificate,
+    transport: Secret<[u8; 32]>,
+    /// The display name that new groups get.
+    pub name: String,
+}
+
+/// The file: postcard after one version byte, sealed as a whole.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    account: Vec<u8>,
+    device: Vec<u8>,
+    certificate: Vec<u8>,
+    transport: [u8; 32],
+    name: String,
+}
+
+impl Keys {
+    /// Opens the keys of a home, or makes them; `now_ms` is the wall clock for the certificate.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn open(home: &Home, vault: &Vault, now_ms: u64) -> Result<Self, KeysError> {
+        match home.read(FILE)? {
+            Some(sealed) => Self::decode(&vault.open_value(FILE.as_bytes(), &sealed)?),
+            None => {
+                let keys = Self::generate(now_ms)?;
+                keys.save(home, vault)?;
+                Ok(keys)
+            }
+        }
+    }
+
+    fn generate(now_ms: u64) -> Result<Self, KeysError> {
+        let mut rng = ChaCha20Rng::from_seed(random()?);
+        let (account, device) = (AccountSecret::generate(&mut rng), DeviceSecret::generate(&mut rng));
+        let certificate = DeviceCertificate::issue(&account, &device, now_ms);
+        Ok(Keys { account, device, certificate, transport: Secret::new(random()?), name: default_name() })
+    }
+
+    /// Writes the keys, for instance after a change of the name.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn save(&self, home: &Home, vault: &Vault) -> Result<(), KeysError> {
+        let stored = Stored {
+            account: self.account.to_bytes().expose().clone(),
+            device: self.device.to_bytes().expose().clone(),
+            certificate: self.certificate.to_bytes(),
+            transport: *self.transport.expose(),
+            name: self.name.clone(),
+        };
+        let mut plain = Zeroizing::new(vec![VERSION]);
+        plain.extend(postcard::to_allocvec(&stored).map_err(|_| KeysError::Damaged)?);
+        home.write_private(FILE, &vault.seal(FILE.as_bytes(), &plain)?)?;
+        Ok(())
+    }
+
+    fn decode(plain: &[u8]) -> Result<Self, KeysError> {
+        let Some((&VERSION, body)) = plain.split_first() else { return Err(KeysError::Damaged) };
+        let stored: Stored = postcard::from_bytes(body).map_err(|_| KeysError::Damaged)?;
+        let device = DeviceSecret::from_bytes(&stored.device).map_err(|_| KeysError::Damaged)?;
+        let certificate = DeviceCertificate::from_bytes(&stored.certificate).map_err(|_| KeysError::Damaged)?;
+        let account = AccountSecret::from_bytes(&stored.account).map_err(|_| KeysError::Damaged)?;
+        if certificate.device != device.id() || certificate.account != account.id() {
+            return Err(KeysError::Damaged);
+        }
+        Ok(Keys { account, device, certificate, transport: Secret::new(stored.transport), name: stored.name })
+    }
+
+    /// The seed of the transport key.
+    pub fn transport(&self) -> &Secret<[u8; 32]> {
+        &self.transport
+    }
+
+    /// The public transport key.
+    pub fn peer(&self) -> PeerKey {
+        let mut seed = Zeroizing::new(*self.transport.expose());
+        let secret = ed25519::SecretKey::try_from_bytes(seed.as_mut()).expect("any 32 bytes are an Ed25519 seed");
+        PeerKey(ed25519::Keypair::from(secret).public().to_bytes())
+    }
+
+    /// What an engine is told about its member.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            device: self.device.clone(),
+            certificate: self.certificate.clone(),
+            peer: self.peer(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// The login name, as people of one household know each other; changed by `--as`.
+fn default_name() -> String {
+    let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|key| std::env::var(key).ok());
+    name.filter(|name| !name.is_empty() && name.len() <= halloo_engine::output::MAX_NAME_BYTES)
+        .unwrap_or_else(|| "someone".to_owned())
+}
+
+#[cfg(test)]
+mod tests;
