@@ -235,7 +235,7 @@ pub(crate) fn on_contents(room: &mut Chat, state: &mut State, ids: &[MessageId])
         owed |= c.author != state.me() && !matches!(c.body, Body::Receipt { .. });
         match &c.body {
             Body::Chat { .. } | Body::Unknown { .. } => {
-                if let Some(entry) = entry(room, state, id) {
+                if let Some(entry) = entry(room, state, id).filter(|entry| !entry.void) {
                     state.durable_event(Event::Message(entry));
                 }
             }
@@ -363,7 +363,10 @@ impl Authority for ByLog<'_> {
         if !log.author_entitled_at(&content.author, &content.heads) {
             return false;
         }
-        if log.removed_after(&content.author, &content.heads).is_empty() {
+        let account = log.account_of(&content.author);
+        let mut ends = log.removed_after(&content.author, &content.heads).into_iter();
+        // Who left by itself takes nothing back that it said before.
+        if ends.all(|end| log.actor(&end) == account) {
             return true;
         }
         self.room.vouched.get(&content.author).is_some_and(|vouched| {
@@ -381,16 +384,16 @@ impl Authority for ByLog<'_> {
     }
 }
 
-/// One line as it stands now; `None` for what is not a line, or void.
+/// One line as it stands now; `None` for what is not a line.
 pub(crate) fn entry(room: &Chat, state: &State, id: &MessageId) -> Option<ChatEntry> {
     let item = state.messages.item(&ByLog { room, state }, id)?;
-    (!item.void).then(|| to_entry(state, item))
+    Some(to_entry(state, item))
 }
 
 /// Lines before `before`, or the newest, oldest first.
 pub(crate) fn page(room: &Chat, state: &State, before: Option<halloo_crdt::messages::Cursor>, limit: usize) -> (Vec<ChatEntry>, Option<halloo_crdt::messages::Cursor>) {
     let page = state.messages.page(&ByLog { room, state }, before, limit);
-    let lines = page.items.into_iter().filter(|item| !item.void).map(|item| to_entry(state, item));
+    let lines = page.items.into_iter().map(|item| to_entry(state, item));
     (lines.collect(), page.older)
 }
 
@@ -415,6 +418,7 @@ fn to_entry(state: &State, item: halloo_crdt::messages::Item) -> ChatEntry {
         delivered_to: accounts(&holders.delivered).into_iter().filter(|a| *a != author).collect(),
         read_by: accounts(&holders.read).into_iter().filter(|a| *a != author).collect(),
         own: author == state.account(),
+        void: item.void,
     }
 }
 

@@ -351,7 +351,11 @@ impl Engine {
                 return invites::open(&mut self.invites, state, max_uses, life_ms, role);
             }
             Command::CloseInvite(invite) => invites::close(&mut self.invites, state, invite)?,
-            Command::Remove(account) => membership::remove(state, account)?,
+            Command::Remove(account) => {
+                // What the other wrote and we have seen counts only if we say so before we sign.
+                chat::send_receipts(chat, state, None)?;
+                membership::remove(state, account)?;
+            }
             Command::RevokeDevice(device) => membership::revoke(state, device)?,
             Command::SetRole { account, role } => membership::set_role(state, account, role)?,
             Command::Leave => membership::leave(state)?,

@@ -306,5 +306,5 @@ fn view(room: &Invites, state: &State, op: &OpId) -> Option<InviteView> {
 /// All invites that are open, and the own ones, oldest first.
 pub(crate) fn views(room: &Invites, state: &State) -> Vec<InviteView> {
     let open = state.log.view().invites().keys();
-    open.filter_map(|op| view(room, state, op)).collect()
+    open.filter_map(|op| view(room, state, op)).filter(|view| view.open).collect()
 }

@@ -25,7 +25,7 @@ use crate::wire::parcel::{Parcel, ParcelKind};
 
 /// Associated data of live batches under an epoch.
 pub(crate) const AAD: &[u8] = b"live";
-/// How often others' news are passed on to neighbours that lack them.
+/// How long others' news are gathered before they are passed on to neighbours that seem to lack them.
 const RELAY_EVERY: core::time::Duration = core::time::Duration::from_secs(1);
 /// Shortest time between two own reports, whatever changes: ten a second.
 const REPORT_SPACING: core::time::Duration = core::time::Duration::from_millis(100);
@@ -101,7 +101,6 @@ pub(crate) fn start(room: &mut Here, state: &mut State) {
     if let Some(until) = room.share_until_ms {
         schedule_end(state, until);
     }
-    state.timers.within(Timer::LiveFlush, state.now.mono, REPORT_SPACING);
 }
 
 fn lease_ms(span: core::time::Duration) -> u64 {
@@ -263,9 +262,6 @@ pub(crate) fn on_flush(room: &mut Here, state: &mut State) {
     if state.is_member() && !state.tainted {
         relay(state);
     }
-    if state.is_member() {
-        state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY);
-    }
 }
 
 /// Own cells are renewed before their lease ends.
@@ -306,6 +302,9 @@ pub(crate) fn on_batch(room: &Here, state: &mut State, from: Option<PeerKey>, ba
             return;
         }
     };
+    if from.is_some() && !accepted.changes.is_empty() && state.peers.proven().nth(1).is_some() {
+        state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY);
+    }
     for change in accepted.changes {
         tell(room, state, change.device, change.kind, change.cell);
     }

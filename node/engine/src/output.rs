@@ -397,6 +397,9 @@ pub struct ChatEntry {
     pub read_by: Vec<AccountId>,
     /// Whether this account wrote it.
     pub own: bool,
+    /// Whether it counts for nothing: its author was removed before anybody who remains vouched for it. Shown as such, never
+    /// dropped.
+    pub void: bool,
 }
 
 /// A member as the member list shows it.

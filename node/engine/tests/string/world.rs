@@ -239,9 +239,10 @@ impl World {
         self.people[who].identity.device.id()
     }
 
-    /// The texts that a member sees, oldest first.
+    /// The texts that a member sees and that count, oldest first.
     pub fn texts(&self, who: usize) -> Vec<String> {
-        self.engine(who).timeline(None, 500).entries.into_iter().map(|entry| entry.text).collect()
+        let lines = self.engine(who).timeline(None, 500).entries;
+        lines.into_iter().filter(|entry| !entry.void).map(|entry| entry.text).collect()
     }
 
     pub fn neighbours(&self, who: usize) -> Vec<usize> {
@@ -464,6 +465,8 @@ impl World {
             Lane::Pair if self.people[to].joiner.is_some() => {
                 self.step_joiner(to, JoinerInput::Frame { from: peer, bytes });
             }
+            // Requests come from joiners only; the lane pairs replies with requests.
+            Lane::Pair if self.people[from].joiner.is_none() => {}
             Lane::Pair => {
                 let answers = peek_door(&bytes)
                     .is_some_and(|door| self.people[to].engine.as_ref().is_some_and(|engine| engine.answers(&door)));
