@@ -22,6 +22,7 @@ pub mod opus;
 pub mod endpoint;
 pub mod signalling;
 pub mod webrtc;
+pub mod plain;
 pub mod record;
 pub mod step;
 pub mod thread;

@@ -254,13 +254,13 @@ impl VoiceOut {
         let rate = self.bridge.rate;
         let margin = self.shared.margin(rate);
         if !self.primed {
-            (0..margin).for_each(|_| drop(self.ring.push(0.0)));
+            self.lead(margin);
             self.primed = true;
         }
         let fill = self.bridge.capacity - self.ring.slots();
         if fill == 0 {
             // The card ran dry: begin again with the margin, so that it does not run dry each frame.
-            (0..margin).for_each(|_| drop(self.ring.push(0.0)));
+            self.lead(margin);
             self.bridge.controller.forget();
         }
         // Beyond the target the ratio falls, so that fewer samples go in than the card takes out.
@@ -275,6 +275,13 @@ impl VoiceOut {
         for sample in &self.bridge.output[..made] {
             // Room was checked just above, and this is the only producer.
             let _ = self.ring.push(*sample);
+        }
+    }
+
+    fn lead(&mut self, silence: usize) {
+        for _ in 0..silence {
+            // A full ring needs no lead.
+            let _ = self.ring.push(0.0);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Writes down what a member said and heard: one file for the mouth, one for the mix, one stem a speaker, and the stamps.
 //!
 //! In the folder, all 48 kHz mono and all beginning at the same moment, a missing piece being silence:
-//! `mouth-<me>.wav`, `ear-<me>.wav`, `ear-<me>-<speaker>.wav`, and `stamps-<me>.log` (see [`super::stamps`]). A thread of
+//! `mouth-<me>.wav`, `ear-<me>.wav`, `ear-<me>-<speaker>.wav`; further `stamps-<me>.log` (see [`super::stamps`]) and
+//! `plain-<me>.bin`, pieces of coded frames in clear (see [`super::plain`]), each after a byte with its length. A thread of
 //! its own waits for the disk.
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::thread::JoinHandle;
 use halloo_crypto::id::DeviceId;
 
 use super::device::{DeviceError, FRAME, Frame};
+use super::plain::{PIECE, Piece};
 use super::stamps::Stamp;
 use super::wave::WaveFile;
 
@@ -47,6 +49,7 @@ pub(super) struct Page {
     pub(super) mix: Frame,
     pub(super) stems: Vec<(DeviceId, Frame)>,
     pub(super) stamps: Vec<Stamp>,
+    pub(super) plain: Vec<Piece>,
 }
 
 /// The voice loop's end.
@@ -106,6 +109,7 @@ struct Book {
     mix: WaveFile,
     stems: BTreeMap<DeviceId, WaveFile>,
     stamps: BufWriter<File>,
+    plain: BufWriter<File>,
     /// Number of the first step, and of the next one due.
     first: Option<u64>,
     next: u64,
@@ -119,11 +123,9 @@ impl Book {
         let me = safe(me);
         let mouth = WaveFile::create(&dir.join(format!("mouth-{me}.wav")))?;
         let mix = WaveFile::create(&dir.join(format!("ear-{me}.wav")))?;
-        let log = dir.join(format!("stamps-{me}.log"));
-        let stamps =
-            File::create(&log).map_err(|error| refused(&format!("creating {}", log.display()), &error))?;
-        let stamps = BufWriter::new(stamps);
-        Ok(Self { recording, mouth, mix, stems: BTreeMap::new(), stamps, first: None, next: 0 })
+        let stamps = create(&dir.join(format!("stamps-{me}.log")))?;
+        let plain = create(&dir.join(format!("plain-{me}.bin")))?;
+        Ok(Self { recording, mouth, mix, stems: BTreeMap::new(), stamps, plain, first: None, next: 0 })
     }
 
     fn take(&mut self, page: &Page) -> Result<(), DeviceError> {
@@ -144,8 +146,13 @@ impl Book {
         self.append(&page.mouth, &page.mix, &page.stems)?;
         self.next = page.step + 1;
         page.stamps.iter().try_for_each(|stamp| self.stamp(stamp))?;
+        for piece in &page.plain {
+            let length = [u8::try_from(PIECE).expect("a piece is short")];
+            let written = self.plain.write_all(&length).and_then(|()| self.plain.write_all(piece));
+            written.map_err(|error| refused("writing pieces", &error))?;
+        }
         if page.step % STAMPS_EVERY == 0 {
-            self.stamps.flush().map_err(|error| refused("writing stamps", &error))?;
+            self.flush_logs()?;
         }
         Ok(())
     }
@@ -180,8 +187,18 @@ impl Book {
         self.mouth.update_header()?;
         self.mix.update_header()?;
         self.stems.values_mut().try_for_each(WaveFile::update_header)?;
-        self.stamps.flush().map_err(|error| refused("writing stamps", &error))
+        self.flush_logs()
     }
+
+    fn flush_logs(&mut self) -> Result<(), DeviceError> {
+        self.stamps.flush().and_then(|()| self.plain.flush()).map_err(|error| refused("writing logs", &error))
+    }
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>, DeviceError> {
+    let file =
+        File::create(path).map_err(|error| refused(&format!("creating {}", path.display()), &error))?;
+    Ok(BufWriter::new(file))
 }
 
 /// The file of what `listener` heard of `speaker`.

@@ -6,10 +6,12 @@ use halloo_engine::voice::{
     MAX_SPEAKERS, PlanError, SpeakerStats, Transmit, VoiceConfig, VoicePath, VoicePlan, VoiceStats,
 };
 use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
 
 use super::clock::{NS_PER_MS, NS_PER_S};
 use super::device::{FRAME, Frame, Read, SAMPLE_RATE, Sink, Source};
 use super::endpoint::{Incoming, Outgoing, Road};
+use super::plain::Piece;
 use super::record::{Page, Recorder};
 use super::speech::Speech;
 use super::stamps::Stamp;
@@ -79,6 +81,8 @@ pub(super) struct Ends {
     pub(super) sink: Option<Box<dyn Sink>>,
     pub(super) road: Road,
     pub(super) recorder: Option<Recorder>,
+    /// Pieces of coded frames in clear, where they are kept.
+    pub(super) plain: Option<Receiver<Piece>>,
 }
 
 /// The loop's body.
@@ -144,7 +148,8 @@ impl Step {
             let stems = self.path.speakers().filter(|speaker| speaker.stem.len() == FRAME);
             let stems = stems.filter_map(|s| Some((s.device, s.stem.try_into().ok()?))).collect();
             let stamps = std::mem::take(&mut self.stamps);
-            recorder.note(Page { step: self.steps, mono_ns: now_ns, mouth, mix, stems, stamps });
+            let plain = self.ends.plain.iter().flat_map(|pieces| pieces.try_iter()).collect();
+            recorder.note(Page { step: self.steps, mono_ns: now_ns, mouth, mix, stems, stamps, plain });
         }
         self.stamps.clear();
         self.steps += 1;

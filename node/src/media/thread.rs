@@ -16,6 +16,7 @@ use rand_core::SeedableRng as _;
 use super::clock::mono_ns;
 use super::device::{DeviceError, Sink, Source};
 use super::endpoint::Road;
+use super::plain;
 use super::record::{Recorder, Recording};
 use super::step::{Ends, STEP_NS, Step};
 
@@ -153,9 +154,16 @@ pub fn start(
     config: MediaConfig,
 ) -> Result<(MediaThread, tokio::sync::mpsc::Receiver<MediaEvent>), ThreadError> {
     let MediaConfig { voice, codecs, seed, source, sink, road, record } = config;
+    let (codecs, plain): (Box<dyn CodecFactory>, _) = match &record {
+        None => (codecs, None),
+        Some(_) => {
+            let (kept, pieces) = plain::keep(codecs);
+            (Box::new(kept), Some(pieces))
+        }
+    };
     let path = VoicePath::new(voice, codecs, &mut ChaCha20Rng::from_seed(seed))?;
     let recorder = record.map(Recorder::start).transpose()?;
-    let step = Step::new(path, &voice, Ends { source, sink: Some(sink), road, recorder });
+    let step = Step::new(path, &voice, Ends { source, sink: Some(sink), road, recorder, plain });
     let (commands, command_end) = sync_channel(COMMAND_QUEUE);
     let (events, event_end) = tokio::sync::mpsc::channel(EVENT_QUEUE);
     let mut body = Loop { step, commands: command_end, events, told: Vec::new(), timing: Timing::default() };

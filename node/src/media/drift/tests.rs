@@ -47,11 +47,7 @@ fn a_microphone_with_a_wrong_crystal_neither_clicks_nor_drifts() {
             }
         }
         assert_eq!(voice_end.xruns(), 0, "{rate} {ppm}");
-        assert!(
-            (5.0..60.0).contains(&voice_end.latency_ms()),
-            "{rate} {ppm}: {} ms",
-            voice_end.latency_ms()
-        );
+        assert!((5.0..60.0).contains(&voice_end.latency_ms()), "{rate} {ppm}: {} ms", voice_end.latency_ms());
         // A click is a step between neighbours that a tone of this level and pitch never makes.
         let steepest = heard.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0_f32, f32::max);
         assert!(steepest < 0.04, "{rate} {ppm}: step of {steepest}");

@@ -9,7 +9,15 @@ fn id(n: u8) -> DeviceId {
 
 fn page(step: u64, stems: Vec<(DeviceId, Frame)>) -> Page {
     let stamps = vec![Stamp::Captured { media_time: step as u32 * 960, mono_ns: step }];
-    Page { step, mono_ns: 1_000 + step, mouth: [0.1; FRAME], mix: [0.2; FRAME], stems, stamps }
+    Page {
+        step,
+        mono_ns: 1_000 + step,
+        mouth: [0.1; FRAME],
+        mix: [0.2; FRAME],
+        stems,
+        stamps,
+        plain: vec![[step as u8; PIECE]],
+    }
 }
 
 fn samples(path: &Path) -> Vec<i16> {
@@ -45,6 +53,9 @@ fn files_begin_together_and_gaps_are_silence() {
     let log = std::fs::read_to_string(dir.path().join("demo/stamps-m1.log")).expect("log");
     let stamps = stamps::parse(&log);
     assert_eq!(stamps.len(), 4);
+    let plain = std::fs::read(dir.path().join("demo/plain-m1.bin")).expect("pieces");
+    assert_eq!(plain.len(), 3 * (1 + PIECE));
+    assert_eq!((plain[0], plain[1]), (24, 100));
     assert_eq!(stamps[0], Stamp::Began { mono_ns: 1_100 });
 }
 

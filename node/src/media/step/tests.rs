@@ -66,7 +66,7 @@ impl Member {
         let path = VoicePath::new(config, Box::new(codecs), &mut rng).expect("codec");
         let (road, ends) = road();
         let tape = Tape::default();
-        let step_ends = Ends { source, sink: Some(Box::new(tape.clone())), road, recorder: None };
+        let step_ends = Ends { source, sink: Some(Box::new(tape.clone())), road, recorder: None, plain: None };
         Self { n, step: Step::new(path, &config, step_ends), ends, tape, events: Vec::new() }
     }
 
