@@ -180,7 +180,7 @@ fn hear(whole: &Log, seed: u64) -> Log {
     shuffle(&mut rows, &mut rng);
     for op in ops {
         log.insert(op).expect("what one accepted, all accept");
-        if rng.next_u64() % 4 == 0 {
+        if rng.next_u64().is_multiple_of(4) {
             let _ = log.view();
         }
         if let Some(row) = rows.pop()

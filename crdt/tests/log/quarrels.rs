@@ -50,11 +50,11 @@ fn of_two_who_remove_each_other_the_senior_stays() {
 fn in_a_ring_of_removes_the_senior_stays() {
     let p = people(4);
     let start = group(&p, &[Role::Admin, Role::Admin, Role::Admin]);
-    let mut logs = vec![start.clone(), start.clone(), start];
+    let mut logs = [start.clone(), start.clone(), start];
     act(&mut logs[0], p[1].device(), p[2].remove());
     act(&mut logs[1], p[2].device(), p[3].remove());
     act(&mut logs[2], p[3].device(), p[1].remove());
-    let [a, b, c] = &mut logs[..] else { unreachable!() };
+    let [a, b, c] = &mut logs;
     meet(a, b);
     meet(b, c);
     meet(a, c);
