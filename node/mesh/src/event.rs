@@ -78,7 +78,7 @@ pub enum MeshEvent {
         /// At most `PAIR_REPLY_MAX`.
         bytes: Vec<u8>,
     },
-    /// A pairing request of ours got no answer: refused, timed out, or the peer went away.
+    /// A pairing request of ours got no answer: refused, timed out, or the peer went away (then after its `PeerDown`).
     PairFailed {
         /// Whom we asked.
         peer: PeerKey,

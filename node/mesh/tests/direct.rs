@@ -179,3 +179,86 @@ fn a_peer_has_a_bounded_number_of_connections() {
     let counters = town.houses[0].network_info();
     assert!(counters.connection_counters().num_established() <= limits::CONNECTIONS_PER_PEER_MAX);
 }
+
+#[test]
+fn one_connection_carries_a_bounded_number_of_pairing_exchanges() {
+    let mut town = Town::connected(2);
+    let max = limits::PAIR_PENDING_PER_PEER_MAX;
+    for _ in 0..max {
+        town.mesh(0).send_pair(key(1), b"?".to_vec()).expect("connected");
+    }
+    let shown = |town: &Town| town.events[1].iter().filter(|e| matches!(e, MeshEvent::Pair { .. })).count();
+    town.until(|town| shown(town) == max);
+    town.mesh(0).send_pair(key(1), b"one more".to_vec()).expect("connected");
+    town.until(|town| town.events[0].iter().any(|event| matches!(event, MeshEvent::PairFailed { .. })));
+    assert_eq!(shown(&town), max);
+}
+
+#[test]
+fn own_pairing_requests_are_bounded() {
+    let mut town = Town::connected(2);
+    for _ in 0..limits::PAIR_ASKED_MAX {
+        town.mesh(0).send_pair(key(1), b"?".to_vec()).expect("room");
+    }
+    let full = MeshError::TooMany { max: limits::PAIR_ASKED_MAX };
+    assert_eq!(town.mesh(0).send_pair(key(1), b"?".to_vec()), Err(full));
+}
+
+#[test]
+fn a_reply_after_the_asker_left_is_told() {
+    let mut town = Town::connected(2);
+    town.mesh(0).send_pair(key(1), b"7".to_vec()).expect("connected");
+    town.until(|town| town.events[1].iter().any(|event| matches!(event, MeshEvent::Pair { .. })));
+    town.mesh(1).expel(key(0));
+    town.until(|town| {
+        (0..2).all(|me| town.events[me].iter().any(|e| matches!(e, MeshEvent::PeerDown { .. })))
+    });
+    let place =
+        town.events[1].iter().position(|event| matches!(event, MeshEvent::Pair { .. })).expect("seen");
+    let MeshEvent::Pair { reply, .. } = town.events[1].remove(place) else {
+        unreachable!("just matched");
+    };
+    assert_eq!(town.mesh(1).reply_pair(reply, b"late".to_vec()), Err(MeshError::AskerGone));
+    town.until(|town| town.events[0].iter().any(|event| matches!(event, MeshEvent::PairFailed { .. })));
+}
+
+#[test]
+fn a_reply_over_its_limit_is_refused_and_the_largest_arrives() {
+    let mut town = Town::connected(2);
+    town.mesh(0).send_pair(key(1), vec![7; limits::PAIR_REQUEST_MAX]).expect("connected");
+    town.until(|town| town.events[1].iter().any(|event| matches!(event, MeshEvent::Pair { .. })));
+    let place =
+        town.events[1].iter().position(|event| matches!(event, MeshEvent::Pair { .. })).expect("seen");
+    let MeshEvent::Pair { reply, bytes, .. } = town.events[1].remove(place) else {
+        unreachable!("just matched");
+    };
+    assert_eq!(bytes.len(), limits::PAIR_REQUEST_MAX);
+    town.mesh(1).reply_pair(reply, vec![8; limits::PAIR_REPLY_MAX]).expect("the asker waits");
+    town.until(|town| town.events[0].iter().any(|event| matches!(event, MeshEvent::PairReplied { .. })));
+    town.mesh(0).send_pair(key(1), b"again".to_vec()).expect("connected");
+    town.until(|town| town.events[1].iter().any(|event| matches!(event, MeshEvent::Pair { .. })));
+    let place =
+        town.events[1].iter().position(|event| matches!(event, MeshEvent::Pair { .. })).expect("seen");
+    let MeshEvent::Pair { reply, .. } = town.events[1].remove(place) else {
+        unreachable!("just matched");
+    };
+    let max = limits::PAIR_REPLY_MAX;
+    let refused = town.mesh(1).reply_pair(reply, vec![8; max + 1]);
+    assert_eq!(refused, Err(MeshError::TooLarge { len: max + 1, max }));
+}
+
+#[test]
+fn a_peer_says_where_it_listens() {
+    let town = Town::connected(2);
+    let mut town = town;
+    town.until(|town| {
+        (0..2).all(|me| town.events[me].iter().any(|e| matches!(e, MeshEvent::PeerAddresses { .. })))
+    });
+    for (me, other) in [(0, 1), (1, 0)] {
+        let told = town.events[me].iter().find_map(|event| match event {
+            MeshEvent::PeerAddresses { peer, addresses } => Some((*peer, addresses.clone())),
+            _ => None,
+        });
+        assert_eq!(told, Some((key(other), vec![town.address(other)])));
+    }
+}

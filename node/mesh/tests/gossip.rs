@@ -179,3 +179,165 @@ fn what_waits_too_long_is_dropped_and_told() {
     town.until(|town| !town.events[0].is_empty());
     assert!(matches!(town.events[0][0], MeshEvent::GossipDropped { topic: TOPIC, count: 1 }));
 }
+
+/// A ring of houses, each connected with its two neighbours on each side, all of them members.
+fn ring(count: usize) -> Town {
+    let mut town = Town::new(count);
+    for me in 0..count {
+        for step in 1..=2 {
+            town.dial(me, (me + step) % count);
+        }
+    }
+    town.until(|town| town.houses.iter().all(|house| house.behaviour().peers().count() == 4));
+    for me in 0..count {
+        town.mesh(me).subscribe(TOPIC).expect("room");
+        for step in 1..=2 {
+            town.mesh(me).admit(key((me + step) % count), TOPIC).expect("connected");
+            town.mesh(me).admit(key((me + count - step) % count), TOPIC).expect("connected");
+        }
+    }
+    town.until(|town| (0..count).all(|me| town.mesh(me).grafted(TOPIC).len() >= 3));
+    town
+}
+
+/// Accepts everything everywhere until every house but the publisher has `each` messages.
+fn spread(town: &mut Town, publisher: usize, each: usize) -> Vec<Vec<Vec<u8>>> {
+    let count = town.houses.len();
+    let mut got = vec![Vec::new(); count];
+    town.until(|town| {
+        for (me, got) in got.iter_mut().enumerate() {
+            for (ticket, bytes) in town.take_gossip(me) {
+                town.mesh(me).verdict(ticket, Verdict::Accept);
+                got.push(bytes);
+            }
+        }
+        (0..count).all(|me| me == publisher || got[me].len() >= each)
+    });
+    town.settle();
+    for (me, got) in got.iter_mut().enumerate() {
+        got.extend(town.take_gossip(me).into_iter().map(|(_, bytes)| bytes));
+    }
+    got
+}
+
+#[test]
+fn messages_cross_a_sparse_town_and_are_shown_once_in_each_house() {
+    let mut town = ring(12);
+    let messages: Vec<Vec<u8>> = (0..10u8).map(|number| vec![number; 300]).collect();
+    for message in &messages {
+        assert_eq!(town.mesh(0).publish(TOPIC, message.clone()), Ok(Published::Sent));
+    }
+    let got = spread(&mut town, 0, messages.len());
+    assert_eq!(got[0].len(), 0, "the publisher is not told its own words");
+    for got in &got[1..] {
+        let mut sorted = got.clone();
+        sorted.sort();
+        assert_eq!(sorted, messages);
+    }
+}
+
+#[test]
+fn two_halves_that_meet_hear_each_other_from_then_on() {
+    let mut town = Town::new(4);
+    town.dial(0, 1);
+    town.dial(2, 3);
+    town.until(|town| town.houses.iter().all(|house| house.behaviour().peers().count() == 1));
+    for (me, other) in [(0, 1), (1, 0), (2, 3), (3, 2)] {
+        town.mesh(me).subscribe(TOPIC).expect("room");
+        town.mesh(me).admit(key(other), TOPIC).expect("connected");
+    }
+    town.until(|town| (0..4).all(|me| town.mesh(me).grafted(TOPIC).len() == 1));
+    town.mesh(0).publish(TOPIC, b"apart".to_vec()).expect("a subscriber");
+    town.until(|town| town.events[1].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+    town.settle();
+    assert_eq!(town.take_gossip(2).len() + town.take_gossip(3).len(), 0);
+    for (ticket, _) in town.take_gossip(1) {
+        town.mesh(1).verdict(ticket, Verdict::Accept);
+    }
+    town.dial(1, 2);
+    town.until(|town| [1, 2].iter().all(|me| town.houses[*me].behaviour().peers().count() == 2));
+    town.mesh(1).admit(key(2), TOPIC).expect("connected");
+    town.mesh(2).admit(key(1), TOPIC).expect("connected");
+    town.until(|town| [1, 2].iter().all(|me| town.mesh(*me).grafted(TOPIC).len() == 2));
+    town.mesh(0).publish(TOPIC, b"together".to_vec()).expect("a subscriber");
+    let got = spread(&mut town, 0, 1);
+    assert_eq!(got[3], [b"together".to_vec()], "what was said apart is for reconciliation");
+}
+
+#[test]
+fn who_stops_listening_is_spared() {
+    let mut town = members(3);
+    town.mesh(2).unsubscribe(TOPIC);
+    town.until(|town| (0..2).all(|me| town.mesh(me).grafted(TOPIC).len() == 1));
+    town.mesh(0).publish(TOPIC, b"two of us".to_vec()).expect("a subscriber");
+    town.until(|town| town.events[1].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+    for (ticket, _) in town.take_gossip(1) {
+        town.mesh(1).verdict(ticket, Verdict::Accept);
+    }
+    town.settle();
+    assert_eq!(town.take_gossip(2).len(), 0);
+    // Back again: subscribing is enough, the admission still stands.
+    town.mesh(2).subscribe(TOPIC).expect("room");
+    town.settle();
+    assert_eq!(town.mesh(0).publish(TOPIC, b"three again".to_vec()), Ok(Published::Sent));
+    town.until(|town| town.events[2].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+}
+
+#[test]
+fn the_largest_message_arrives() {
+    let mut town = members(2);
+    let largest = vec![0x5a; limits::GOSSIP_FRAME_MAX];
+    assert_eq!(town.mesh(0).publish(TOPIC, largest.clone()), Ok(Published::Sent));
+    town.until(|town| town.events[1].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+    assert_eq!(town.take_gossip(1)[0].1, largest);
+}
+
+#[test]
+fn verdicts_that_never_come_are_displaced_and_then_do_nothing() {
+    let mut town = row();
+    let mut first = None;
+    for number in 0..=limits::VERDICTS_PENDING_MAX {
+        town.mesh(0).publish(TOPIC, number.to_be_bytes().to_vec()).expect("a subscriber");
+        town.until(|town| town.events[1].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+        let (ticket, _) = town.take_gossip(1).remove(0);
+        first.get_or_insert(ticket);
+    }
+    town.mesh(1).verdict(first.expect("many"), Verdict::Accept);
+    town.settle();
+    assert_eq!(town.take_gossip(2).len(), 0);
+}
+
+#[test]
+fn admissions_of_one_peer_are_bounded() {
+    let mut town = Town::connected(2);
+    let topic = |number: usize| Topic([number.to_be_bytes(); 4].concat().try_into().expect("32 bytes"));
+    for number in 0..limits::ADMISSIONS_PER_PEER_MAX {
+        assert_eq!(town.mesh(0).admit(key(1), topic(number)), Ok(()));
+    }
+    assert_eq!(town.mesh(0).admit(key(1), topic(0)), Ok(()), "a repeat costs nothing");
+    let full = MeshError::TooMany { max: limits::ADMISSIONS_PER_PEER_MAX };
+    assert_eq!(town.mesh(0).admit(key(1), topic(limits::ADMISSIONS_PER_PEER_MAX)), Err(full));
+}
+
+#[test]
+fn what_waited_comes_in_order_and_the_oldest_is_missing_when_it_was_too_much() {
+    let mut town = Town::connected(2);
+    for me in 0..2 {
+        town.mesh(me).subscribe(TOPIC).expect("room");
+    }
+    for number in 0..limits::WAITING_MESSAGES_MAX + 3 {
+        let published = town.mesh(0).publish(TOPIC, (number as u32).to_be_bytes().to_vec());
+        assert_eq!(published, Ok(Published::Waiting));
+    }
+    for (me, other) in [(0, 1), (1, 0)] {
+        town.mesh(me).admit(key(other), TOPIC).expect("connected");
+    }
+    let mut got = Vec::new();
+    town.until(|town| {
+        got.extend(town.take_gossip(1).into_iter().map(|(_, bytes)| bytes));
+        got.len() == limits::WAITING_MESSAGES_MAX
+    });
+    let expected: Vec<Vec<u8>> =
+        (3..limits::WAITING_MESSAGES_MAX as u32 + 3).map(|number| number.to_be_bytes().to_vec()).collect();
+    assert_eq!(got, expected);
+}

@@ -39,7 +39,11 @@ fn beside<B: NetworkBehaviour>(
 }
 
 fn raw_gossip() -> gossipsub::Behaviour {
-    let config = ConfigBuilder::default().validation_mode(ValidationMode::Anonymous).build().expect("valid");
+    let config = ConfigBuilder::default()
+        .validation_mode(ValidationMode::Anonymous)
+        .message_id_fn(|message| gossipsub::MessageId::from(message.data.clone()))
+        .build()
+        .expect("valid");
     gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config).expect("valid")
 }
 
@@ -84,6 +88,80 @@ fn a_stranger_who_knows_the_topic_neither_hears_nor_is_heard() {
     assert!(!told, "{seen:?}");
     assert_eq!(town.mesh(0).grafted(TOPIC), [key(1)]);
     assert_eq!(town.take_gossip(0).len(), 0);
+}
+
+#[test]
+fn a_flood_on_a_topic_without_admission_is_cut_off() {
+    let mut town = Town::connected(2);
+    let other = Topic([9; 32]);
+    for topic in [TOPIC, other] {
+        town.mesh(0).subscribe(topic).expect("room");
+    }
+    let pair = keypair(97);
+    let flooder_key = PeerKey::from_public(&pair.public()).expect("ed25519");
+    let mut flooder = swarm(&pair, raw_gossip());
+    flooder.dial(town.address(0)).expect("dialled");
+    let mut seen = Vec::new();
+    beside(&mut town, &mut flooder, &mut seen, |town, _| {
+        town.mesh(0).peers().any(|peer| peer == flooder_key)
+    });
+    // Admitted to one topic it is told of both, and floods the other.
+    town.mesh(0).admit(flooder_key, TOPIC).expect("connected");
+    let told = |event: &SwarmEvent<_>| matches!(event, SwarmEvent::Behaviour(gossipsub::Event::Subscribed { topic, .. }) if *topic != topic_text().hash());
+    beside(&mut town, &mut flooder, &mut seen, |_, seen| seen.iter().any(told));
+    let flooded = seen.iter().find_map(|event| match event {
+        SwarmEvent::Behaviour(gossipsub::Event::Subscribed { topic, .. })
+            if *topic != topic_text().hash() =>
+        {
+            Some(topic.clone())
+        }
+        _ => None,
+    });
+    let flooded = flooded.expect("told above");
+    for number in 0..limits::UNADMITTED_MAX {
+        flooder
+            .behaviour_mut()
+            .publish(flooded.clone(), number.to_be_bytes().to_vec())
+            .expect("a subscriber");
+    }
+    // What it is admitted to arrives behind the flood: so far it was borne.
+    flooder.behaviour_mut().subscribe(&topic_text()).expect("no filter");
+    flooder.behaviour_mut().publish(topic_text(), b"admitted".to_vec()).expect("a subscriber");
+    beside(&mut town, &mut flooder, &mut seen, |town, _| {
+        town.events[0].iter().any(|event| matches!(event, MeshEvent::Gossip { .. }))
+    });
+    let (_, bytes) = town.take_gossip(0).remove(0);
+    assert_eq!(bytes, b"admitted");
+    flooder.behaviour_mut().publish(flooded, b"one too many".to_vec()).expect("a subscriber");
+    beside(&mut town, &mut flooder, &mut seen, |town, _| {
+        !town.mesh(0).peers().any(|peer| peer == flooder_key)
+    });
+    assert_eq!(town.take_gossip(0).len(), 0);
+}
+
+#[test]
+fn what_a_stranger_subscribed_to_counts_after_its_admission() {
+    let mut town = Town::connected(2);
+    town.mesh(0).subscribe(TOPIC).expect("room");
+    let pair = keypair(96);
+    let stranger_key = PeerKey::from_public(&pair.public()).expect("ed25519");
+    let mut stranger = swarm(&pair, raw_gossip());
+    stranger.behaviour_mut().subscribe(&topic_text()).expect("no filter");
+    stranger.dial(town.address(0)).expect("dialled");
+    let mut seen = Vec::new();
+    beside(&mut town, &mut stranger, &mut seen, |town, _| {
+        town.mesh(0).peers().any(|peer| peer == stranger_key)
+    });
+    town.mesh(0).admit(stranger_key, TOPIC).expect("connected");
+    beside(&mut town, &mut stranger, &mut seen, |town, _| town.mesh(0).grafted(TOPIC) == [stranger_key]);
+    stranger.behaviour_mut().publish(topic_text(), b"welcome".to_vec()).expect("a subscriber");
+    beside(&mut town, &mut stranger, &mut seen, |town, _| {
+        town.events[0].iter().any(|event| matches!(event, MeshEvent::Gossip { .. }))
+    });
+    let (_, bytes) = town.take_gossip(0).remove(0);
+    assert_eq!(bytes, b"welcome");
+    stranger.behaviour_mut().unsubscribe(&topic_text());
+    beside(&mut town, &mut stranger, &mut seen, |town, _| town.mesh(0).grafted(TOPIC).is_empty());
 }
 
 /// Writes what it is told to write, and reads whatever comes back.
@@ -253,4 +331,29 @@ fn random(rng: &mut ChaCha20Rng, valid: &[u8]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[test]
+fn a_stranger_that_speaks_no_lane_of_ours_is_let_go() {
+    let mut town = Town::connected(2);
+    let pair = keypair(95);
+    let stranger_key = PeerKey::from_public(&pair.public()).expect("ed25519");
+    let mut stranger = swarm(&pair, raw("/something/else/1"));
+    stranger.dial(town.address(0)).expect("dialled");
+    let mut seen = Vec::new();
+    beside(&mut town, &mut stranger, &mut seen, |town, _| {
+        town.mesh(0).peers().any(|peer| peer == stranger_key)
+    });
+    // The direct lane gives up after some streams and closes the connection; pairing is answered by a failure.
+    town.mesh(0).send_pair(stranger_key, b"?".to_vec()).expect("connected");
+    let failed =
+        |event: &MeshEvent| matches!(event, MeshEvent::PairFailed { peer, .. } if *peer == stranger_key);
+    beside(&mut town, &mut stranger, &mut seen, |town, _| town.events[0].iter().any(failed));
+    let id = town.mesh(0).send_direct(stranger_key, b"hello".to_vec()).expect("connected");
+    let gone = |event: &MeshEvent| matches!(event, MeshEvent::PeerDown { peer } if *peer == stranger_key);
+    beside(&mut town, &mut stranger, &mut seen, |town, _| town.events[0].iter().any(gone));
+    let reported = town.events[0]
+        .iter()
+        .any(|event| matches!(event, MeshEvent::DirectFailed { peer, id: told } if *peer == stranger_key && *told == id));
+    assert!(reported);
 }

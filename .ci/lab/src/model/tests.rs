@@ -1,3 +1,5 @@
+//! Links do what their model says.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -269,3 +269,6 @@ impl NetworkBehaviour for Direct {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

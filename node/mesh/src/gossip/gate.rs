@@ -193,12 +193,14 @@ impl NetworkBehaviour for Gate {
         let Some(guest) = self.peers.get_mut(&peer) else {
             return;
         };
-        if let Some(event) = guest.filter(event) {
-            self.gossip.on_connection_handler_event(peer, id, event);
-        } else if guest.unadmitted > UNADMITTED_MAX {
+        let passed = guest.filter(event);
+        if guest.unadmitted > UNADMITTED_MAX {
             guest.unadmitted = 0;
-            self.queue
-                .push_back(ToSwarm::CloseConnection { peer_id: peer, connection: CloseConnection::All });
+            let connection = CloseConnection::All;
+            self.queue.push_back(ToSwarm::CloseConnection { peer_id: peer, connection });
+        }
+        if let Some(event) = passed {
+            self.gossip.on_connection_handler_event(peer, id, event);
         }
     }
 

@@ -1,3 +1,5 @@
+//! What a mesh without connections refuses.
+
 use super::*;
 use libp2p::identity::Keypair;
 
@@ -66,4 +68,13 @@ fn a_key_of_another_kind_is_refused() {
     let no_point = (0..=255u8).map(|byte| PeerKey([byte; 32])).find(|key| key.to_peer_id().is_none());
     let mut mesh = mesh();
     assert_eq!(mesh.send_direct(no_point.expect("half of all encodings"), vec![1]), Err(MeshError::BadPeer));
+}
+
+#[test]
+fn who_is_unknown_can_be_expelled_without_harm() {
+    let mut mesh = mesh();
+    mesh.expel(stranger());
+    mesh.expel(PeerKey([2; 32]));
+    mesh.unsubscribe(Topic([9; 32]));
+    assert_eq!(mesh.grafted(Topic([9; 32])), []);
 }

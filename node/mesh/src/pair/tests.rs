@@ -1,3 +1,5 @@
+//! The bytes of the pairing lane.
+
 use super::*;
 use futures::executor::block_on;
 use futures::io::Cursor;

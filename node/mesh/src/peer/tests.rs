@@ -1,3 +1,5 @@
+//! Keys and peer ids are two spellings of one thing.
+
 use super::*;
 use libp2p::identity::Keypair;
 use proptest::prelude::*;

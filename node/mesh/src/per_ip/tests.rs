@@ -1,3 +1,5 @@
+//! Connections from one address are counted in and out.
+
 use super::*;
 
 fn from(ip: &str) -> Multiaddr {

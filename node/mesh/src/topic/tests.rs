@@ -1,3 +1,5 @@
+//! Topics and their text are two spellings of one thing.
+
 use super::*;
 use proptest::prelude::*;
 

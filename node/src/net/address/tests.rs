@@ -1,3 +1,5 @@
+//! Addresses as users write them.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Who is dialled when, without a clock.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Reports on their way to the driver stay in order and bounded.
+
 use super::*;
 
 fn failed(number: u8) -> NetEvent {

@@ -1,3 +1,5 @@
+//! The question is a well-formed one.
+
 use super::*;
 
 #[test]

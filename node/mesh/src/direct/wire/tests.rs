@@ -1,3 +1,5 @@
+//! The bytes of the direct lane: as drawn, bounded, and no fault of a peer goes unnoticed.
+
 use super::*;
 use futures::executor::block_on;
 use futures::io::Cursor;

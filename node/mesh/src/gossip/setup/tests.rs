@@ -1,3 +1,5 @@
+//! Gossipsub accepts our settings, and ids are what they should be.
+
 use super::*;
 use libp2p::gossipsub::TopicHash;
 

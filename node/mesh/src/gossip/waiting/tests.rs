@@ -1,3 +1,5 @@
+//! What waits for a subscriber is bounded in number, bytes and time.
+
 use super::*;
 use proptest::prelude::*;
 
