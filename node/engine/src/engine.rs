@@ -100,6 +100,7 @@ impl Engine {
         let group_name = match kind {
             Kind::Restored => {
                 invites::refresh(&mut self.invites, &mut self.state);
+                chat::on_operations(&mut self.chat, &mut self.state, true);
                 commits::schedule(&mut self.commits, &mut self.state);
                 return;
             }
