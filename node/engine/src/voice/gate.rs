@@ -5,6 +5,10 @@ use super::plan::Transmit;
 /// Voice probability that opens a closed gate; the detectors in use put speech well above and noise below.
 const OPEN_AT: f32 = 0.5;
 
+/// Voice probability that opens a closed gate where the level rises out of the noise too: detectors need a few frames to
+/// be sure, and every frame before that is pre-roll, which delays what follows.
+const SUSPECT_AT: f32 = 0.1;
+
 /// Voice probability that keeps an open gate open: lower, so that weak syllables do not chop.
 const KEEP_AT: f32 = 0.25;
 
@@ -91,11 +95,17 @@ impl Gate {
         }
     }
 
+    /// Whether a frame of this level, from before the gate opened, holds more than the noise of the place.
+    pub fn is_audible(&self, level_dbfs: f32) -> bool {
+        level_dbfs > self.floor_dbfs + KEEP_ABOVE_FLOOR_DB
+    }
+
     fn hears_voice(&mut self, level_dbfs: f32, voice: Option<f32>, frame_micros: u64) -> bool {
         let loud = self.above_floor(level_dbfs, frame_micros);
         let speech = level_dbfs > SILENCE_DBFS
             && match voice {
-                Some(p) => p >= if self.open { KEEP_AT } else { OPEN_AT },
+                Some(p) if self.open => p >= KEEP_AT,
+                Some(p) => p >= OPEN_AT || loud && p >= SUSPECT_AT,
                 None => loud,
             };
         if speech {

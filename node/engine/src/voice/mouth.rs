@@ -89,6 +89,7 @@ pub struct MouthStats {
 #[derive(Clone)]
 struct Past {
     tick: u32,
+    level_dbfs: f32,
     len: usize,
     bytes: [u8; MAX_CODED_BYTES],
 }
@@ -120,6 +121,7 @@ pub struct Mouth {
     tick: u32,
     seq: u16,
     opening: u8,
+    preroll: u8,
     past: Vec<Past>,
     coded: Vec<u8>,
     coded_len: usize,
@@ -153,9 +155,10 @@ impl Mouth {
             seal: None,
             spent: Vec::with_capacity(SPENT_KEYS),
             stream: (rng.next_u32() % u32::from(STREAMS)) as u8,
-            tick: rng.next_u32() & 0xff_fffe,
+            tick: rng.next_u32() & 0xf_fffe,
             seq: rng.next_u32() as u16,
             opening: 0,
+            preroll: 0,
             past: Vec::with_capacity(HISTORY),
             coded: vec![0; MAX_CODED_BYTES],
             coded_len: 0,
@@ -278,7 +281,7 @@ impl Mouth {
             captured.sent = true;
             self.coded_len = len;
         }
-        self.remember(tick, len);
+        self.remember(tick, level, len);
         Ok(captured)
     }
 
@@ -286,10 +289,11 @@ impl Mouth {
     fn send_voice(&mut self, tick: u32, len: usize, passage: Passage, list_len: u8) {
         if passage == Passage::First && self.gate.keeps_preroll() {
             self.opening = OPENING_FRAMES;
+            self.preroll = self.audible_preroll(tick);
         }
         let opening = self.opening > 0;
         // The second frame of an opening must reach one frame further back for the same pre-roll.
-        let reach = PREROLL_FRAMES + (OPENING_FRAMES - self.opening);
+        let reach = self.preroll + (OPENING_FRAMES - self.opening);
         let wanted = if opening { list_len.max(reach) } else { list_len };
         self.opening = self.opening.saturating_sub(1);
         let mut frame = VoiceFrame::new(self.seq, tick, self.length, &self.coded[..len]);
@@ -310,17 +314,30 @@ impl Mouth {
         frame.write(&mut self.plain);
     }
 
-    fn remember(&mut self, tick: u32, len: usize) {
+    /// How many frames before this one are worth telling: back to the farthest that stands out of the noise. What is
+    /// told of the past delays the rest, so silence is not.
+    fn audible_preroll(&self, tick: u32) -> u8 {
+        let ticks = u32::from(self.length.ticks());
+        let level = |back: u8| {
+            let at = tick.wrapping_sub(u32::from(back) * ticks);
+            self.past.iter().find(|p| p.tick == at).map(|p| p.level_dbfs)
+        };
+        let audible = |back: &u8| level(*back).is_some_and(|l| self.gate.is_audible(l));
+        (1..=PREROLL_FRAMES).rev().find(audible).unwrap_or(0)
+    }
+
+    fn remember(&mut self, tick: u32, level_dbfs: f32, len: usize) {
         if len == 0 {
             return;
         }
         if self.past.len() < HISTORY {
-            self.past.push(Past { tick, len: 0, bytes: [0; MAX_CODED_BYTES] });
+            self.past.push(Past { tick, level_dbfs, len: 0, bytes: [0; MAX_CODED_BYTES] });
         } else {
             self.past.rotate_left(1);
         }
         let Some(newest) = self.past.last_mut() else { unreachable!("one was just put there") };
         newest.tick = tick;
+        newest.level_dbfs = level_dbfs;
         newest.len = len;
         newest.bytes[..len].copy_from_slice(&self.coded[..len]);
     }

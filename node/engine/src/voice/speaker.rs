@@ -7,8 +7,10 @@
 //! one step above that by dropping or repeating pitch periods. At zero jitter and loss the delay is below one step.
 
 mod figures;
+mod pace;
 
 pub use figures::SpeakerStats;
+use pace::Pace;
 
 use crate::time::Time;
 
@@ -17,20 +19,11 @@ use super::frame::VoiceFrame;
 use super::gate::{FLOOR_DBFS, level_dbfs};
 use super::loss::LossMeter;
 use super::slots::{Incoming, Origin, SPAN_TICKS, Slots, distance};
-use super::stretch::{self, MAX_PERIOD};
+use super::stretch::MAX_PERIOD;
 use super::timing::{MAX_DELAY_SAMPLES, Timing, samples_at};
-
-/// How much longer than wanted the delay may be before pitch periods are dropped: one step of 20 ms.
-const BAND_SAMPLES: i64 = 960;
-
-/// How much shorter than wanted it may be before periods are repeated: 2 ms, the resolution of the histogram.
-const SLACK_SAMPLES: i64 = 96;
 
 /// Beyond so much excess whole frames are dropped: after a stall half a second is caught up by hearing it faster.
 const SKIP_SAMPLES: i64 = 24_000;
-
-/// Excess above which every piece is shortened instead of every second: 100 ms.
-const HURRY_SAMPLES: i64 = 4_800;
 
 /// Concealment without any frame to come goes on so long, then silence: what Opus invents has faded by then.
 const MAX_INVENTED_TICKS: u32 = 10;
@@ -94,7 +87,7 @@ pub struct Speaker {
     /// Of those, what was invented for frames that may yet come: their place in time was not given up.
     owed_ticks: u32,
     wait_ticks: u8,
-    hurried: bool,
+    pace: Pace,
     fifo: Vec<f32>,
     work: Vec<f32>,
     stem: Vec<f32>,
@@ -122,7 +115,7 @@ impl Speaker {
             invented_ticks: 0,
             owed_ticks: 0,
             wait_ticks: 0,
-            hurried: false,
+            pace: Pace::new(),
             fifo: Vec::with_capacity(3 * MAX_FRAME_SAMPLES),
             work: vec![0.0; MAX_FRAME_SAMPLES + MAX_PERIOD],
             stem: Vec::with_capacity(MAX_FRAME_SAMPLES),
@@ -313,6 +306,7 @@ impl Speaker {
                     self.next = Some(tick);
                     self.invented_ticks = 0;
                     self.owed_ticks = 0;
+                    self.pace.begin_talk();
                 }
                 _ => {
                     self.fifo.resize(self.fifo.len() + missing, 0.0);
@@ -463,23 +457,11 @@ impl Speaker {
 
     fn fit(&mut self, now: Time, tick: u32, n: usize) -> usize {
         let excess = self.excess(now, tick);
-        // What is cut off here is taken from the frame after it, in this very step; that must be at hand.
         let next_is_here = self.next.is_some_and(|next| self.slots.at(next).is_some());
-        if excess > BAND_SAMPLES && next_is_here {
-            self.hurried = !self.hurried || excess > HURRY_SAMPLES;
-            if !self.hurried {
-                return n;
-            }
-            let len = stretch::shorten(&mut self.work, n);
-            self.stats.shortened += u64::from(len < n);
-            return len;
-        }
-        if excess < -SLACK_SAMPLES {
-            let len = stretch::lengthen(&mut self.work, n);
-            self.stats.lengthened += u64::from(len > n);
-            return len;
-        }
-        n
+        let len = self.pace.fit(&mut self.work, n, excess, next_is_here);
+        self.stats.shortened += u64::from(len < n);
+        self.stats.lengthened += u64::from(len > n);
+        len
     }
 }
 

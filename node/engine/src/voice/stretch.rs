@@ -11,8 +11,11 @@ pub const MIN_PERIOD: usize = 120;
 /// Longest period looked for: 10 ms, 100 Hz; deeper voices match at the next best similarity or wait for a pause.
 pub const MAX_PERIOD: usize = 480;
 
-/// How alike two periods must be before one may stand for both.
-const ALIKE: f32 = 0.72;
+/// How alike two periods must be before one may stand for both unnoticed.
+pub const ALIKE: f32 = 0.72;
+
+/// Takes the best there is, however unlike: for the attack of a talk, which must not be late and need not be smooth.
+pub const AT_ANY_PRICE: f32 = -1.0;
 
 /// Mean power below which nobody hears a cut: -52 dB of full scale.
 const FAINT_POWER: f32 = 6.3e-6;
@@ -20,9 +23,10 @@ const FAINT_POWER: f32 = 6.3e-6;
 const STEP: usize = 4;
 const MAX_COARSE: usize = 6 * 480 / STEP;
 
-/// Shortens the first `len` samples of `pcm` by one period where that is inaudible. Returns the new length.
-pub fn shorten(pcm: &mut [f32], len: usize) -> usize {
-    let Some(period) = period_of(&pcm[..len]) else { return len };
+/// Shortens the first `len` samples of `pcm` by one period where two are as alike as asked, -1..=1. Returns the new
+/// length.
+pub fn shorten(pcm: &mut [f32], len: usize, alike: f32) -> usize {
+    let Some(period) = period_of(&pcm[..len], alike) else { return len };
     for i in 0..period {
         let rise = (i as f32 + 0.5) / period as f32;
         pcm[i] = pcm[i] * (1.0 - rise) + pcm[period + i] * rise;
@@ -34,7 +38,7 @@ pub fn shorten(pcm: &mut [f32], len: usize) -> usize {
 /// Lengthens the first `len` samples of `pcm` by one period where that is inaudible and `pcm` has the room. Returns the
 /// new length.
 pub fn lengthen(pcm: &mut [f32], len: usize) -> usize {
-    let Some(period) = period_of(&pcm[..len]) else { return len };
+    let Some(period) = period_of(&pcm[..len], ALIKE) else { return len };
     if pcm.len() < len + period {
         return len;
     }
@@ -49,7 +53,7 @@ pub fn lengthen(pcm: &mut [f32], len: usize) -> usize {
 }
 
 /// The lag at which the beginning of `pcm` repeats itself best, if well enough.
-fn period_of(pcm: &[f32]) -> Option<usize> {
+fn period_of(pcm: &[f32], enough: f32) -> Option<usize> {
     let longest = MAX_PERIOD.min(pcm.len() / 2);
     if longest < MIN_PERIOD || pcm.len() / STEP > MAX_COARSE {
         return None;
@@ -70,7 +74,7 @@ fn period_of(pcm: &[f32]) -> Option<usize> {
     (low..=high)
         .map(|lag| (lag, likeness(&pcm[..lag], &pcm[lag..2 * lag])))
         .max_by(|a, b| a.1.total_cmp(&b.1))
-        .filter(|(_, alike)| *alike >= ALIKE)
+        .filter(|(_, alike)| *alike >= enough)
         .map(|(lag, _)| lag)
 }
 

@@ -32,7 +32,7 @@ fn a_key_opens_and_its_release_closes_at_once() {
 fn voice_opens_and_the_hangover_bridges_a_pause() {
     let mut gate = Gate::new(Transmit::VoiceActivated);
     assert!(gate.keeps_preroll());
-    assert_eq!(gate.step(-30.0, Some(0.1), FRAME_US), Passage::Held);
+    assert_eq!(gate.step(-30.0, Some(0.05), FRAME_US), Passage::Held);
     assert_eq!(gate.step(-30.0, Some(0.9), FRAME_US), Passage::First);
     let pause = (HANGOVER_MICROS / FRAME_US) as usize;
     let quiet = passages(&mut gate, vec![(-30.0, Some(0.0)); pause]);
@@ -47,10 +47,19 @@ fn voice_opens_and_the_hangover_bridges_a_pause() {
 #[test]
 fn weak_syllables_keep_the_gate_open_but_do_not_open_it() {
     let mut gate = Gate::new(Transmit::VoiceActivated);
-    assert_eq!(gate.step(-30.0, Some(0.3), FRAME_US), Passage::Held);
+    assert_eq!(gate.step(-48.0, Some(0.3), FRAME_US), Passage::Held);
     gate.step(-30.0, Some(0.9), FRAME_US);
     let weak = passages(&mut gate, vec![(-30.0, Some(0.3)); 200]);
     assert!(weak.iter().all(|p| *p == Passage::Open));
+}
+
+#[test]
+fn a_rising_level_and_a_suspicion_open_before_the_detector_is_sure() {
+    let mut gate = Gate::new(Transmit::VoiceActivated);
+    passages(&mut gate, vec![(-48.0, Some(0.0)); 100]);
+    assert_eq!(gate.step(-30.0, Some(0.05), FRAME_US), Passage::Held, "a bang");
+    assert_eq!(gate.step(-30.0, Some(0.2), FRAME_US), Passage::First, "perhaps a word");
+    assert!(gate.is_audible(-30.0) && !gate.is_audible(-48.0));
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn without_a_key_nothing_leaves() {
 fn the_first_syllable_goes_along_with_the_first_frames() {
     let (mut m, mut l) = (mouth(Transmit::VoiceActivated), Listener::new());
     for step in 0..10 {
-        assert!(l.step(&mut m, step, Some(0.1)).is_empty());
+        assert!(l.step(&mut m, step, Some(0.05)).is_empty());
     }
     let opened = l.step(&mut m, 10, Some(0.9));
     let first = voice(&opened[0]);

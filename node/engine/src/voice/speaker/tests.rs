@@ -211,7 +211,7 @@ fn a_stall_is_caught_up_without_losing_a_word() {
     let played: Vec<u32> = played.try_iter().collect();
     assert!(played.windows(2).all(|w| w[0] < w[1]));
     assert!(played.len() >= 390, "{} of 400", played.len());
-    assert!(s.stats().delay_ms < s.stats().wanted_ms + 21.0, "caught up: {:?}", s.stats());
+    assert!(s.stats().delay_ms < s.stats().wanted_ms + 61.0, "caught up: {:?}", s.stats());
     assert!(s.stats().shortened > 10);
     assert_accounts(&s);
 }

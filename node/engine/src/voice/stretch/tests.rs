@@ -24,7 +24,7 @@ fn a_tone_loses_whole_periods_and_stays_a_tone() {
     for hz in [110.0, 150.0, 220.0, 300.0] {
         let whole = tone(hz, 960);
         let mut pcm = whole.clone();
-        let len = shorten(&mut pcm, 960);
+        let len = shorten(&mut pcm, 960, ALIKE);
         let lost = 960 - len;
         let periods = lost as f32 * hz / 48_000.0;
         assert!(lost >= MIN_PERIOD, "{hz} Hz: {lost} samples");
@@ -51,23 +51,30 @@ fn a_tone_gains_whole_periods_and_stays_a_tone() {
 fn noise_is_left_alone() {
     let mut pcm = noise(960);
     let before = pcm.clone();
-    assert_eq!(shorten(&mut pcm, 960), 960);
+    assert_eq!(shorten(&mut pcm, 960, ALIKE), 960);
     assert_eq!(pcm, before);
     pcm.resize(960 + MAX_PERIOD, 0.0);
     assert_eq!(lengthen(&mut pcm, 960), 960);
 }
 
 #[test]
+fn at_any_price_noise_is_cut_too() {
+    let mut pcm = noise(960);
+    let len = shorten(&mut pcm, 960, AT_ANY_PRICE);
+    assert!((480..=840).contains(&len), "{len}");
+}
+
+#[test]
 fn silence_gives_way_to_both() {
     let mut pcm = vec![0.0; 960 + MAX_PERIOD];
-    assert_eq!(shorten(&mut pcm, 960), 480);
+    assert_eq!(shorten(&mut pcm, 960, ALIKE), 480);
     assert_eq!(lengthen(&mut pcm, 960), 1_440);
 }
 
 #[test]
 fn pieces_too_short_or_without_room_are_left_alone() {
     let mut pcm = vec![0.0; 200];
-    assert_eq!(shorten(&mut pcm, 200), 200);
+    assert_eq!(shorten(&mut pcm, 200, ALIKE), 200);
     assert_eq!(lengthen(&mut pcm, 200), 200);
     let mut full = vec![0.0; 960];
     assert_eq!(lengthen(&mut full, 960), 960);
@@ -83,7 +90,7 @@ proptest! {
             *s += 0.02 * (rng.next_u32() as i32 as f32 / 2_147_483_648.0);
         }
         let mut short = pcm.clone();
-        let len = shorten(&mut short, n);
+        let len = shorten(&mut short, n, ALIKE);
         prop_assert!(len <= n && n - len <= MAX_PERIOD);
         prop_assert!(short[..len].iter().all(|s| s.abs() <= 0.5));
         pcm.resize(n + MAX_PERIOD, 0.0);
