@@ -15,6 +15,7 @@
 pub mod frame;
 pub mod chain;
 pub mod port;
+mod neighbour;
 mod sealing;
 
 pub use port::{CallConfig, CallInput, CallOutput, EpochKey, MAX_EPOCHS};
@@ -31,6 +32,7 @@ use crate::time::Time;
 use crate::voice::{Connect, MAX_SPEAKERS, Peer, VoicePlan};
 use chain::{Chain, step_aad};
 use frame::{CallFrame, ChainId, Here, epoch_tag};
+use neighbour::{Neighbour, Participant};
 use sealing::Sealing;
 
 /// How often a device says that it is in the call.
@@ -54,20 +56,6 @@ const EPOCH_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Wishes that may wait for the engine to fetch them; one input makes a few per device.
 const MAX_OUTPUTS: usize = 1_024;
-
-#[derive(Clone, Copy, Debug)]
-struct Participant {
-    here: Here,
-    until: Time,
-}
-
-#[derive(Default)]
-struct Neighbour {
-    reachable: bool,
-    participant: Option<Participant>,
-    wished: Option<Time>,
-    answered: Option<Time>,
-}
 
 /// The call of one group, as one device sees it.
 pub struct Call {
@@ -183,6 +171,8 @@ impl Call {
             CallInput::Wake => {}
         }
         self.go_on(now);
+        assert!(self.chain.is_none() || self.in_call(), "outside the call no step is held");
+        assert!(self.epochs.len() <= MAX_EPOCHS, "keys of a few epochs only");
         self.emit_plan();
         assert!(self.outputs.len() <= MAX_OUTPUTS, "the engine polls after each input");
     }
@@ -322,6 +312,7 @@ impl Call {
         let aad = step_aad(&self.config.group, &chain.id, &to);
         let Ok(sealed) = chain.seal_to(&mut self.rng, &key, &aad) else { return };
         let place = chain.place(now);
+        assert!(self.roster.contains(&to), "a step is sealed to members only (INV-2)");
         let bytes = CallFrame::Step { chain: place.chain, into_ms: place.into_ms, sealed }.to_bytes();
         self.wish(CallOutput::Send { to, bytes });
     }
@@ -439,6 +430,8 @@ impl Call {
 
     fn emit_plan(&mut self) {
         let plan = self.make_plan();
+        assert!(plan.seal.is_none() || self.in_call(), "outside the call nothing is sealed");
+        assert!(plan.peers.iter().all(|p| self.roster.contains(&p.device)), "only members are heard");
         if plan != self.plan {
             self.plan = plan.clone();
             self.wish(CallOutput::Plan(Box::new(plan)));
@@ -489,6 +482,7 @@ impl Call {
                 keys.push(step.media_key(&epoch.exporter, device, here.incarnation, here.kid));
             }
         }
+        assert!(keys.len() <= 2 * MAX_EPOCHS, "two steps by two epochs");
         keys.truncate(KEYS_PER_DEVICE_MAX);
         keys
     }

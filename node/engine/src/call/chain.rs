@@ -82,6 +82,7 @@ impl Chain {
 
     /// Goes on with time: erases steps that are over, has the next at hand in time.
     pub fn advance(&mut self, now: Time) {
+        assert!(AHEAD < STEP, "a step begins before the next is at hand");
         let steps = now.since(self.began).as_millis() / STEP.as_millis();
         if steps > u128::from(MAX_JUMP_STEPS) {
             // This device slept for more than a day; whatever it holds now nobody else does.
@@ -94,6 +95,7 @@ impl Chain {
         }
         if now.since(self.began) >= STEP - AHEAD && self.ahead.is_none() {
             self.ahead = Some(self.step.ahead());
+            assert_eq!(self.steps().count(), 2, "this step and the next, no more");
         }
     }
 
@@ -111,6 +113,7 @@ impl Chain {
         for _ in 0..steps {
             self.enter_next();
         }
+        assert!(self.step.index() >= place.index, "a chain moves forward only");
         self.began = began;
         self.advance(now);
         true

@@ -46,6 +46,8 @@ impl Sealing {
             self.draw(rng);
             key = make(self.kid);
         }
+        assert_eq!(key.kid(), self.kid, "the key carries the id that is announced");
+        assert!(!self.spent.contains(&key.print()), "no key is taken up twice (INV-3)");
         self.current = Some(key.clone());
         key
     }
@@ -57,6 +59,7 @@ impl Sealing {
             self.spent.pop_front();
         }
         self.spent.push_back(old.print());
+        assert!(self.spent.len() <= SPENT_KEYS, "the memory of used keys is bounded");
     }
 }
 

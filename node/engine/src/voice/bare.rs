@@ -56,6 +56,7 @@ impl Encoder for BareEncoder {
         for (o, chunk) in out[1..].iter_mut().zip(pcm.chunks_exact(stride(exponent))) {
             *o = companded(chunk.iter().sum::<f32>() / chunk.len() as f32);
         }
+        assert!(1 + pcm.len() / stride(exponent) <= room, "the exponent was chosen for that");
         Ok(1 + pcm.len() / stride(exponent))
     }
 }

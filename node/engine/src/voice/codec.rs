@@ -51,6 +51,7 @@ impl FrameLength {
 
     /// The longest length of at most this one that fits so many ticks; 10 ms where none does.
     pub fn within(self, ticks: u32) -> Self {
+        assert!(ticks > 0, "a gap has a length");
         [FrameLength::Ms60, FrameLength::Ms40, FrameLength::Ms20]
             .into_iter()
             .find(|l| *l <= self && u32::from(l.ticks()) <= ticks)

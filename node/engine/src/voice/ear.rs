@@ -158,6 +158,7 @@ impl Ear {
             }
         }
         assert!(self.voices.len() <= MAX_SPEAKERS, "one voice a peer");
+        assert!(self.voices.windows(2).all(|w| w[0].device < w[1].device), "ascending, each once");
         Ok(())
     }
 
@@ -215,6 +216,7 @@ impl Ear {
 
     /// Fills `out` with the mix of what is due.
     pub fn play(&mut self, now: Time, out: &mut [f32]) {
+        assert!(out.len() <= MAX_FRAME_SAMPLES, "a step is at most one frame");
         self.ring.expire(now.as_millis());
         out.fill(0.0);
         let step = &mut self.step[..out.len()];
@@ -238,6 +240,7 @@ impl Ear {
         if now.since(self.reported_at) < due || news.count() == 0 {
             return None;
         }
+        assert!(now >= self.reported_at, "time goes on");
         self.reported_at = now;
         let mut report = Report::default();
         for voice in &mut self.voices {

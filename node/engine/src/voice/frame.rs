@@ -148,6 +148,8 @@ impl<'a> VoiceFrame<'a> {
     /// Appends the frame to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         assert!(self.stream < STREAMS, "six bits");
+        assert!(self.list_len <= MAX_LIST, "four bits, and no more than are told apart");
+        let before = out.len();
         let marks = if self.opening { FLAG_OPENING } else { 0 } | if self.last { FLAG_LAST } else { 0 };
         let flags = self.stream << 2 | marks;
         out.push(VERSION << 4 | KIND_VOICE);
@@ -160,6 +162,7 @@ impl<'a> VoiceFrame<'a> {
             out.push(entry.back);
             put_coded(out, entry.bytes);
         }
+        assert!(out.len() - before <= MAX_FRAME_BYTES, "the mouth counts what it puts in");
     }
 }
 
@@ -205,6 +208,7 @@ impl Report {
 
     /// Appends the report to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
+        assert!(self.len <= MAX_REPORT_ENTRIES, "push leaves out what is beyond");
         out.push(VERSION << 4 | KIND_REPORT);
         out.push(self.len as u8);
         for e in self.entries() {
@@ -285,6 +289,7 @@ fn parse_voice<'a>(r: &mut Reader<'a>) -> Result<VoiceFrame<'a>, FrameError> {
         before = back;
         frame.push(Coded { back, bytes: r.coded()? });
     }
+    assert_eq!(frame.list().len(), entries, "each entry was read or refused");
     Ok(frame)
 }
 
@@ -302,6 +307,7 @@ fn parse_report(r: &mut Reader<'_>) -> Result<Report, FrameError> {
 }
 
 fn put_coded(out: &mut Vec<u8>, coded: &[u8]) {
+    assert!(!coded.is_empty() && coded.len() <= MAX_CODED_BYTES, "nothing else is read back");
     out.extend_from_slice(&(coded.len() as u16).to_be_bytes());
     out.extend_from_slice(coded);
 }

@@ -76,6 +76,7 @@ impl Gate {
 
     /// Judges the next frame by its level and, where a detector is at hand, its voice probability 0..=1.
     pub fn step(&mut self, level_dbfs: f32, voice: Option<f32>, frame_micros: u64) -> Passage {
+        assert!(frame_micros > 0, "a frame has a length");
         let wanted = match self.transmit {
             Transmit::OpenMicrophone => true,
             Transmit::PushToTalk { pressed } => pressed,
@@ -121,6 +122,7 @@ impl Gate {
         let loud = level_dbfs > self.floor_dbfs + margin;
         let rise = FLOOR_RISE_DB_PER_S * frame_micros as f32 / 1e6;
         self.floor_dbfs = level_dbfs.max(FLOOR_DBFS).min(self.floor_dbfs + rise);
+        assert!(self.floor_dbfs >= FLOOR_DBFS, "levels are never below the floor of all levels");
         loud
     }
 }

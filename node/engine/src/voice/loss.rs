@@ -75,6 +75,7 @@ impl LossMeter {
     }
 
     fn restart(&mut self, number: u64) {
+        assert!(number >= PATIENCE, "the offset of the first number leaves room for its past");
         self.next = number + 1;
         self.first = number;
         self.seen = 1;
@@ -101,6 +102,11 @@ impl LossMeter {
         self.lost += u64::from(!came);
         self.loss += weight * (f32::from(u8::from(!came)) - self.loss);
         self.runs += weight * (f32::from(u8::from(starts)) - self.runs);
+        assert!(
+            (0.0..=1.0).contains(&self.loss) && (0.0..=1.0).contains(&self.runs),
+            "means of zeros and ones"
+        );
+        assert!(self.lost <= self.settled, "only what was judged was lost");
     }
 }
 

@@ -28,6 +28,7 @@ impl Limiter {
             }
             *s *= self.gain;
         }
+        assert!((0.0..=1.0).contains(&self.gain), "a limiter turns down, never up");
     }
 
     /// The gain now, 0..=1.
@@ -44,6 +45,7 @@ impl Default for Limiter {
 
 /// Adds `part` times `gain` to `sum`.
 pub fn add(sum: &mut [f32], part: &[f32], gain: f32) {
+    assert_eq!(sum.len(), part.len(), "one step of each");
     for (s, p) in sum.iter_mut().zip(part) {
         *s += p * gain;
     }

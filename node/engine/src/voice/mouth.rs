@@ -236,6 +236,7 @@ impl Mouth {
             self.spent.remove(0);
         }
         self.spent.push(seal.key.print());
+        assert!(self.spent.len() <= SPENT_KEYS, "the memory of used keys is bounded");
     }
 
     /// Takes one frame of captured sound.
@@ -309,6 +310,7 @@ impl Mouth {
             room = left;
             frame.push(Coded { back, bytes: &past.bytes[..past.len] });
         }
+        assert!(frame.list().len() <= MAX_LIST, "the list is bounded");
         self.seq = self.seq.wrapping_add(1);
         self.plain.clear();
         frame.write(&mut self.plain);
@@ -323,6 +325,7 @@ impl Mouth {
             self.past.iter().find(|p| p.tick == at).map(|p| p.level_dbfs)
         };
         let audible = |back: &u8| level(*back).is_some_and(|l| self.gate.is_audible(l));
+        assert!(usize::from(PREROLL_FRAMES + OPENING_FRAMES) <= MAX_LIST + 1, "a pre-roll fits a list");
         (1..=PREROLL_FRAMES).rev().find(audible).unwrap_or(0)
     }
 
@@ -335,6 +338,7 @@ impl Mouth {
         } else {
             self.past.rotate_left(1);
         }
+        assert!(self.past.len() <= HISTORY, "the past is bounded");
         let Some(newest) = self.past.last_mut() else { unreachable!("one was just put there") };
         newest.tick = tick;
         newest.level_dbfs = level_dbfs;
@@ -403,6 +407,7 @@ impl Mouth {
         waiting.first = first;
         waiting.kind = kind;
         self.out_end += 1;
+        assert!(self.out_end - self.out_begin <= OUT_QUEUE, "the queue is bounded");
         self.stats.bytes_sent += waiting.bytes.len() as u64;
     }
 }

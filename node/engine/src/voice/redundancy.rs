@@ -81,6 +81,7 @@ impl Redundancy {
         let in_band = self == Redundancy::InBand;
         let deep_ticks = if self == Redundancy::Deep { DEEP_TICKS } else { 0 };
         let loss_percent = if in_band || deep_ticks > 0 { loss_percent.max(10) } else { 0 };
+        assert!(!in_band || deep_ticks == 0, "one kind at a time");
         Coding { bytes, loss_percent, in_band, deep_ticks }
     }
 
@@ -171,6 +172,7 @@ impl Controller {
         } else if now >= self.stronger_until {
             self.current = wanted;
         }
+        assert!(percent <= 100, "hopeless listeners were left out");
         (self.current, percent)
     }
 
@@ -192,6 +194,7 @@ impl Controller {
     /// The list, or a shorter one, or in-band where the budget has no room for any.
     fn affordable(&self, list: Redundancy) -> Redundancy {
         let n = list.list_len();
+        assert!((1..=3).contains(&n), "lists of one to three");
         (1..=n).rev().map(Redundancy::List).find(|r| self.fits(*r)).unwrap_or(self.in_band())
     }
 

@@ -100,6 +100,7 @@ impl Slots {
         slot.full = true;
         slot.len = frame.coded.len() as u16;
         slot.bytes[..frame.coded.len()].copy_from_slice(frame.coded);
+        assert_eq!(slot.coded(), frame.coded, "what was put is what is held");
         true
     }
 
@@ -111,6 +112,7 @@ impl Slots {
 
     /// The earliest frame that begins at or after this tick, within the span.
     pub fn from(&self, tick: u32) -> Option<&Slot> {
+        assert!(self.ring.len() == SPAN_TICKS as usize, "the ring never changes its size");
         (0..SPAN_TICKS).find_map(|ahead| self.at(tick.wrapping_add(ahead)))
     }
 

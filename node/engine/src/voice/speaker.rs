@@ -159,6 +159,7 @@ impl Speaker {
     /// Takes an opened voice frame.
     pub fn receive(&mut self, now: Time, frame: &VoiceFrame<'_>) {
         self.stats.received += 1;
+        assert!(self.loss.lost() <= self.loss.settled(), "only what was judged was lost");
         if !self.belongs(now, frame) {
             self.stats.late += 1;
             return;
@@ -190,6 +191,7 @@ impl Speaker {
             // A piece has at least 240 samples after shortening; falling silent and beginning anew add none.
             assert!(turns <= 16, "each turn appends or changes the phase");
         }
+        assert!(self.fifo.len() <= 2 * MAX_FRAME_SAMPLES, "no more is decoded than a step needs");
         self.playing = self.front;
         out.copy_from_slice(&self.fifo[..out.len()]);
         self.fifo.copy_within(out.len().., 0);
@@ -332,6 +334,7 @@ impl Speaker {
     fn settle(&mut self, next: u32, later: u32) {
         let gap = distance(later, next).unsigned_abs();
         let over = gap.min(self.owed_ticks);
+        assert!(over > 0, "there is a gap, and something was invented for it");
         self.owed_ticks = 0;
         self.next = Some(next.wrapping_add(over));
     }
@@ -412,12 +415,14 @@ impl Speaker {
         let ticks = u32::from(self.length.ticks());
         self.invented_ticks += ticks;
         self.owed_ticks += ticks;
+        assert!(self.owed_ticks <= self.invented_ticks, "what is owed was invented");
         self.finish(now, next, self.length.samples(), Piece::Invented);
     }
 
     /// Moves on to the piece after this one. What was played is gone for good: nothing is played twice.
     fn advance(&mut self, tick: u32, length: FrameLength) {
         let next = tick.wrapping_add(u32::from(length.ticks()));
+        assert!(self.next.is_none_or(|before| distance(next, before) > 0), "time goes on");
         self.slots.drop_before(next);
         self.next = Some(next);
         self.owed_ticks = 0;
@@ -425,6 +430,7 @@ impl Speaker {
 
     /// Counts the piece in `work`, fits it to the delay, and appends it.
     fn finish(&mut self, now: Time, tick: u32, n: usize, piece: Piece) {
+        assert!(n > 0 && n <= MAX_FRAME_SAMPLES, "a piece is one frame");
         let mut len = n;
         match piece {
             Piece::Invented => {
@@ -461,6 +467,7 @@ impl Speaker {
         let len = self.pace.fit(&mut self.work, n, excess, next_is_here);
         self.stats.shortened += u64::from(len < n);
         self.stats.lengthened += u64::from(len > n);
+        assert!(len.abs_diff(n) <= MAX_PERIOD, "one period at a time");
         len
     }
 }

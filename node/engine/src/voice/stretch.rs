@@ -26,7 +26,9 @@ const MAX_COARSE: usize = 6 * 480 / STEP;
 /// Shortens the first `len` samples of `pcm` by one period where two are as alike as asked, -1..=1. Returns the new
 /// length.
 pub fn shorten(pcm: &mut [f32], len: usize, alike: f32) -> usize {
+    assert!(len <= pcm.len(), "the piece lies in the buffer");
     let Some(period) = period_of(&pcm[..len], alike) else { return len };
+    assert!(2 * period <= len, "two periods lie in the piece");
     for i in 0..period {
         let rise = (i as f32 + 0.5) / period as f32;
         pcm[i] = pcm[i] * (1.0 - rise) + pcm[period + i] * rise;
@@ -38,7 +40,9 @@ pub fn shorten(pcm: &mut [f32], len: usize, alike: f32) -> usize {
 /// Lengthens the first `len` samples of `pcm` by one period where that is inaudible and `pcm` has the room. Returns the
 /// new length.
 pub fn lengthen(pcm: &mut [f32], len: usize) -> usize {
+    assert!(len <= pcm.len(), "the piece lies in the buffer");
     let Some(period) = period_of(&pcm[..len], ALIKE) else { return len };
+    assert!(2 * period <= len, "two periods lie in the piece");
     if pcm.len() < len + period {
         return len;
     }
@@ -86,6 +90,7 @@ fn best_lag(coarse: &[f32], lags: std::ops::RangeInclusive<usize>) -> Option<usi
 
 /// Normalised correlation of two pieces, -1..=1.
 fn likeness(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "pieces of one length are compared");
     let (mut ab, mut aa, mut bb) = (0.0_f32, 1e-9_f32, 1e-9_f32);
     for (x, y) in a.iter().zip(b) {
         ab += x * y;

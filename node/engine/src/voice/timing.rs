@@ -133,6 +133,7 @@ impl Timing {
             }
             self.bucket = bucket;
         }
+        assert!(bucket <= self.bucket, "a bucket is opened before it is used");
         let slot = &mut self.minima[(bucket % BUCKETS as u64) as usize];
         *slot = transit.min(*slot);
     }
@@ -143,7 +144,8 @@ impl Timing {
     }
 
     fn remember(&mut self, above: i64) {
-        let bin = usize::try_from(above.max(0) / BIN_SAMPLES).unwrap_or(BINS).min(BINS - 1);
+        assert!(above >= 0, "the base is the least transit, this one included");
+        let bin = usize::try_from(above / BIN_SAMPLES).unwrap_or(BINS).min(BINS - 1);
         self.frames = (self.frames + 1.0).min(MEMORY_FRAMES);
         let weight = 1.0 / self.frames;
         for b in &mut self.bins {
@@ -155,6 +157,7 @@ impl Timing {
     fn quantile(&self) -> i64 {
         let mut sum = 0.0;
         for (i, b) in self.bins.iter().enumerate() {
+            assert!(*b >= 0.0, "shares are never negative");
             sum += b;
             if sum >= IN_TIME {
                 return i as i64 * BIN_SAMPLES;

@@ -48,6 +48,7 @@ impl Pace {
     /// Fits the first `n` samples of `work` to a delay that exceeds the wanted by so many samples; returns the new
     /// length. What is cut off is taken from the frame after it, in this very step: that must be here.
     pub(super) fn fit(&mut self, work: &mut [f32], n: usize, excess: i64, next_is_here: bool) -> usize {
+        assert!(n <= work.len(), "the piece lies in the buffer");
         let level = level_dbfs(&work[..n]);
         self.loudest_dbfs = level.max(self.loudest_dbfs - LOUDEST_DECAY_DB);
         self.pieces = self.pieces.saturating_add(1);

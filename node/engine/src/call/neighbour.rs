@@ -1,0 +1,26 @@
+//! What one device knows of another with regard to the call.
+
+use super::frame::Here;
+use crate::time::Time;
+
+/// A device that is in the call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Participant {
+    /// What it said last.
+    pub(super) here: Here,
+    /// It counts as gone from here on, unless it says more.
+    pub(super) until: Time,
+}
+
+/// Another device of the group, in the call or not.
+#[derive(Default)]
+pub(super) struct Neighbour {
+    /// A proven direct connection stands.
+    pub(super) reachable: bool,
+    /// Set while it is in the call.
+    pub(super) participant: Option<Participant>,
+    /// When it was last asked for its step.
+    pub(super) wished: Option<Time>,
+    /// When a step was last sealed to it.
+    pub(super) answered: Option<Time>,
+}
