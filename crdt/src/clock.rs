@@ -88,6 +88,7 @@ impl Clock {
     pub fn observe(&mut self, heard: Hlc, now_ms: u64) {
         if heard.wall_ms <= now_ms.saturating_add(MAX_AHEAD_MS) {
             self.last = self.last.max(heard);
+            assert!(self.last >= heard, "what was heard is behind the clock now");
         }
     }
 }

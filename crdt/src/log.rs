@@ -142,6 +142,7 @@ impl Log {
                 next.extend(released);
             }
         }
+        assert!(new.iter().all(|id| self.contains(id)), "what is called new is in");
         Ok(Inserted::New(new))
     }
 

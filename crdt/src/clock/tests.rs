@@ -1,3 +1,5 @@
+//! The clock never repeats, never follows a liar.
+
 use super::*;
 
 #[test]

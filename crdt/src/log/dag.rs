@@ -28,6 +28,7 @@ impl Past {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
         }
+        assert!(self.0.len() >= other.0.len(), "no chain of the other is left out");
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             *mine = (*mine).max(*theirs);
         }

@@ -60,6 +60,7 @@ pub(super) struct Anchor {
 impl Anchor {
     /// Did more than half of the accounts acknowledge?
     pub(super) fn holds(&self) -> bool {
+        assert!(self.pasts.len() <= self.electorate.len(), "a voice for each account");
         self.pasts.len() * 2 > self.electorate.len()
     }
 
@@ -108,6 +109,7 @@ impl Sweep {
         for node in nodes {
             sweep.push(dag, *node, decided);
         }
+        assert_eq!(sweep.judged.len(), nodes.len(), "everything is judged");
         sweep
     }
 

@@ -50,7 +50,9 @@ impl Pending {
     /// Takes out everything that waited for `arrived`; what still misses another parent is held again by the caller.
     pub(super) fn release(&mut self, arrived: &OpId) -> Vec<SignedOp> {
         let ids = self.missing.remove(arrived).unwrap_or_default();
-        ids.iter().filter_map(|id| self.take(id)).collect()
+        let released: Vec<SignedOp> = ids.iter().filter_map(|id| self.take(id)).collect();
+        assert_eq!(released.len(), ids.len(), "who is listed as waiting waits");
+        released
     }
 
     fn take(&mut self, id: &OpId) -> Option<SignedOp> {

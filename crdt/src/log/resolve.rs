@@ -318,6 +318,7 @@ impl Rounds<'_> {
                 fallen.push(others.filter(|other| swept.void.contains_key(other)).collect());
             }
         }
+        assert_eq!(candidates.len(), fallen.len(), "a trial for each candidate");
         let falls = fallen
             .iter()
             .map(|fallen| {

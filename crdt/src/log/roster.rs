@@ -195,6 +195,7 @@ impl Roster {
         let mut all: Vec<_> =
             self.members.iter().map(|(id, m)| (std::cmp::Reverse(m.role), m.first_grant, *id)).collect();
         all.sort_unstable();
+        assert!(all.is_sorted_by(|a, b| a < b), "no two are equally senior");
         all.into_iter().map(|(_, _, id)| id).collect()
     }
 

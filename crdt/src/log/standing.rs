@@ -163,6 +163,7 @@ impl Standing {
     /// First Add of an account, for seniority.
     pub(super) fn first_grant(&self, dag: &Dag, account: &AccountId) -> Option<FirstGrant> {
         let adds = &self.accounts.get(account)?.adds;
+        assert!(adds.is_sorted_by_key(|node| dag.rank(*node)), "filed by rank, so the first is the eldest");
         adds.first().map(|node| dag.rank(*node))
     }
 
@@ -259,6 +260,7 @@ impl Standing {
             return None;
         };
         let used = self.users(invite)?.len();
+        assert!(used <= usize::from(*max_uses), "an invite admits no more than it says");
         let uses_left = max_uses.saturating_sub(u16::try_from(used).unwrap_or(u16::MAX));
         let open = uses_left > 0 && self.invite_open(dag, past, invite);
         open.then(|| {

@@ -1,3 +1,5 @@
+//! The index against plain closures.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::id::{AccountId, GroupId, InvitePublic};

@@ -1,3 +1,5 @@
+//! The bytes of an operation, kind by kind.
+
 use halloo_crypto::identity::AccountSecret;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;

@@ -1,3 +1,5 @@
+//! What waits, what is released, what is wanted.
+
 use halloo_crypto::id::{AccountId, GroupId};
 use halloo_crypto::identity::DeviceSecret;
 use rand_chacha::ChaCha20Rng;

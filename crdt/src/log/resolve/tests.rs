@@ -1,3 +1,5 @@
+//! Who wins in small graphs of quarrels.
+
 use super::sources;
 
 #[test]
