@@ -2,7 +2,7 @@
 
 use crate::args::DaemonArgs;
 use crate::door::{Asked, Door, Request, Watchers};
-use crate::driver::{Driver, Membership, Memberships, Parts, Recording, now};
+use crate::driver::{Driver, Membership, Memberships, Parts, Recording, link_addresses, now};
 use crate::home::{Home, HomeLock};
 use crate::keys::Keys;
 use crate::net::{Net, NetCommand, NetConfig, TapLane};
@@ -20,9 +20,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
-
-/// Addresses put into a link: enough for QUIC and TCP on two interfaces, few enough for a QR that a phone reads.
-const LINK_ADDRESSES_MAX: usize = 4;
 
 /// A node that runs in this process.
 pub struct Running {
@@ -168,24 +165,6 @@ fn restore(keys: &Keys, loaded: Loaded, net: &Net) -> Result<Memberships> {
 fn conversation_partner(local: &std::collections::BTreeMap<Vec<u8>, Vec<u8>>, group: &GroupId) -> Option<AccountId> {
     let note = local.get(&group_key(group))?;
     Some(AccountId::from_bytes(note.as_slice().try_into().ok()?))
-}
-
-/// The addresses of this node as links carry them: with its peer id, without loopback.
-pub fn link_addresses(net: &Net) -> Vec<String> {
-    let Some(peer) = net.local().to_peer_id() else { return Vec::new() };
-    let reachable = |address: &Multiaddr| {
-        !address.iter().any(|part| match part {
-            libp2p::multiaddr::Protocol::Ip4(ip) => ip.is_loopback() || ip.is_unspecified(),
-            libp2p::multiaddr::Protocol::Ip6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local(),
-            _ => false,
-        })
-    };
-    let addresses = net.addresses();
-    let mut chosen: Vec<_> = addresses.iter().filter(|address| reachable(address)).collect();
-    if chosen.is_empty() {
-        chosen = addresses.iter().collect();
-    }
-    chosen.into_iter().take(LINK_ADDRESSES_MAX).map(|address| format!("{address}/p2p/{peer}")).collect()
 }
 
 /// The daemon's own log: one file in the home, begun anew when it has grown past 4 MiB. Never holds names, texts, places or keys.

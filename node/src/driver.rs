@@ -15,6 +15,7 @@ mod memberships;
 mod voice;
 mod wishes;
 
+pub use beginnings::link_addresses;
 pub use memberships::{GROUPS_MAX, Membership, Memberships};
 pub use voice::Recording;
 

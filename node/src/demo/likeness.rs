@@ -2,58 +2,86 @@
 //!
 //! The envelope has one value per 10 ms: ten times the decadic logarithm of the mean square, floored at -60 dB below full
 //! scale. Only the voiced parts of the original count (within 35 dB of its loudest value, and 50 ms around), so that two
-//! silences do not praise each other. The delay that fits best is searched up to [`DELAY_MAX`].
+//! silences do not praise each other. The delay that fits best is searched up to [`DELAY_MAX_MS`] in steps of a
+//! millisecond. A jitter buffer that adapts moves speech in time without changing it, so each half second may lie up to
+//! [`SWAY_MS`] beside that delay; one correlation is then taken over all of it.
 
-/// Samples per second of all recordings of the demonstration.
-const RATE: usize = 48_000;
+/// Samples of one millisecond of the recordings of the demonstration, which have 48 kHz.
+const MS: usize = 48;
 /// Samples of one envelope value: 10 ms.
-const HOP: usize = RATE / 100;
+const HOP: usize = 10 * MS;
 /// The floor of the envelope, decibels below full scale.
 const FLOOR_DB: f64 = -60.0;
 /// How far below the loudest value speech is still speech, decibels.
 const VOICED_DB: f64 = 35.0;
 /// Envelope values around a voiced one that count with it: attacks and ends.
 const AROUND: usize = 5;
-/// Longest delay searched, envelope values: a second.
-pub const DELAY_MAX: usize = 100;
+/// Longest delay searched.
+const DELAY_MAX_MS: usize = 1_000;
+/// How far a piece may lie from the delay of the whole.
+const SWAY_MS: usize = 30;
+/// Envelope values of a piece: half a second.
+const PIECE: usize = 50;
 
-/// Log energy per 10 ms, decibels.
-pub fn envelope(samples: &[f32]) -> Vec<f64> {
-    samples
-        .chunks_exact(HOP)
-        .map(|chunk| {
-            let mean = chunk.iter().map(|s| f64::from(*s) * f64::from(*s)).sum::<f64>() / HOP as f64;
-            (10.0 * mean.max(1e-12).log10()).max(FLOOR_DB)
-        })
-        .collect()
+/// The energy of any stretch of a recording in constant time.
+struct Energy(Vec<f64>);
+
+impl Energy {
+    fn of(samples: &[f32]) -> Self {
+        let mut sums = Vec::with_capacity(samples.len() + 1);
+        let mut sum = 0.0;
+        sums.push(sum);
+        for sample in samples {
+            sum += f64::from(*sample) * f64::from(*sample);
+            sums.push(sum);
+        }
+        Energy(sums)
+    }
+
+    /// Log energy of the 10 ms from this sample on, decibels; what lies beyond the end is silence.
+    fn level(&self, from: usize) -> f64 {
+        let last = self.0.len() - 1;
+        let sum = self.0[(from + HOP).min(last)] - self.0[from.min(last)];
+        (10.0 * (sum / HOP as f64).max(1e-12).log10()).max(FLOOR_DB)
+    }
+
+    fn hops(&self) -> usize {
+        (self.0.len() - 1) / HOP
+    }
 }
 
 /// Which values of an envelope belong to speech.
-pub fn voiced(envelope: &[f64]) -> Vec<bool> {
+fn voiced(envelope: &[f64]) -> Vec<usize> {
     let loudest = envelope.iter().copied().fold(FLOOR_DB, f64::max);
     let loud: Vec<bool> = envelope.iter().map(|v| *v > FLOOR_DB && *v >= loudest - VOICED_DB).collect();
-    (0..loud.len())
-        .map(|n| loud[n.saturating_sub(AROUND)..(n + AROUND + 1).min(loud.len())].iter().any(|l| *l))
-        .collect()
+    let near = |n: usize| loud[n.saturating_sub(AROUND)..(n + AROUND + 1).min(loud.len())].iter().any(|l| *l);
+    (0..loud.len()).filter(|n| near(*n)).collect()
 }
 
 /// The best correlation of what was heard with what was said, and the delay in milliseconds that gives it; zero when
 /// nothing was said or nothing heard.
 pub fn likeness(said: &[f32], heard: &[f32]) -> (f64, u64) {
-    let (said, heard) = (envelope(said), envelope(heard));
-    let counts = voiced(&said);
+    let (said, heard) = (Energy::of(said), Energy::of(heard));
+    let envelope: Vec<f64> = (0..said.hops()).map(|n| said.level(n * HOP)).collect();
+    let counts = voiced(&envelope);
+    let pairs_at = |values: &[usize], delay_ms: usize| -> Vec<(f64, f64)> {
+        values.iter().map(|n| (envelope[*n], heard.level(n * HOP + delay_ms * MS))).collect()
+    };
     let mut best = (0.0, 0);
-    for delay in 0..=DELAY_MAX {
-        let pairs: Vec<(f64, f64)> = (0..said.len())
-            .filter(|n| counts[*n])
-            .map(|n| (said[n], heard.get(n + delay).copied().unwrap_or(FLOOR_DB)))
-            .collect();
-        let found = correlation(&pairs);
+    for delay in 0..=DELAY_MAX_MS {
+        let found = correlation(&pairs_at(&counts, delay));
         if found > best.0 {
-            best = (found, delay as u64 * 10);
+            best = (found, delay);
         }
     }
-    best
+    let (low, high) = (best.1.saturating_sub(SWAY_MS), best.1 + SWAY_MS);
+    let apart = |pairs: &[(f64, f64)]| pairs.iter().map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+    let mut swayed = Vec::with_capacity(counts.len());
+    for piece in counts.chunks(PIECE) {
+        let nearest = (low..=high).map(|delay| pairs_at(piece, delay)).min_by(|a, b| apart(a).total_cmp(&apart(b)));
+        swayed.extend(nearest.unwrap_or_default());
+    }
+    (correlation(&swayed).max(0.0), best.1 as u64)
 }
 
 /// Pearson's coefficient; zero where one side does not vary.

@@ -6,6 +6,7 @@ use super::memberships::Membership;
 use super::voice::SignalKind;
 use super::{Driver, now};
 use crate::door::{DoorError, NewAsk, Reply as DoorReply};
+use crate::net::Net;
 use crate::vault::random;
 use crate::views;
 use halloo_crdt::log::Role;
@@ -14,6 +15,7 @@ use halloo_engine::engine::Engine;
 use halloo_engine::input::Command;
 use halloo_engine::output::{MAX_NAME_BYTES, MemberView, Reply};
 use halloo_engine::start::{Config, Origin};
+use libp2p::Multiaddr;
 use serde_json::json;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -22,6 +24,8 @@ use tokio::sync::oneshot;
 const FIRST_INVITE_USES: u16 = 16;
 /// How long the first invite stays open.
 const FIRST_INVITE_SPAN: Duration = Duration::from_secs(24 * 3600);
+/// Addresses put into a link: enough for QUIC and TCP on two interfaces, few enough for a QR that a phone reads.
+const LINK_ADDRESSES_MAX: usize = 4;
 /// How long the other one of a conversation has to come in.
 const CONVERSATION_SPAN: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -64,7 +68,7 @@ impl Driver {
 
     /// The limits of an engine of this home, with the addresses that links shall carry.
     pub(super) fn config(&self) -> Config {
-        Config { addresses: crate::daemon::link_addresses(&self.net), ..Config::default() }
+        Config { addresses: link_addresses(&self.net), ..Config::default() }
     }
 
     /// Keeps a group's note: with whom it is, if it is a conversation of two.
@@ -167,4 +171,22 @@ impl Driver {
 
 fn reachable(member: &MemberView) -> Option<DeviceId> {
     member.devices.iter().find(|d| d.connected).map(|d| d.device)
+}
+
+/// The addresses of this node as links carry them: with its peer id, without loopback.
+pub fn link_addresses(net: &Net) -> Vec<String> {
+    let Some(peer) = net.local().to_peer_id() else { return Vec::new() };
+    let reachable = |address: &Multiaddr| {
+        !address.iter().any(|part| match part {
+            libp2p::multiaddr::Protocol::Ip4(ip) => ip.is_loopback() || ip.is_unspecified(),
+            libp2p::multiaddr::Protocol::Ip6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local(),
+            _ => false,
+        })
+    };
+    let addresses = net.addresses();
+    let mut chosen: Vec<_> = addresses.iter().filter(|address| reachable(address)).collect();
+    if chosen.is_empty() {
+        chosen = addresses.iter().collect();
+    }
+    chosen.into_iter().take(LINK_ADDRESSES_MAX).map(|address| format!("{address}/p2p/{peer}")).collect()
 }
