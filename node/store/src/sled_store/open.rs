@@ -13,7 +13,7 @@
 //!                                3. no copy: refused, everything left where quarantine says
 //! ```
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -39,6 +39,9 @@ const RESTORING: &str = "restoring";
 const BALLAST_BYTES: usize = 1024 * 1024;
 /// Bytes of pages that sled keeps in memory: a phone's share; a group of 10,000 messages needs 8 MB.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How long reopening waits for threads of the database that failed. Measured: below 10 ms; sled's flusher sleeps up to 500.
+const RELEASE_WAIT_MS: u32 = 2_000;
 
 /// What opening had to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,7 +75,25 @@ pub(super) fn open(dir: &Path) -> Result<(Engine, Opened), StoreError> {
 
 /// Opens again after a failed write, in the same process and under the same lock.
 pub(super) fn reopen(dir: &Path) -> Result<Engine, StoreError> {
-    recover(dir, &mut Opened::default())
+    wait_for_old_threads(&dir.join(DB).join("db"));
+    match recover(dir, &mut Opened::default()) {
+        // Only threads of the dropped database can hold it, since we hold the folder: the next call tries again.
+        Err(StoreError::Locked { .. }) => Err(StoreError::Poisoned),
+        other => other,
+    }
+}
+
+/// sled's own threads may hold its file, and with it sled's own lock, a little longer than the database that was dropped.
+fn wait_for_old_threads(path: &Path) {
+    for _ in 0..RELEASE_WAIT_MS {
+        // An error other than "held" is met again, and told, by opening.
+        let held =
+            File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+        if !held {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
 
 /// The format number; `None` if the file is not there, or was cut while it was first written.
