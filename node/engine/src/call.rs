@@ -248,10 +248,9 @@ impl Call {
             place: self.chain.as_ref().map(|c| c.place(now)),
             wants,
         };
-        if let Some(n) = self.neighbours.get_mut(&to)
-            && wishes
-        {
-            n.wished = Some(now);
+        if let Some(n) = self.neighbours.get_mut(&to) {
+            n.told = Some(now);
+            n.wished = if wishes { Some(now) } else { n.wished };
         }
         self.wish(CallOutput::Send { to, bytes: CallFrame::Here(here).to_bytes() });
     }
@@ -294,10 +293,12 @@ impl Call {
         }
         self.answer_wish(now, from, &here);
         let again = |at: Option<Time>| at.is_none_or(|at| now.since(at) >= WISH_EVERY);
-        if self.follows(&from) && self.neighbours.get(&from).is_some_and(|n| again(n.wished)) {
-            self.tell(now, from);
-        } else if new || here.place.is_none() && here.wants.is_none() && self.chain.is_some() {
-            // It does not know our chain yet: without this it would ask only after our next regular word.
+        let Some(neighbour) = self.neighbours.get(&from) else { return };
+        // Another chain than ours, or none: it must learn of ours to ask for it, now and not at our next regular word.
+        let apart = self.chain.as_ref().is_some_and(|own| here.place.is_none_or(|p| p.chain != own.id));
+        let due =
+            if self.follows(&from) { again(neighbour.wished) } else { new || apart && again(neighbour.told) };
+        if due {
             self.tell(now, from);
         }
     }
@@ -334,7 +335,7 @@ impl Call {
 
     fn part(&mut self, device: DeviceId) {
         let Some(neighbour) = self.neighbours.get_mut(&device) else { return };
-        neighbour.answered = None;
+        (neighbour.answered, neighbour.told) = (None, None);
         if neighbour.participant.take().is_some() {
             self.wish(CallOutput::Left(device));
         }

@@ -21,6 +21,8 @@ pub(super) struct Neighbour {
     pub(super) participant: Option<Participant>,
     /// When it was last asked for its step.
     pub(super) wished: Option<Time>,
+    /// When it was last told that this device is in the call.
+    pub(super) told: Option<Time>,
     /// When a step was last sealed to it.
     pub(super) answered: Option<Time>,
 }

@@ -121,8 +121,9 @@ impl Timing {
 
     fn lower_base(&mut self, now: Time, transit: i64) {
         let bucket = now.as_micros() / BUCKET_MICROS;
+        let before = self.base_or(transit);
         if bucket > self.bucket {
-            let keep = self.base_or(transit);
+            let keep = before;
             let gone = bucket - self.bucket;
             for b in self.bucket + 1..=self.bucket + gone.min(BUCKETS as u64) {
                 self.minima[(b % BUCKETS as u64) as usize] = i64::MAX;
@@ -136,6 +137,20 @@ impl Timing {
         assert!(bucket <= self.bucket, "a bucket is opened before it is used");
         let slot = &mut self.minima[(bucket % BUCKETS as u64) as usize];
         *slot = transit.min(*slot);
+        let longer = self.base() - before;
+        if longer > 0 {
+            self.follow_base(longer);
+        }
+    }
+
+    /// The base has become longer by this: what was jitter above the old one is less above the new.
+    fn follow_base(&mut self, longer: i64) {
+        let by = usize::try_from(longer / BIN_SAMPLES).unwrap_or(BINS).min(BINS - 1);
+        let low: f32 = self.bins[..by].iter().sum();
+        self.bins.copy_within(by.., 0);
+        self.bins[BINS - by..].fill(0.0);
+        self.bins[0] += low;
+        self.raise = (self.raise - longer).max(0);
     }
 
     fn base_or(&self, other: i64) -> i64 {

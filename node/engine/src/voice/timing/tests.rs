@@ -73,6 +73,12 @@ fn a_longer_path_becomes_the_new_base() {
     let before = timing.base();
     feed(&mut timing, 500..1_100, |_| 90_000);
     assert_eq!(ms(timing.base() - before), 60);
+    let now = Time::from_micros(1_000_000 + 1_099 * 20_000 + 90_000);
+    assert!(
+        ms(timing.delay(now)) <= 2,
+        "what was late on the old road is in time on the new: {}",
+        timing.delay(now)
+    );
 }
 
 #[test]
