@@ -68,7 +68,8 @@ fn store(messages: usize, members: usize) -> (Snapshot, Identity) {
         let message = InviteUse::message(&group, &newcomer.certificate.account, &newcomer.certificate.device);
         let used = InviteUse { invite: op, proof: secret.prove(&message) };
         plan.add.push(package.key_package().to_vec());
-        let grant = DeviceGrant { certificate: newcomer.certificate, key_package: package.key_package().to_vec() };
+        let grant =
+            DeviceGrant { certificate: newcomer.certificate, key_package: package.key_package().to_vec() };
         log.author_add(author(at), Role::Member, vec![grant], Some(used)).expect("added");
         invite = Some((op, secret));
     }
@@ -130,7 +131,8 @@ fn main() {
         let origin = Origin::Restore(snapshot.clone());
         let now = Now { mono: Time::ZERO, wall_ms: WALL_MS + 1_000_000_000 };
         let began = Instant::now();
-        let mut engine = Engine::new(Config::default(), identity.clone(), origin, [run as u8; 32], now).expect("it starts");
+        let mut engine = Engine::new(Config::default(), identity.clone(), origin, [run as u8; 32], now)
+            .expect("it starts");
         while !matches!(engine.poll(), Output::Idle(_)) {}
         spans.push(began.elapsed().as_secs_f64() * 1_000.0);
         let status = engine.status();

@@ -61,7 +61,10 @@ impl Beacon {
         heads.truncate(MAX_HEADS);
         let name = kdf::derive(secret.expose(), "beacon id", &[]);
         let id = *name.expose().first_chunk().expect("32 bytes");
-        let keys = DataKeys::new(kdf::derive(secret.expose(), "beacon seal", &[]), EpochId::from_bytes(*name.expose()));
+        let keys = DataKeys::new(
+            kdf::derive(secret.expose(), "beacon seal", &[]),
+            EpochId::from_bytes(*name.expose()),
+        );
         Beacon { id, secret, heads, keys }
     }
 
@@ -71,6 +74,7 @@ impl Beacon {
         out.extend_from_slice(self.secret.expose());
         out.extend_from_slice(&u16::try_from(self.heads.len()).expect("at most 64").to_be_bytes());
         self.heads.iter().for_each(|head| out.extend_from_slice(head.as_bytes()));
+        debug_assert_eq!(out.len(), 35 + 32 * self.heads.len(), "as drawn");
         out
     }
 
@@ -89,7 +93,8 @@ impl Beacon {
         if count == 0 || count > MAX_HEADS {
             return Err(WireError::TooLong);
         }
-        let heads = (0..count).map(|_| reader.array().map(OpId::from_bytes)).collect::<Result<Vec<_>, _>>()?;
+        let heads =
+            (0..count).map(|_| reader.array().map(OpId::from_bytes)).collect::<Result<Vec<_>, _>>()?;
         reader.finish()?;
         if !heads.is_sorted_by(|a, b| a < b) {
             return Err(WireError::NotCanonical);
@@ -177,6 +182,7 @@ impl Beacons {
         let worst = self.all.iter().map(|(id, e)| (rank(e.standing), *id)).min().map(|(_, id)| id);
         let worst = worst.expect("there are more than the limit");
         self.all.remove(&worst);
+        assert!(self.all.len() <= MAX_BEACONS, "INV-6: one in, one out");
         (true, Some(worst))
     }
 
@@ -196,6 +202,10 @@ impl Beacons {
     /// The beacon to publish under: the newest heads, then the lowest id.
     pub fn best(&self) -> Option<&Beacon> {
         let sound = self.all.values().filter(|e| matches!(e.standing, Standing::Sound(_)));
+        debug_assert!(
+            sound.clone().all(|e| e.tainted_since.is_none()),
+            "sound and tainted exclude each other"
+        );
         sound.max_by_key(|e| (e.standing, core::cmp::Reverse(e.beacon.id))).map(|e| &e.beacon)
     }
 
@@ -254,6 +264,7 @@ impl Beacons {
                 }
             }
         }
+        assert!(wanted.len() <= 3 * MAX_BEACONS, "three weeks of each beacon");
         let old: BTreeSet<_> = self.followed.keys().copied().collect();
         let new: BTreeSet<_> = wanted.keys().copied().collect();
         self.followed = wanted;

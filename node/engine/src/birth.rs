@@ -13,8 +13,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
 
 use crate::beacons::{Beacon, Beacons};
-use crate::epochs::{Epochs, Node};
 use crate::commits;
+use crate::epochs::{Epochs, Node};
 use crate::handshake;
 use crate::location::{self, Here};
 use crate::membership::row_name;
@@ -59,7 +59,12 @@ pub(crate) enum Kind {
 ///
 /// # Errors
 /// [`StartError`].
-pub(crate) fn begin(identity: &Identity, origin: Origin, rng: &mut ChaCha20Rng, now: Now) -> Result<Birth, StartError> {
+pub(crate) fn begin(
+    identity: &Identity,
+    origin: Origin,
+    rng: &mut ChaCha20Rng,
+    now: Now,
+) -> Result<Birth, StartError> {
     let certificate = &identity.certificate;
     if certificate.device != identity.device.id()
         || certificate.box_key != identity.device.box_public()
@@ -91,7 +96,9 @@ fn found(identity: &Identity, name: String, rng: &mut ChaCha20Rng, now: Now) -> 
     // The founder is in the tree from the first epoch; a key package names its group, which the genesis makes.
     let grant = DeviceGrant { certificate: identity.certificate.clone(), key_package: Vec::new() };
     let (log, _) = Log::found(author, salt, grant).map_err(|_| StartError::Identity)?;
-    let session = GroupSession::create(log.group(), &identity.device, rng).map_err(|_| StartError::Identity)?;
+    let session =
+        GroupSession::create(log.group(), &identity.device, rng).map_err(|_| StartError::Identity)?;
+    assert_eq!(session.member_count(), 1, "a founder is alone");
     let node = Node::new(session, None, 0, now.wall_ms).map_err(|_| StartError::Identity)?;
     let mut secret = [0; 32];
     rng.fill_bytes(&mut secret);
@@ -102,7 +109,12 @@ fn found(identity: &Identity, name: String, rng: &mut ChaCha20Rng, now: Now) -> 
     Ok(fresh(ground, Kind::Founded(name)))
 }
 
-fn join(identity: &Identity, bytes: &[u8], key_package: KeyPackageSecret, now: Now) -> Result<Birth, StartError> {
+fn join(
+    identity: &Identity,
+    bytes: &[u8],
+    key_package: KeyPackageSecret,
+    now: Now,
+) -> Result<Birth, StartError> {
     let bad = StartError::Bundle;
     let bundle = Bundle::parse(bytes).map_err(|_| bad("it is malformed"))?;
     if bundle.group != key_package.group() {
@@ -124,7 +136,8 @@ fn join(identity: &Identity, bytes: &[u8], key_package: KeyPackageSecret, now: N
     if log.view().account_of(&identity.device.id()) != Some(identity.account()) {
         return Err(bad("it does not make this device a member"));
     }
-    let session = GroupSession::join(&bundle.welcome, &key_package).map_err(|_| bad("the welcome does not open"))?;
+    let session =
+        GroupSession::join(&bundle.welcome, &key_package).map_err(|_| bad("the welcome does not open"))?;
     check_leaves(&log, &session)?;
     let weight = log.weight(&session.heads()).map_err(|_| bad("the keys are ahead of the log"))?;
     let node = Node::new(session, None, weight, now.wall_ms).map_err(|_| bad("the welcome does not open"))?;
@@ -165,6 +178,7 @@ pub(crate) fn meta(identity: &Identity, group: &GroupId, start: u64) -> Vec<u8> 
     out.extend_from_slice(identity.account().as_bytes());
     out.extend_from_slice(group.as_bytes());
     out.extend_from_slice(&start.to_be_bytes());
+    debug_assert_eq!(out.len(), 105, "as drawn");
     out
 }
 
@@ -180,6 +194,7 @@ pub(crate) fn store_all(state: &mut State) {
     for (id, record) in beacons {
         state.out.put(Table::Beacon, &id, record);
     }
+    assert!(!ids.is_empty(), "a group has a log");
     let tip = state.epochs.tip().id();
     commits::store_node(state, &tip);
     state.out.put(Table::Head, &[], tip.as_bytes().to_vec());
@@ -200,7 +215,9 @@ fn restore(identity: &Identity, snapshot: &Snapshot, now: Now) -> Result<Birth, 
         let id = MessageId::from_bytes(name(id)?);
         contents.push(VerifiedContent::trusted(id, bytes).map_err(|_| bad("a message is damaged"))?);
     }
+    let count = contents.len();
     let messages = Messages::load(group, contents);
+    assert!(messages.len() + messages.pending() <= count, "nothing is made up");
     let mut invites = Vec::new();
     for (op, secret) in snapshot.table(Table::Invite) {
         let secret = secret.try_into().map_err(|_| bad("an invite is damaged"))?;
@@ -213,6 +230,7 @@ fn restore(identity: &Identity, snapshot: &Snapshot, now: Now) -> Result<Birth, 
     };
     let undelivered = undelivered.collect::<Result<_, _>>()?;
     let start = now.wall_ms.max(last_start.saturating_add(1));
+    assert!(start > last_start || last_start == u64::MAX, "each start is later than the one before");
     let ground = Ground { log, epochs, beacons, messages, start };
     Ok(Birth { ground, undelivered, here, invites, kind: Kind::Restored })
 }

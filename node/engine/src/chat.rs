@@ -5,16 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crdt::content::{Body, Composer, Content, MAX_REACTION_BYTES, MAX_TEXT_BYTES, Place, SignedContent, VerifiedContent};
-use halloo_crdt::document::{Applied, Edit};
+use halloo_crdt::content::{
+    Body, Composer, MAX_REACTION_BYTES, MAX_TEXT_BYTES, Place, SignedContent, VerifiedContent,
+};
 use halloo_crdt::log::Role;
-use halloo_crdt::messages::{Authority, InsertError};
-use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId};
+use halloo_crdt::messages::InsertError;
+use halloo_crypto::id::{DeviceId, Incarnation, MessageId};
 
 use crate::lane::PeerKey;
-use crate::output::{ChatEntry, Event, Refusal, Warning};
+use crate::output::{Event, Refusal, Warning};
 use crate::snapshot::Table;
 use crate::state::{Fact, State};
+use crate::timeline::{self, Vouchers};
 use crate::timers::Timer;
 use crate::wire::WireError;
 use crate::wire::parcel::{Parcel, ParcelKind};
@@ -43,19 +45,13 @@ pub(crate) struct Chat {
     /// Devices in the roster when the stream was begun: a newcomer must see streams from their beginning.
     stream_for: BTreeSet<DeviceId>,
     /// What remaining members vouch for of removed authors.
-    vouched: BTreeMap<DeviceId, Vouched>,
+    pub(crate) vouchers: Vouchers,
     /// Sealed contents that came by gossip since the start, and how many opened.
     pub(crate) offered: u64,
     /// How many of these opened.
     pub(crate) opened: u64,
     /// Own contents of this run by number, for receipts.
     own: BTreeMap<(Incarnation, u64), MessageId>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Vouched {
-    ids: BTreeSet<MessageId>,
-    marks: BTreeMap<Incarnation, u64>,
 }
 
 impl Chat {
@@ -84,18 +80,25 @@ pub(crate) fn write(room: &mut Chat, state: &mut State, body: Body) -> Result<Me
     let composer = if document { &mut state.scribe } else { &mut state.composer };
     let content = composer.compose(&state.identity.device, &mut state.rng, place, body).map_err(|error| {
         let text = match error {
-            halloo_crdt::content::ContentError::TooLong { limit, .. } => return Refusal::TooLarge { what: "the content", max: limit },
+            halloo_crdt::content::ContentError::TooLong { limit, .. } => {
+                return Refusal::TooLarge { what: "the content", max: limit };
+            }
             _ => "the content is empty or not well formed",
         };
         Refusal::Invalid(text)
     })?;
     let id = content.id();
+    assert_eq!(content.content().author, state.me(), "a device writes for itself only");
+    assert!(!state.messages.holds(&id), "a fresh salt makes a fresh id");
     if room.own.len() < MAX_UNDELIVERED {
         room.own.insert((content.content().incarnation, content.content().seq), id);
     }
     let worth_keeping = !matches!(content.content().body, Body::Receipt { .. });
     store(state, &content);
-    let accepted = state.messages.insert(content).map_err(|_| Refusal::Invalid("this device keeps as many messages as it can"))?;
+    let accepted = state
+        .messages
+        .insert(content)
+        .map_err(|_| Refusal::Invalid("this device keeps as many messages as it can"))?;
     if worth_keeping && room.undelivered.len() < MAX_UNDELIVERED {
         room.undelivered.insert(id);
         state.out.put(Table::Undelivered, id.as_bytes(), Vec::new());
@@ -103,6 +106,10 @@ pub(crate) fn write(room: &mut Chat, state: &mut State, body: Body) -> Result<Me
     if room.unsent.len() < MAX_UNSENT {
         room.unsent.push_back(id);
     }
+    assert!(
+        accepted.missing.is_empty() && accepted.equivocation.is_none(),
+        "own contents follow what is here, once"
+    );
     state.tell(Fact::Contents(accepted.accepted));
     flush(room, state);
     Ok(id)
@@ -117,14 +124,17 @@ fn begin_stream(room: &mut Chat, state: &mut State) {
     }
     if grew && state.composer.next_seq() > 1 {
         let incarnation = Incarnation::generate(&mut state.rng);
+        assert_ne!(incarnation, state.composer.incarnation(), "INV-3: an incarnation is drawn once");
         state.composer = Composer::new(state.group, state.identity.device.id(), incarnation);
     }
+    debug_assert!(room.stream_for.contains(&state.me()), "a member is in the roster that its stream is for");
 }
 
 /// The newest contents that every member of today may read: what a newcomer is not entitled to must not stand in the past of what
 /// it is entitled to.
 fn shared_frontier(state: &State) -> Vec<MessageId> {
-    let grants: BTreeSet<_> = state.log.view().members().values().flat_map(|m| m.devices.values()).map(|d| d.op).collect();
+    let grants: BTreeSet<_> =
+        state.log.view().members().values().flat_map(|m| m.devices.values()).map(|d| d.op).collect();
     let mut judged: BTreeMap<Vec<halloo_crypto::id::OpId>, bool> = BTreeMap::new();
     let shared = |id: &MessageId| {
         let Some(content) = state.messages.get(id).map(VerifiedContent::content) else { return false };
@@ -144,6 +154,7 @@ fn store(state: &mut State, content: &VerifiedContent) {
 
 /// Publishes what waits, if the epoch is sound.
 pub(crate) fn flush(room: &mut Chat, state: &mut State) {
+    debug_assert!(room.unsent.len() <= MAX_UNSENT, "bounded where it grows");
     while let Some(id) = room.unsent.front().copied() {
         let Some(bytes) = state.messages.get(&id).map(VerifiedContent::to_bytes) else {
             room.unsent.pop_front();
@@ -187,6 +198,7 @@ pub(crate) fn on_content(room: &mut Chat, state: &mut State, from: &PeerKey, fra
             state.count("content ahead of the log");
         }
         room.ahead.push_back(frame.to_vec());
+        debug_assert!(room.ahead.len() <= MAX_AHEAD, "the oldest made room");
         return state.tell(Fact::Gap);
     }
     if !state.log.author_entitled_at(&signed.content().author, heads) {
@@ -200,7 +212,7 @@ pub(crate) fn on_content(room: &mut Chat, state: &mut State, from: &PeerKey, fra
             state.out.put(Table::Content, id.as_bytes(), bytes);
             if let Some(lie) = inserted.equivocation {
                 state.durable_event(Event::Warning(Warning::Equivocation { device: lie.author }));
-                rebuild_document(state);
+                state.tell(Fact::DocumentLie);
             }
             if !inserted.missing.is_empty() {
                 state.tell(Fact::Gap);
@@ -210,13 +222,16 @@ pub(crate) fn on_content(room: &mut Chat, state: &mut State, from: &PeerKey, fra
             }
         }
         Err(InsertError::OtherGroup) => state.drop_frame(from, "content of another group"),
-        Err(InsertError::PendingFull | InsertError::SlotFull) => state.drop_frame(from, "too much of one author"),
+        Err(InsertError::PendingFull | InsertError::SlotFull) => {
+            state.drop_frame(from, "too much of one author")
+        }
         Err(InsertError::Full) => state.durable_event(Event::Warning(Warning::Overflow { what: "messages" })),
     }
 }
 
 /// Others are known to hold these contents of ours.
 pub(crate) fn delivered(room: &mut Chat, state: &mut State, ids: &[MessageId]) {
+    debug_assert!(room.undelivered.len() <= MAX_UNDELIVERED, "bounded where it grows");
     for id in ids {
         if room.undelivered.remove(id) {
             state.out.del(Table::Undelivered, id.as_bytes());
@@ -230,17 +245,19 @@ pub(crate) fn on_contents(room: &mut Chat, state: &mut State, ids: &[MessageId])
     let mut shown: BTreeSet<MessageId> = BTreeSet::new();
     for id in ids {
         let Some(content) = state.messages.get(id).cloned() else { continue };
-        vouch(room, state, content.content());
+        timeline::vouch(&mut room.vouchers, state, content.content());
         let c = content.content();
         owed |= c.author != state.me() && !matches!(c.body, Body::Receipt { .. });
         match &c.body {
             Body::Chat { .. } | Body::Unknown { .. } => {
-                if let Some(entry) = entry(room, state, id).filter(|entry| !entry.void) {
+                if let Some(entry) = timeline::entry(&room.vouchers, state, id).filter(|entry| !entry.void) {
                     state.durable_event(Event::Message(entry));
                 }
             }
             Body::Edit { target, .. } | Body::Redact { target } | Body::Reaction { target, .. } => {
-                if shown.insert(*target) && let Some(entry) = entry(room, state, target) {
+                if shown.insert(*target)
+                    && let Some(entry) = timeline::entry(&room.vouchers, state, target)
+                {
                     state.durable_event(Event::Edited(entry));
                 }
             }
@@ -248,7 +265,7 @@ pub(crate) fn on_contents(room: &mut Chat, state: &mut State, ids: &[MessageId])
                 let (marks, read) = (marks.clone(), read.clone());
                 on_receipt(room, state, &c.author, &marks, &read);
             }
-            Body::Document(_) => crate::names::on_change(state, &content),
+            Body::Document(_) => state.tell(Fact::Document(*id)),
         }
     }
     if owed && state.is_member() {
@@ -259,7 +276,13 @@ pub(crate) fn on_contents(room: &mut Chat, state: &mut State, ids: &[MessageId])
     }
 }
 
-fn on_receipt(room: &mut Chat, state: &mut State, reader: &DeviceId, delivered_marks: &[halloo_crdt::content::Mark], read: &[halloo_crdt::content::Mark]) {
+fn on_receipt(
+    room: &mut Chat,
+    state: &mut State,
+    reader: &DeviceId,
+    delivered_marks: &[halloo_crdt::content::Mark],
+    read: &[halloo_crdt::content::Mark],
+) {
     let me = state.me();
     let Some(account) = state.log.account_of(reader) else { return };
     if *reader == me {
@@ -270,7 +293,11 @@ fn on_receipt(room: &mut Chat, state: &mut State, reader: &DeviceId, delivered_m
             let held: Vec<MessageId> = room
                 .undelivered
                 .iter()
-                .filter(|id| state.messages.get(id).is_some_and(|c| c.content().incarnation == mark.incarnation && c.content().seq <= mark.seq))
+                .filter(|id| {
+                    state.messages.get(id).is_some_and(|c| {
+                        c.content().incarnation == mark.incarnation && c.content().seq <= mark.seq
+                    })
+                })
                 .copied()
                 .collect();
             delivered(room, state, &held);
@@ -282,7 +309,11 @@ fn on_receipt(room: &mut Chat, state: &mut State, reader: &DeviceId, delivered_m
 }
 
 /// Sends the receipts that are owed.
-pub(crate) fn send_receipts(room: &mut Chat, state: &mut State, read_up_to: Option<MessageId>) -> Result<(), Refusal> {
+pub(crate) fn send_receipts(
+    room: &mut Chat,
+    state: &mut State,
+    read_up_to: Option<MessageId>,
+) -> Result<(), Refusal> {
     state.timers.stop(Timer::Receipts);
     while let Some(body) = state.messages.receipt_due(&state.me(), read_up_to) {
         write(room, state, body)?;
@@ -298,156 +329,9 @@ pub(crate) fn on_operations(room: &mut Chat, state: &mut State, ends: bool) {
         on_content(room, state, &nobody, &frame);
     }
     if ends {
-        revouch(room, state);
+        timeline::revouch(&mut room.vouchers, state);
     }
     flush(room, state);
-}
-
-/// Notes what a content vouches for: if its author remains, what it refers to of removed authors counts.
-fn vouch(room: &mut Chat, state: &State, content: &Content) {
-    if room.vouched.is_empty() || state.log.view().account_of(&content.author).is_none() {
-        return;
-    }
-    for (removed, vouched) in &mut room.vouched {
-        let ends = state.log.removed_after(removed, &[]);
-        if ends.iter().all(|end| state.log.closure_contains(&content.heads, end)) {
-            continue;
-        }
-        let of_removed = |id: &&MessageId| state.messages.get(id).is_some_and(|c| c.content().author == *removed);
-        vouched.ids.extend(content.deps.iter().filter(of_removed));
-        if let Body::Receipt { delivered, read } = &content.body {
-            for mark in delivered.iter().chain(read).filter(|mark| mark.author == *removed) {
-                let level = vouched.marks.entry(mark.incarnation).or_default();
-                *level = mark.seq.max(*level);
-            }
-        }
-    }
-}
-
-/// Gathers the vouchers again when the log removed or restored somebody who wrote.
-fn revouch(room: &mut Chat, state: &State) {
-    let ids: Vec<MessageId> = state.messages.sync_items().map(|(_, id)| id).collect();
-    let authors = ids.iter().filter_map(|id| state.messages.get(id)).map(|content| content.content().author);
-    let removed: BTreeSet<DeviceId> = authors.filter(|author| state.log.view().account_of(author).is_none()).collect();
-    if room.vouched.keys().copied().collect::<BTreeSet<_>>() == removed {
-        return;
-    }
-    room.vouched = removed.into_iter().map(|device| (device, Vouched::default())).collect();
-    for content in ids.iter().filter_map(|id| state.messages.get(id)) {
-        vouch(room, state, content.content());
-    }
-}
-
-/// Feeds the document again from all contents that count.
-pub(crate) fn rebuild_document(state: &mut State) {
-    let contents = state.messages.documents().filter_map(|c| Some((c, state.log.account_of(&c.content().author)?)));
-    state.document.rebuild(contents);
-}
-
-/// What the log says of contents, for the timeline.
-struct ByLog<'a> {
-    room: &'a Chat,
-    state: &'a State,
-}
-
-impl ByLog<'_> {
-    fn role_then(&self, content: &Content) -> Option<Role> {
-        let account = self.state.log.account_of(&content.author)?;
-        self.state.log.view_at(&content.heads).ok()?.role(&account)
-    }
-}
-
-impl Authority for ByLog<'_> {
-    fn counts(&self, content: &Content) -> bool {
-        let log = &self.state.log;
-        if !log.author_entitled_at(&content.author, &content.heads) {
-            return false;
-        }
-        let account = log.account_of(&content.author);
-        let mut ends = log.removed_after(&content.author, &content.heads).into_iter();
-        // Who left by itself takes nothing back that it said before.
-        if ends.all(|end| log.actor(&end) == account) {
-            return true;
-        }
-        self.room.vouched.get(&content.author).is_some_and(|vouched| {
-            let level = vouched.marks.get(&content.incarnation).copied().unwrap_or(0);
-            content.seq <= level || vouched.ids.contains(&content.id())
-        })
-    }
-
-    fn owns(&self, actor: &DeviceId, author: &DeviceId) -> bool {
-        self.state.log.account_of(actor).is_some_and(|account| self.state.log.account_of(author) == Some(account))
-    }
-
-    fn moderates(&self, content: &Content) -> bool {
-        self.role_then(content).is_some_and(|role| role >= Role::Moderator)
-    }
-}
-
-/// One line as it stands now; `None` for what is not a line.
-pub(crate) fn entry(room: &Chat, state: &State, id: &MessageId) -> Option<ChatEntry> {
-    let item = state.messages.item(&ByLog { room, state }, id)?;
-    Some(to_entry(state, item))
-}
-
-/// Lines before `before`, or the newest, oldest first.
-pub(crate) fn page(room: &Chat, state: &State, before: Option<halloo_crdt::messages::Cursor>, limit: usize) -> (Vec<ChatEntry>, Option<halloo_crdt::messages::Cursor>) {
-    let page = state.messages.page(&ByLog { room, state }, before, limit);
-    let lines = page.items.into_iter().map(|item| to_entry(state, item));
-    (lines.collect(), page.older)
-}
-
-fn to_entry(state: &State, item: halloo_crdt::messages::Item) -> ChatEntry {
-    let account_of = |device: &DeviceId| state.log.account_of(device);
-    let accounts = |devices: &BTreeSet<DeviceId>| -> Vec<AccountId> {
-        devices.iter().filter_map(account_of).collect::<BTreeSet<_>>().into_iter().collect()
-    };
-    let author = account_of(&item.author).unwrap_or(AccountId::from_bytes([0; 32]));
-    let holders = state.messages.who_has(&item.id);
-    ChatEntry {
-        id: item.id,
-        author,
-        device: item.author,
-        name: crate::membership::name_of(state, &author),
-        sent_ms: item.hlc.wall_ms,
-        text: item.text,
-        reply_to: item.reply_to,
-        edited: item.edited.is_some(),
-        deleted: item.redacted_by.is_some(),
-        reactions: item.reactions.iter().map(|(emoji, by)| (emoji.clone(), accounts(by))).collect(),
-        delivered_to: accounts(&holders.delivered).into_iter().filter(|a| *a != author).collect(),
-        read_by: accounts(&holders.read).into_iter().filter(|a| *a != author).collect(),
-        own: author == state.account(),
-        void: item.void,
-    }
-}
-
-/// Merges one document content; says what went wrong only in counts, since nothing of it is lost.
-pub(crate) fn apply_document(state: &mut State, content: &VerifiedContent) {
-    let Some(account) = state.log.account_of(&content.content().author) else { return };
-    match state.document.apply(content, &account) {
-        Applied::NeedsRebuild => rebuild_document(state),
-        Applied::Refused(_) => state.count("document change that will never count"),
-        Applied::Merged | Applied::Duplicate | Applied::Orphaned | Applied::Equivocated => {}
-    }
-}
-
-/// Makes one document change and writes it.
-///
-/// # Errors
-/// [`Refusal`].
-pub(crate) fn edit_document(room: &mut Chat, state: &mut State, edits: &[Edit]) -> Result<(), Refusal> {
-    let account = state.account();
-    let bytes = match state.document.edit(&account, edits) {
-        Ok(bytes) => bytes,
-        Err(halloo_crdt::document::DocumentError::Nothing) => return Ok(()),
-        Err(_) => return Err(Refusal::Invalid("the name is empty, too long, or an edit is still under way")),
-    };
-    if let Err(refusal) = write(room, state, Body::Document(bytes)) {
-        state.document.abandon();
-        return Err(refusal);
-    }
-    Ok(())
 }
 
 /// Checks a text before it becomes a content.
@@ -469,15 +353,20 @@ pub(crate) fn check_text(text: &str) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal`].
 pub(crate) fn check_known(room: &Chat, state: &State, id: &MessageId) -> Result<(), Refusal> {
-    entry(room, state, id).map(drop).ok_or(Refusal::Unknown("message"))
+    timeline::entry(&room.vouchers, state, id).map(drop).ok_or(Refusal::Unknown("message"))
 }
 
 /// Checks that a message is of this account, or that its role lets it hide others'.
 ///
 /// # Errors
 /// [`Refusal`].
-pub(crate) fn check_own(room: &Chat, state: &State, id: &MessageId, may_moderate: bool) -> Result<(), Refusal> {
-    let entry = entry(room, state, id).ok_or(Refusal::Unknown("message"))?;
+pub(crate) fn check_own(
+    room: &Chat,
+    state: &State,
+    id: &MessageId,
+    may_moderate: bool,
+) -> Result<(), Refusal> {
+    let entry = timeline::entry(&room.vouchers, state, id).ok_or(Refusal::Unknown("message"))?;
     let role = state.log.view().role(&state.account());
     let moderates = may_moderate && role.is_some_and(|role| role >= Role::Moderator);
     if entry.own || moderates { Ok(()) } else { Err(Refusal::NotAllowed) }
@@ -489,7 +378,10 @@ pub(crate) fn check_own(room: &Chat, state: &State, id: &MessageId, may_moderate
 /// [`Refusal`].
 pub(crate) fn check_emoji(emoji: &str) -> Result<(), Refusal> {
     if emoji.is_empty() || emoji.len() > MAX_REACTION_BYTES {
-        return Err(Refusal::TooLarge { what: "the reaction in bytes (at least 1)", max: MAX_REACTION_BYTES });
+        return Err(Refusal::TooLarge {
+            what: "the reaction in bytes (at least 1)",
+            max: MAX_REACTION_BYTES,
+        });
     }
     Ok(())
 }

@@ -10,28 +10,23 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crdt::live::{MAX_BATCH_BYTES, PeerView};
-use halloo_crdt::log::{Row, SignedOp};
 use halloo_crypto::group::{
     CommitPlan, GroupError, GroupSession, KeyPackageSecret, PeerFault, Prepared, check_key_package,
 };
 use halloo_crypto::id::{DeviceId, EpochId, OpId};
 use halloo_crypto::identity::DeviceCertificate;
 use halloo_crypto::kdf;
-use halloo_crypto::sealed;
 
-use crate::beacons::Beacon;
+use crate::bundles::{deliver_welcome, hand_bundle, open_welcome};
 use crate::epochs::{Node, Planted};
 use crate::invariants::{
     BranchTrail, inv_2_ends_alone, inv_6_commit_realises_the_plan, inv_6_within_bound, uphold,
 };
 use crate::lane::PeerKey;
-use crate::outbox::Then;
 use crate::output::Event;
 use crate::snapshot::Table;
 use crate::state::{Fact, State};
 use crate::timers::Timer;
-use crate::wire::bundle::Bundle;
 use crate::wire::direct::{DirectFrame, MAX_NAMES};
 use crate::wire::parcel::ParcelKind;
 
@@ -47,8 +42,6 @@ const MAX_WELCOMES: usize = 64;
 const MAX_HEADS: usize = 64;
 /// How long the group must have been quiet before a newcomer renews its leaf, and the spread over newcomers.
 const QUIET_MS: u64 = 3_000;
-/// Purpose of the seal of a welcome.
-const WELCOME_INFO: &[u8] = b"halloo v1 welcome";
 
 /// The room's own memory.
 #[derive(Default)]
@@ -84,7 +77,12 @@ enum Judgement {
 }
 
 /// Remembers a newcomer that waits for its bundle; with a key package, it is given a fresh leaf by it. False when too many wait.
-pub(crate) fn expect(room: &mut Commits, newcomer: PeerKey, certificate: DeviceCertificate, fresh: Option<Vec<u8>>) -> bool {
+pub(crate) fn expect(
+    room: &mut Commits,
+    newcomer: PeerKey,
+    certificate: DeviceCertificate,
+    fresh: Option<Vec<u8>>,
+) -> bool {
     let device = certificate.device;
     if room.joining.len() >= MAX_JOINING && !room.joining.contains_key(&device) {
         return false;
@@ -127,6 +125,7 @@ fn plan(room: &Commits, state: &State) -> Option<CommitPlan> {
             plan.add.push(key_package.clone());
         }
     }
+    assert!(!plan.remove.contains(&me), "a device cannot remove its own leaf");
     if plan.add.is_empty() && plan.remove.is_empty() {
         return None;
     }
@@ -162,6 +161,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     let Ok(weight) = state.log.weight(&plan.heads) else { return };
     let Ok(node) = Node::new(next, Some(parent), weight, state.now.wall_ms) else { return };
     let child = node.id();
+    assert_ne!(child, parent, "a commit begins another epoch");
     state.epochs.spend(&parent, spent);
     store_node(state, &parent);
     let planted = state.epochs.insert(node, commit.clone());
@@ -185,31 +185,16 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     }
 }
 
-/// Makes the bundle of a newcomer and hands it over when all that it rests on is durable.
-fn hand_bundle(state: &mut State, newcomer: PeerKey, to: &DeviceCertificate, welcome: Vec<u8>) {
-    let now_ms = state.lease_ms();
-    let cells = state.live.delta(&mut PeerView::default(), now_ms, MAX_BATCH_BYTES);
-    let bundle = Bundle {
-        group: state.group,
-        welcome,
-        operations: state.log.ops().into_iter().map(SignedOp::to_bytes).collect(),
-        acknowledgements: state.log.board().rows().map(Row::to_bytes).collect(),
-        beacons: state.beacons.sound().map(Beacon::to_bytes).collect(),
-        cells: cells.unwrap_or_default(),
-    };
-    match bundle.seal(&mut state.rng, to) {
-        Ok(bundle) => state.out.then(Then::Bundle { newcomer, bundle }),
-        Err(_) => state.count("bundle could not be sealed"),
-    }
-}
-
 /// The current epoch changed under newcomers that wait: who got a leaf by another's commit is given a fresh one by ours, since
 /// only then is the welcome ours to hand over.
 pub(crate) fn on_epoch(room: &mut Commits, state: &mut State) {
     let leaves = state.epochs.tip().session.roster();
-    let stranded: Vec<DeviceId> = room.joining.keys().filter(|device| leaves.contains_key(device)).copied().collect();
+    let stranded: Vec<DeviceId> =
+        room.joining.keys().filter(|device| leaves.contains_key(device)).copied().collect();
     for device in &stranded {
-        if let Some(key_package) = state.log.view().device(device).map(|entry| entry.grant.key_package.clone()) {
+        if let Some(key_package) =
+            state.log.view().device(device).map(|entry| entry.grant.key_package.clone())
+        {
             room.refresh.insert(*device, key_package);
         }
     }
@@ -218,17 +203,6 @@ pub(crate) fn on_epoch(room: &mut Commits, state: &mut State) {
     } else {
         schedule(room, state);
     }
-}
-
-fn deliver_welcome(state: &mut State, device: &DeviceId, welcome: &[u8]) -> bool {
-    let Some(peer) = state.peers.of_device(device) else { return false };
-    let Some(box_key) = state.log.view().device(device).map(|entry| entry.box_key()) else { return false };
-    let aad = [state.group.as_bytes().as_slice(), device.as_bytes()].concat();
-    match sealed::seal_to(&mut state.rng, &box_key, WELCOME_INFO, &aad, welcome) {
-        Ok(seal) => state.send(peer, &DirectFrame::Welcome(seal)),
-        Err(_) => state.count("unusable box key"),
-    }
-    true
 }
 
 /// Commits came from a neighbour or by gossip.
@@ -281,6 +255,8 @@ fn judge(room: &mut Commits, state: &mut State, commit: Vec<u8>) -> Judgement {
         }
         Err(other) => other,
     };
+    debug_assert!(room.waiting.len() <= MAX_WAITING, "bounded where it grows");
+    debug_assert_eq!(room.judged.len(), room.judged_order.len(), "one place in the queue each");
     room.judged.insert(hash);
     room.judged_order.push_back(hash);
     if room.judged_order.len() > MAX_JUDGED {
@@ -322,7 +298,8 @@ fn realises(state: &State, parent: &GroupSession, next: &GroupSession, heads: &[
     roster.devices().keys().filter(|device| !leaves.contains_key(device)).all(|device| {
         let key_package = roster.device(device).map(|entry| &entry.grant.key_package);
         key_package.is_none_or(|bytes| {
-            !check_key_package(&state.group, bytes).is_ok_and(|info| info.device == *device) || parent.clashes(bytes)
+            !check_key_package(&state.group, bytes).is_ok_and(|info| info.device == *device)
+                || parent.clashes(bytes)
         })
     })
 }
@@ -358,7 +335,10 @@ fn settle_on_chosen(room: &mut Commits, state: &mut State) {
     room.last_change_ms = state.now.mono.as_millis();
     state.out.put(Table::Head, &[], id.as_bytes().to_vec());
     refresh_taint(state);
-    state.durable_event(Event::EpochChanged { epoch: id, devices: u32::try_from(devices).unwrap_or(u32::MAX) });
+    state.durable_event(Event::EpochChanged {
+        epoch: id,
+        devices: u32::try_from(devices).unwrap_or(u32::MAX),
+    });
     state.tell(Fact::Epoch);
 }
 
@@ -392,9 +372,11 @@ pub(crate) fn schedule(room: &mut Commits, state: &mut State) {
         .chain([me])
         .collect();
     let mine = place(&me);
+    assert!(present.contains(&me), "this device is here");
     let rank = present.iter().filter(|device| place(device) < mine).count();
     let trip = state.config.round_trip;
-    let share = f64::from(u32::try_from(rank).unwrap_or(u32::MAX)) / f64::from(u32::try_from(present.len()).unwrap_or(1));
+    let share = f64::from(u32::try_from(rank).unwrap_or(u32::MAX))
+        / f64::from(u32::try_from(present.len()).unwrap_or(1));
     state.timers.within(Timer::CommitDue, state.now.mono, trip + trip.mul_f64(3.0 * share));
 }
 
@@ -447,12 +429,13 @@ pub(crate) fn on_epochs(state: &mut State, from: PeerKey, tags: Vec<[u8; 8]>) {
 
 /// A welcome to the branch that won, for us whose branch was lost.
 pub(crate) fn on_welcome(room: &mut Commits, state: &mut State, from: &PeerKey, seal: &[u8]) {
-    let aad = [state.group.as_bytes().as_slice(), state.me().as_bytes()].concat();
-    let Ok(welcome) = state.identity.device.open_sealed(WELCOME_INFO, &aad, seal) else {
+    let Some(welcome) = open_welcome(state, seal) else {
         return state.drop_frame(from, "welcome that does not open");
     };
-    let Some(secret) = &room.key_package else { return state.drop_frame(from, "welcome that was not asked for") };
-    let Ok(session) = GroupSession::join(welcome.expose(), secret) else {
+    let Some(secret) = &room.key_package else {
+        return state.drop_frame(from, "welcome that was not asked for");
+    };
+    let Ok(session) = GroupSession::join(&welcome, secret) else {
         return state.drop_frame(from, "welcome that does not open");
     };
     let heads = session.heads();

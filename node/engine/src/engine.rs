@@ -68,7 +68,7 @@ impl Engine {
         let mut state = State::new(config, identity, ground, rng, now);
         let meta = birth::meta(&state.identity, &state.group, start);
         state.out.put(Table::Meta, &[], meta);
-        chat::rebuild_document(&mut state);
+        names::rebuild_document(&mut state);
         membership::refresh_membership(&mut state);
         commits::refresh_taint(&mut state);
         let mut invites = Invites::new(&mut state);
@@ -118,9 +118,6 @@ impl Engine {
         birth::store_all(&mut self.state);
         let named = names::introduce(&mut self.chat, &mut self.state, group_name);
         debug_assert!(named.is_ok(), "names were checked at the door");
-        if let Some(name) = self.state.document.name() {
-            invites::on_rename(&mut self.invites, name);
-        }
     }
 
     /// Takes one input.
@@ -161,6 +158,7 @@ impl Engine {
         if let Some(output) = self.state.out.pop() {
             return output;
         }
+        assert!(self.state.out.is_drained(), "Idle ends the drain");
         self.drained = true;
         Output::Idle(self.state.timers.next().map(|(at, why)| Deadline { at, why }))
     }
@@ -199,11 +197,24 @@ impl Engine {
             }
             let released = self.state.out.close();
             if released.is_empty() && !self.state.has_facts() {
+                assert!(self.state.out.is_closed(), "a batch is asked for whole");
+                assert!(
+                    !self.state.tainted || !self.can_end_taint(),
+                    "INV-2: a taint that I can end is ended at once"
+                );
                 return;
             }
             self.perform(released);
         }
         panic!("rooms answer each other without end");
+    }
+
+    /// Whether a commit of this device could end the taint now: it is in the epoch and has not committed from it.
+    fn can_end_taint(&self) -> bool {
+        // A member of better rank is given its moment unless something is to be said; the timer bounds that moment.
+        self.state.is_member()
+            && !self.state.epochs.tip().spent
+            && self.state.timers.due(Timer::CommitDue).is_none()
     }
 
     fn on_fact(&mut self, fact: Fact) {
@@ -213,11 +224,23 @@ impl Engine {
             Fact::Epoch => self.on_epoch(),
             Fact::Beacon => topics::refresh(&mut self.state),
             Fact::Contents(ids) => chat::on_contents(&mut self.chat, &mut self.state, &ids),
+            Fact::Document(id) => {
+                names::on_change(&mut self.state, &id);
+                if let Some(name) = self.state.document.name() {
+                    invites::on_rename(&mut self.invites, name);
+                }
+            }
+            Fact::DocumentLie => names::rebuild_document(&mut self.state),
             Fact::Proven(peer) => self.on_proven(peer),
             Fact::Gone(peer, device) => {
                 reconcile::on_gone(&mut self.reconcile, &peer);
                 if self.state.peers.of_device(&device).is_none() {
-                    talk::handle(&mut self.call, &mut self.here, &mut self.state, CallInput::Unreachable(device));
+                    talk::handle(
+                        &mut self.call,
+                        &mut self.here,
+                        &mut self.state,
+                        CallInput::Unreachable(device),
+                    );
                 }
             }
             Fact::MustCommit => commits::commit_now(&mut self.commits, &mut self.state, false),
@@ -228,9 +251,10 @@ impl Engine {
     fn on_operations(&mut self, new: &[OpId]) {
         let state = &mut self.state;
         let ends = new.is_empty()
-            || new.iter().filter_map(|id| state.log.get(id)).any(|op| {
-                matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. })
-            });
+            || new
+                .iter()
+                .filter_map(|id| state.log.get(id))
+                .any(|op| matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. }));
         membership::on_operations(state, new);
         topics::refresh(state);
         handshake::on_operations(state, new);
@@ -360,10 +384,7 @@ impl Engine {
             Command::RevokeDevice(device) => membership::revoke(state, device)?,
             Command::SetRole { account, role } => membership::set_role(state, account, role)?,
             Command::Leave => membership::leave(state)?,
-            Command::Rename(name) => {
-                names::rename(chat, state, name.clone())?;
-                invites::on_rename(&mut self.invites, name);
-            }
+            Command::Rename(name) => names::rename(chat, state, name)?,
             Command::SetProfile { name } => names::set_profile(chat, state, name)?,
         }
         Ok(Reply::Done)
@@ -384,9 +405,12 @@ impl Engine {
         let opened = GossipFrame::parse(bytes).and_then(|frame| self.state.beacons.open(&frame, topic));
         let verdict = match opened {
             Ok(_) if self.state.is_member() => Verdict::Accept,
-            Ok(_) | Err(WireError::UnknownKey | WireError::Version(_) | WireError::Kind(_)) => Verdict::Ignore,
+            Ok(_) | Err(WireError::UnknownKey | WireError::Version(_) | WireError::Kind(_)) => {
+                Verdict::Ignore
+            }
             Err(_) => Verdict::Reject,
         };
+        debug_assert!(opened.is_ok() || verdict != Verdict::Accept, "nothing is passed on unopened");
         self.state.out.now(Output::Verdict(verdict));
         match opened {
             Ok(parcel) => self.on_parcel(from, parcel),
@@ -445,6 +469,7 @@ impl Engine {
     fn on_boxes(&mut self, from: PeerKey, kind: ParcelKind, boxes: &[Vec<u8>]) {
         let state = &mut self.state;
         let Some(sender) = state.peers.member(&from) else { return };
+        debug_assert!(!kind.may_gossip(), "boxes come by the direct lane");
         for seal in boxes {
             let Ok(items) = state.open_box(&sender, kind, seal) else {
                 state.drop_frame(&from, "box that does not open");

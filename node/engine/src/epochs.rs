@@ -53,7 +53,12 @@ impl Node {
     ///
     /// # Errors
     /// None that a caller can cause: a session that has lost its data secret.
-    pub fn new(session: GroupSession, parent: Option<EpochId>, weight: u64, seen_ms: u64) -> Result<Self, GroupError> {
+    pub fn new(
+        session: GroupSession,
+        parent: Option<EpochId>,
+        weight: u64,
+        seen_ms: u64,
+    ) -> Result<Self, GroupError> {
         let keys = DataKeys::new(session.export_secret(Export::Data)?, session.epoch_id());
         let commit_id = session.commit_id();
         Ok(Node { session, keys, parent, weight, spent: false, seen_ms, commit_id })
@@ -101,7 +106,8 @@ impl Node {
         let flags = reader.u8()?;
         let parent = EpochId::from_bytes(reader.array()?);
         let (weight, seen_ms) = (reader.u64()?, reader.u64()?);
-        let session = GroupSession::from_bytes(reader.blob(usize::MAX)?).map_err(|_| WireError::NotCanonical)?;
+        let session =
+            GroupSession::from_bytes(reader.blob(usize::MAX)?).map_err(|_| WireError::NotCanonical)?;
         reader.finish()?;
         let parent = (flags & 1 != 0).then_some(parent);
         let node = Node::new(session, parent, weight, seen_ms).map_err(|_| WireError::NotCanonical)?;
@@ -171,6 +177,7 @@ impl Epochs {
     }
 
     fn plant(&mut self, node: Node) {
+        assert!(node.parent != Some(node.id()), "no epoch is its own parent");
         self.by_tag.insert(node.session.tag(), node.id());
         self.by_seal.insert(node.keys.tag(), node.id());
         self.nodes.insert(node.id(), node);
@@ -245,6 +252,7 @@ impl Epochs {
             }
             self.uproot_branch(&worst);
         }
+        debug_assert!(self.children(&parent).len() <= MAX_RIVALS, "INV-6: rivals are bounded");
         self.trail.insert(tag, Trace { depth, commit });
         Planted::Added
     }
@@ -253,6 +261,7 @@ impl Epochs {
     /// readable until they are settled.
     pub fn transplant(&mut self, root: Node) {
         let id = root.id();
+        assert!(root.parent.is_none(), "a welcome gives a root");
         self.plant(root);
         self.root = id;
         self.tip = id;
@@ -277,6 +286,8 @@ impl Epochs {
     /// Makes the chosen epoch current; true if it was not.
     pub fn settle_on_chosen(&mut self) -> bool {
         let chosen = self.chosen();
+        assert!(self.nodes.contains_key(&chosen), "the chosen epoch is in the tree");
+        debug_assert!(self.children(&chosen).is_empty(), "a tip has no children");
         core::mem::replace(&mut self.tip, chosen) != chosen
     }
 
@@ -341,16 +352,22 @@ impl Epochs {
         path.reverse();
         let mut gone = Vec::new();
         for next in path.iter().skip(1) {
-            let settled = self.nodes.get(next).is_some_and(|node| now_ms.saturating_sub(node.seen_ms) > SETTLE_MS);
+            let settled =
+                self.nodes.get(next).is_some_and(|node| now_ms.saturating_sub(node.seen_ms) > SETTLE_MS);
             if !settled && self.nodes.len() <= MAX_NODES {
                 break;
             }
             self.root = *next;
             gone.extend(self.drop_strays());
         }
+        assert!(
+            self.nodes.contains_key(&self.root) && self.nodes.contains_key(&self.tip),
+            "the current branch stays"
+        );
         let mut lost = Vec::new();
         while self.trail.len() > MAX_TRAIL {
-            let oldest = self.trail.iter().min_by_key(|(tag, trace)| (trace.depth, **tag)).map(|(tag, _)| *tag);
+            let oldest =
+                self.trail.iter().min_by_key(|(tag, trace)| (trace.depth, **tag)).map(|(tag, _)| *tag);
             let oldest = oldest.expect("longer than the limit");
             self.trail.remove(&oldest);
             lost.push(oldest);

@@ -99,7 +99,8 @@ pub(crate) fn on_proof(state: &mut State, from: PeerKey, proof: &ProofFrame) {
 
 /// Looks a claimed device up in the log.
 fn place(state: &mut State, from: PeerKey) {
-    let Some(device) = state.peers.get(&from).and_then(|peer| peer.claimed).map(|claimed| claimed.device()) else {
+    let Some(device) = state.peers.get(&from).and_then(|peer| peer.claimed).map(|claimed| claimed.device())
+    else {
         return;
     };
     if state.log.view().account_of(&device).is_some() {
@@ -122,12 +123,14 @@ fn welcome(state: &mut State, from: PeerKey, device: DeviceId) {
         state.out.now(Output::Admit { peer: from, topic });
     }
     let account = state.log.view().account_of(&device).expect("looked up by the caller");
+    assert_ne!(device, state.me(), "nobody is its own neighbour");
     state.event(Event::PeerProven { peer: from, device, account });
     state.tell(Fact::Proven(from));
 }
 
 /// Tells a removed device so: the operations that end it and their past, which is no more than it may know.
 fn farewell(state: &mut State, from: PeerKey, device: &DeviceId) {
+    debug_assert!(state.log.view().account_of(device).is_none(), "members are not seen off");
     let ends = state.log.removed_after(device, &[]);
     let past = past_of(&state.log, &ends);
     let operations = state.log.ops().into_iter().filter(|op| past.contains(&op.id())).map(SignedOp::to_bytes);
@@ -212,6 +215,8 @@ fn insert_all(log: &mut Log, operations: &[Vec<u8>]) -> Vec<OpId> {
 }
 
 fn adopt(state: &mut State, trial: Log, new: Vec<OpId>) {
+    assert_eq!(trial.group(), state.group, "a log stays with its group");
+    assert!(trial.len() >= state.log.len(), "a log only grows");
     state.log = trial;
     store_operations(state, &new);
     if !new.is_empty() {
@@ -229,14 +234,16 @@ pub(crate) fn store_operations(state: &mut State, ids: &[OpId]) {
 
 /// After the log changed: neighbours that are no longer members are put out, those that became members come in.
 pub(crate) fn on_operations(state: &mut State, new: &[OpId]) {
-    let ends = new.iter().filter_map(|id| state.log.get(id)).any(|op| {
-        matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. })
-    });
+    let ends = new
+        .iter()
+        .filter_map(|id| state.log.get(id))
+        .any(|op| matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. }));
     let claimed: Vec<(PeerKey, DeviceId, bool)> = state
         .peers
         .iter()
         .filter_map(|(key, peer)| Some((*key, peer.claimed?.device(), peer.proven)))
         .collect();
+    debug_assert!(claimed.len() <= crate::peers::MAX_PEERS, "bounded where it grows");
     for (peer, device, proven) in claimed {
         let member = state.log.view().account_of(&device).is_some();
         if proven && !member {

@@ -76,7 +76,10 @@ pub(crate) fn open(
 ) -> Result<Reply, Refusal> {
     membership::check(state, Action::Invite(role))?;
     if max_uses == 0 || max_uses > MAX_INVITE_USES {
-        return Err(Refusal::TooLarge { what: "the number of uses (at least 1)", max: usize::from(MAX_INVITE_USES) });
+        return Err(Refusal::TooLarge {
+            what: "the number of uses (at least 1)",
+            max: usize::from(MAX_INVITE_USES),
+        });
     }
     if life_ms == 0 || life_ms > MAX_LIFE_MS {
         return Err(Refusal::Invalid("an invite lasts longer than nothing and at most a year"));
@@ -91,6 +94,7 @@ pub(crate) fn open(
     let op = membership::author(state, |log, by| log.author_invite(by, key, terms))?;
     state.out.put(Table::Invite, op.as_bytes(), secret.to_bytes().expose().to_vec());
     room.secrets.insert(op, secret);
+    assert!(room.secrets.len() <= INVITES_MAX, "checked at the door");
     refresh(room, state);
     let view = view(room, state, &op).ok_or(Refusal::Unknown("invite"))?;
     state.durable_event(Event::Invite(view.clone()));
@@ -116,7 +120,8 @@ pub(crate) fn refresh(room: &mut Invites, state: &mut State) {
     let mut gone = Vec::new();
     let mut used_up = Vec::new();
     for (op, secret) in &room.secrets {
-        let open = state.log.view().invites().get(op).filter(|open| open.expires_ms > wall && state.is_member());
+        let open =
+            state.log.view().invites().get(op).filter(|open| open.expires_ms > wall && state.is_member());
         let ending = if open.is_some() { None } else { Some(ending(state, op)) };
         if ending.is_some_and(|ending| ending != Ending::UsedUp) {
             gone.push(*op);
@@ -187,7 +192,13 @@ fn uses_of(state: &State, invite: &OpId) -> u16 {
 }
 
 /// A frame of the pairing lane.
-pub(crate) fn on_frame(room: &mut Invites, commits: &mut Commits, state: &mut State, from: PeerKey, bytes: Vec<u8>) {
+pub(crate) fn on_frame(
+    room: &mut Invites,
+    commits: &mut Commits,
+    state: &mut State,
+    from: PeerKey,
+    bytes: Vec<u8>,
+) {
     room.host.handle(state.now.mono, HostInput::Frame { from, bytes });
     drain(room, Some(commits), state);
 }
@@ -289,6 +300,7 @@ fn view(room: &Invites, state: &State, op: &OpId) -> Option<InviteView> {
     };
     let code = secret.and_then(|secret| room.host.code(&secret.id())).map(ToString::to_string);
     let open = state.log.view().invites().contains_key(op) && expires_ms > state.now.wall_ms;
+    debug_assert!(max_uses > 0, "the log takes no invite for nobody");
     Some(InviteView {
         invite: invite_name(op),
         code,

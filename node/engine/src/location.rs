@@ -136,6 +136,7 @@ pub(crate) fn share(room: &mut Here, state: &mut State, lease: Option<core::time
     match lease {
         Some(lease) => {
             let until = state.now.wall_ms.saturating_add(lease_ms(lease.min(MAX_SHARE)));
+            assert!(until >= state.now.wall_ms, "an end lies ahead");
             room.share_until_ms = Some(until);
             schedule_end(state, until);
             if room.last_fix.is_some() {
@@ -203,7 +204,13 @@ pub(crate) fn on_fix(room: &mut Here, state: &mut State, fix: Fix) {
 
 fn send_fix(room: &mut Here, state: &mut State) {
     let Some(location) = room.last_fix.as_ref().and_then(Location::new) else { return };
-    let cell = Cell::Location(location.coarsen(room.precision));
+    let told = location.coarsen(room.precision);
+    assert!(told.precision >= room.precision, "nothing finer than chosen enters a cell");
+    assert!(
+        room.precision == Precision::Exact || told.altitude_dm.is_none(),
+        "nor what would betray the place"
+    );
+    let cell = Cell::Location(told);
     let (now, lease) = (state.lease_ms(), lease_ms(state.config.location_lease));
     state.live.set(cell, lease, now);
     room.last_sent = Some(state.now.mono);
@@ -228,13 +235,16 @@ fn report(room: &mut Here, state: &mut State) {
     if !room.changed || !state.is_member() || state.tainted {
         return;
     }
+    assert!(!state.tainted, "INV-2: nothing is said to a removed leaf");
     room.changed = false;
     room.last_report = Some(state.now.mono);
     let now = state.lease_ms();
     let had = state.live.get(&state.me(), Kind::Location).cloned();
     let _batch = state.live.report(&state.identity.device, now);
     let has = state.live.get(&state.me(), Kind::Location).cloned();
-    if had != has && let Some(view) = view_of(room, state, &state.me()) {
+    if had != has
+        && let Some(view) = view_of(room, state, &state.me())
+    {
         state.event(Event::Location(view));
     }
     relay(state);
@@ -243,6 +253,7 @@ fn report(room: &mut Here, state: &mut State) {
 
 /// Gives each neighbour what it lacks.
 fn relay(state: &mut State) {
+    assert!(state.is_member(), "who is out says nothing");
     let neighbours: Vec<PeerKey> = state.peers.proven().map(|(peer, _)| peer).collect();
     let now = state.lease_ms();
     for to in neighbours {
@@ -343,14 +354,20 @@ pub(crate) fn on_expiry(room: &Here, state: &mut State) {
     for (device, kind) in state.live.expire(state.lease_ms()) {
         tell(room, state, device, kind, None);
     }
+    debug_assert!(state.live.next_expiry().is_none_or(|at| at > state.lease_ms()), "what ended is gone");
     expect_expiry(state);
 }
 
 /// After the log changed: who is out is forgotten at once.
 pub(crate) fn on_operations(state: &mut State) {
     let roster = state.log.view().devices().clone();
-    let gone: Vec<DeviceId> =
-        state.live.all(Kind::Presence).chain(state.live.all(Kind::Location)).map(|(d, _)| *d).filter(|d| !roster.contains_key(d)).collect();
+    let gone: Vec<DeviceId> = state
+        .live
+        .all(Kind::Presence)
+        .chain(state.live.all(Kind::Location))
+        .map(|(d, _)| *d)
+        .filter(|d| !roster.contains_key(d))
+        .collect();
     for device in gone {
         state.live.forget(&device);
         state.event(Event::LocationExpired { device });

@@ -12,7 +12,7 @@ use crate::handshake::store_operations;
 use crate::lane::PeerKey;
 use crate::output::{Event, Refusal, Warning};
 use crate::snapshot::Table;
-use crate::state::{Fact, Membership, State};
+use crate::state::{Fact, Membership, State, name_of};
 use crate::wire::bundle::VerifiedRequest;
 use crate::wire::parcel::{Parcel, ParcelKind};
 
@@ -37,6 +37,7 @@ pub(crate) fn author(
     }
     let op = state.with_author(act).map_err(refusal)?;
     let id = op.id();
+    assert!(state.log.contains(&id) && state.log.void(&id).is_none(), "an own act stands");
     store_operations(state, &[id]);
     state.broadcast(ParcelKind::Operations, vec![op.to_bytes()]);
     state.tell(Fact::Operations(vec![id]));
@@ -47,7 +48,9 @@ pub(crate) fn author(
 fn refusal(error: LogError) -> Refusal {
     match error {
         LogError::Denied(_) => Refusal::NotAllowed,
-        LogError::LastOwner => Refusal::Invalid("name another owner first: the group would stay behind without one"),
+        LogError::LastOwner => {
+            Refusal::Invalid("name another owner first: the group would stay behind without one")
+        }
         LogError::TooMany => Refusal::Invalid("this device has signed as many operations as a log takes"),
         _ => Refusal::Invalid("the operation is not well formed"),
     }
@@ -133,7 +136,9 @@ pub(crate) fn admit(
         return Err(Refusal::Invalid("the invite has expired; open a new one"));
     }
     let role = invite.role;
-    let grant = DeviceGrant { certificate: request.certificate.clone(), key_package: request.key_package.clone() };
+    debug_assert!(invite.uses_left > 0, "the roster lists open invites only");
+    let grant =
+        DeviceGrant { certificate: request.certificate.clone(), key_package: request.key_package.clone() };
     let used = InviteUse { invite: request.invite, proof: request.invite_proof };
     if !commits::expect(room, newcomer, request.certificate.clone(), None) {
         return Err(Refusal::Busy);
@@ -212,7 +217,9 @@ fn acknowledge(state: &mut State) {
     let mut rows = Vec::new();
     for remove in due {
         let device = &state.identity.device;
-        if let Ok(row) = state.log.author_acknowledge(device, halloo_crdt::log::Fact::Remove(remove), Vec::new()) {
+        if let Ok(row) =
+            state.log.author_acknowledge(device, halloo_crdt::log::Fact::Remove(remove), Vec::new())
+        {
             let bytes = row.to_bytes();
             state.out.put(Table::Acknowledgement, &row_name(&bytes), bytes.clone());
             rows.push(bytes);
@@ -241,6 +248,7 @@ pub(crate) fn refresh_membership(state: &mut State) {
 /// After the log changed: what the user is told, what is acknowledged.
 pub(crate) fn on_operations(state: &mut State, new: &[OpId]) {
     refresh_membership(state);
+    debug_assert!(new.iter().all(|id| state.log.contains(id)), "facts are in the log");
     for id in new {
         if let Some(event) = event_of(state, id) {
             state.durable_event(event);
@@ -258,7 +266,9 @@ fn event_of(state: &State, id: &OpId) -> Option<Event> {
     let op = state.log.get(id)?;
     let by = state.log.actor(id)?;
     Some(match op.kind() {
-        OpKind::Add { account, .. } => Event::MemberJoined { account: *account, name: name_of(state, account) },
+        OpKind::Add { account, .. } => {
+            Event::MemberJoined { account: *account, name: name_of(state, account) }
+        }
         OpKind::Remove { account } if *account == by => Event::MemberLeft { account: *account },
         OpKind::Remove { account } => Event::MemberRemoved { account: *account, by },
         OpKind::SetRole { account, role } => Event::RoleChanged { account: *account, role: *role },
@@ -266,12 +276,6 @@ fn event_of(state: &State, id: &OpId) -> Option<Event> {
         OpKind::InviteRevoke { invite } => Event::InviteClosed { invite: invite_name(invite) },
         OpKind::Genesis { .. } | OpKind::DeviceAdd { .. } | OpKind::Invite { .. } => return None,
     })
-}
-
-/// How a person is called: the profile's name, or the beginning of the account id.
-pub(crate) fn name_of(state: &State, account: &AccountId) -> String {
-    let said = state.document.profile(account).display_name;
-    if said.is_empty() { account.to_string().chars().take(8).collect() } else { said }
 }
 
 /// Whether this account may do something now.

@@ -1,7 +1,8 @@
 //! The room of the names: the group's name and the profiles, in the shared document.
 
-use halloo_crdt::content::VerifiedContent;
-use halloo_crdt::document::{Edit, Profile};
+use halloo_crdt::content::{Body, VerifiedContent};
+use halloo_crdt::document::{Applied, DocumentError, Edit, Profile};
+use halloo_crypto::id::MessageId;
 
 use crate::chat::{self, Chat};
 use crate::output::{Event, MAX_NAME_BYTES, Refusal};
@@ -27,7 +28,7 @@ pub(crate) fn check(name: &str) -> Result<(), Refusal> {
 /// [`Refusal`].
 pub(crate) fn rename(room: &mut Chat, state: &mut State, name: String) -> Result<(), Refusal> {
     check(&name)?;
-    chat::edit_document(room, state, &[Edit::Name(name)])
+    edit_document(room, state, &[Edit::Name(name)])
 }
 
 /// Sets the own display name.
@@ -37,13 +38,14 @@ pub(crate) fn rename(room: &mut Chat, state: &mut State, name: String) -> Result
 pub(crate) fn set_profile(room: &mut Chat, state: &mut State, name: String) -> Result<(), Refusal> {
     check(&name)?;
     let colour = state.document.profile(&state.account()).colour;
-    chat::edit_document(room, state, &[Edit::Profile(Profile { display_name: name, colour })])
+    edit_document(room, state, &[Edit::Profile(Profile { display_name: name, colour })])
 }
 
 /// A document change is in: merges it and tells the user which names changed.
-pub(crate) fn on_change(state: &mut State, content: &VerifiedContent) {
+pub(crate) fn on_change(state: &mut State, id: &MessageId) {
+    let Some(content) = state.messages.get(id).cloned() else { return };
     let before = (state.document.name(), state.document.profiles());
-    chat::apply_document(state, content);
+    apply_document(state, &content);
     let name = state.document.name();
     if name != before.0 {
         state.durable_event(Event::Renamed { name: name.unwrap_or_default() });
@@ -58,9 +60,50 @@ pub(crate) fn on_change(state: &mut State, content: &VerifiedContent) {
 }
 
 /// What a newcomer or a founder says first: its own name, and the group's if it founds it.
-pub(crate) fn introduce(room: &mut Chat, state: &mut State, group_name: Option<String>) -> Result<(), Refusal> {
+pub(crate) fn introduce(
+    room: &mut Chat,
+    state: &mut State,
+    group_name: Option<String>,
+) -> Result<(), Refusal> {
     let profile = Profile { display_name: state.identity.name.clone(), colour: None };
     let edits = group_name.map(Edit::Name).into_iter().chain([Edit::Profile(profile)]);
     let edits: Vec<Edit> = edits.collect();
-    chat::edit_document(room, state, &edits)
+    edit_document(room, state, &edits)
+}
+
+/// Feeds the document again from all contents that count.
+pub(crate) fn rebuild_document(state: &mut State) {
+    debug_assert_eq!(state.log.group(), state.group, "one group");
+    let contents =
+        state.messages.documents().filter_map(|c| Some((c, state.log.account_of(&c.content().author)?)));
+    state.document.rebuild(contents);
+}
+
+/// Merges one document content; says what went wrong only in counts, since nothing of it is lost.
+fn apply_document(state: &mut State, content: &VerifiedContent) {
+    let Some(account) = state.log.account_of(&content.content().author) else { return };
+    match state.document.apply(content, &account) {
+        Applied::NeedsRebuild => rebuild_document(state),
+        Applied::Refused(_) => state.count("document change that will never count"),
+        Applied::Merged | Applied::Duplicate | Applied::Orphaned | Applied::Equivocated => {}
+    }
+}
+
+/// Makes one document change and writes it.
+///
+/// # Errors
+/// [`Refusal`].
+fn edit_document(room: &mut Chat, state: &mut State, edits: &[Edit]) -> Result<(), Refusal> {
+    let account = state.account();
+    let bytes = match state.document.edit(&account, edits) {
+        Ok(bytes) => bytes,
+        Err(DocumentError::Nothing) => return Ok(()),
+        Err(_) => return Err(Refusal::Invalid("the name is empty, too long, or an edit is still under way")),
+    };
+    assert!(!bytes.is_empty(), "an edit that changes nothing was sorted out");
+    if let Err(refusal) = chat::write(room, state, Body::Document(bytes)) {
+        state.document.abandon();
+        return Err(refusal);
+    }
+    Ok(())
 }

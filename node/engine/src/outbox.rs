@@ -82,6 +82,10 @@ impl Outbox {
         if !self.open.puts.is_empty() || !self.open.dels.is_empty() {
             self.last += 1;
             let id = WriteId(self.last);
+            debug_assert!(
+                self.pending.back().is_none_or(|(last, _)| *last < id),
+                "batches are numbered in order"
+            );
             let batch = Batch { id, ..core::mem::take(&mut self.open) };
             self.ready.push_back(Output::Write(batch));
             self.pending.push_back((id, held));
@@ -102,7 +106,8 @@ impl Outbox {
     /// If the driver confirms a batch out of order, or one that was never asked for: its bug, and state would be lost.
     #[must_use]
     pub fn written(&mut self, id: WriteId) -> Vec<Then> {
-        let (expected, held) = self.pending.pop_front().expect("the driver confirms only batches that were asked for");
+        let (expected, held) =
+            self.pending.pop_front().expect("the driver confirms only batches that were asked for");
         assert_eq!(expected, id, "the driver confirms batches in order");
         held
     }
@@ -110,6 +115,11 @@ impl Outbox {
     /// The next wish of the drain.
     pub fn pop(&mut self) -> Option<Output> {
         self.ready.pop_front()
+    }
+
+    /// Whether no batch is open.
+    pub fn is_closed(&self) -> bool {
+        self.open.puts.is_empty() && self.open.dels.is_empty() && self.held.is_empty()
     }
 
     /// Whether the drain is over.

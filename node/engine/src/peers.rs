@@ -76,6 +76,7 @@ impl Peers {
             return false;
         }
         self.all.insert(peer, Peer::new(nonce, now));
+        debug_assert!(self.all.len() <= MAX_PEERS, "checked above");
         true
     }
 

@@ -5,14 +5,15 @@ use halloo_crdt::log::OpKind;
 use halloo_crdt::messages::Cursor;
 use halloo_crypto::id::{AccountId, DeviceId, MessageId};
 
-use crate::chat;
 use crate::engine::Engine;
 use crate::invites;
 use crate::location;
-use crate::membership::{invite_name, name_of};
+use crate::membership::invite_name;
 use crate::output::{
     Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, StatusView,
 };
+use crate::state::name_of;
+use crate::timeline;
 
 /// Lines of the conversation, oldest first, and where the older ones begin.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,6 +39,7 @@ impl Engine {
     pub fn members(&self) -> Vec<MemberView> {
         let roster = self.state.log.view();
         let in_order = roster.by_seniority();
+        debug_assert_eq!(in_order.len(), roster.members().len(), "everybody has a rank");
         let members = in_order.iter().filter_map(|account| Some((account, roster.member(account)?)));
         members
             .map(|(account, member)| MemberView {
@@ -69,7 +71,7 @@ impl Engine {
 
     /// The newest lines before `before`, or the newest of all; at most `limit`.
     pub fn timeline(&self, before: Option<Cursor>, limit: usize) -> TimelinePage {
-        let (entries, older) = chat::page(&self.chat, &self.state, before, limit);
+        let (entries, older) = timeline::page(&self.chat.vouchers, &self.state, before, limit);
         TimelinePage { entries, older }
     }
 
@@ -78,14 +80,15 @@ impl Engine {
     pub fn cursor_of(&self, id: &MessageId) -> Option<Cursor> {
         let mut before = None;
         loop {
-            let page = chat::page(&self.chat, &self.state, before, halloo_crdt::messages::MAX_PAGE);
+            let page =
+                timeline::page(&self.chat.vouchers, &self.state, before, halloo_crdt::messages::MAX_PAGE);
             if page.0.iter().any(|entry| entry.id == *id) {
                 break;
             }
             before = Some(page.1?);
         }
         loop {
-            let (line, older) = chat::page(&self.chat, &self.state, before, 1);
+            let (line, older) = timeline::page(&self.chat.vouchers, &self.state, before, 1);
             before = Some(older?);
             if line.iter().any(|entry| entry.id == *id) {
                 return before;
@@ -95,7 +98,7 @@ impl Engine {
 
     /// One line as it stands now.
     pub fn message(&self, id: &MessageId) -> Option<ChatEntry> {
-        chat::entry(&self.chat, &self.state, id)
+        timeline::entry(&self.chat.vouchers, &self.state, id)
     }
 
     /// Where everybody is who shares it, this device included.
@@ -121,7 +124,13 @@ impl Engine {
                     OpKind::Invite { .. } => Activity::InviteOpened(invite_name(&line.op)),
                     OpKind::InviteRevoke { invite } => Activity::InviteClosed(invite_name(&invite)),
                 };
-                Some(ActivityEntry { op: line.op, by: line.account, at_ms: line.at_ms, act, void: line.void.is_some() })
+                Some(ActivityEntry {
+                    op: line.op,
+                    by: line.account,
+                    at_ms: line.at_ms,
+                    act,
+                    void: line.void.is_some(),
+                })
             })
             .collect()
     }

@@ -104,7 +104,10 @@ fn schedule(room: &mut Reconcile, state: &mut State) {
     }
     let now = state.now.mono;
     let routine = *room.routine_at.get_or_insert(now.after(ROUTINE));
-    let talks = room.peers.values().flat_map(|talk| [talk.begin_at, talk.asking.as_ref().map(|a| a.since.after(PATIENCE))]);
+    let talks = room
+        .peers
+        .values()
+        .flat_map(|talk| [talk.begin_at, talk.asking.as_ref().map(|a| a.since.after(PATIENCE))]);
     let first = talks.flatten().chain([routine]).chain(room.gap_at).min();
     if let Some(at) = first {
         state.timers.set(Timer::Reconcile, at);
@@ -129,7 +132,11 @@ pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
     let routine = room.routine_at.is_some_and(|at| at <= now);
     let gap = room.gap_at.is_some_and(|at| at <= now);
     if routine || gap {
-        let oldest = room.peers.iter().filter(|(_, talk)| talk.asking.is_none()).min_by_key(|(key, talk)| (talk.done_at, **key));
+        let oldest = room
+            .peers
+            .iter()
+            .filter(|(_, talk)| talk.asking.is_none())
+            .min_by_key(|(key, talk)| (talk.done_at, **key));
         begin_with.extend(oldest.map(|(key, _)| *key));
         room.routine_at = Some(now.after(ROUTINE));
         room.gap_at = None;
@@ -141,15 +148,23 @@ pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
 }
 
 /// The secret under which a session names its items: both sides know both nonces of the connection.
-fn session_key(state: &State, peer: &PeerKey, realm: Realm, number: u32, asker: &DeviceId) -> Option<[u8; 32]> {
+fn session_key(
+    state: &State,
+    peer: &PeerKey,
+    realm: Realm,
+    number: u32,
+    asker: &DeviceId,
+) -> Option<[u8; 32]> {
     let known = state.peers.get(peer)?;
     let (ours, theirs) = (known.nonce, known.their_nonce?);
     let (low, high) = (ours.min(theirs), ours.max(theirs));
+    debug_assert!(low <= high, "both sides order the nonces alike");
     Some(kdf::hash("sync session", &[&low, &high, &[realm as u8], &number.to_be_bytes(), asker.as_bytes()]))
 }
 
 fn begin(room: &mut Reconcile, state: &mut State, peer: PeerKey, realm: Realm) {
     let Some(device) = state.peers.member(&peer) else { return };
+    debug_assert!(room.peers.len() <= crate::peers::MAX_PEERS, "one talk for each neighbour");
     room.last_session = room.last_session.wrapping_add(1);
     let number = room.last_session;
     let key = session_key(state, &peer, realm, number, &state.me());
@@ -169,7 +184,10 @@ fn begin(room: &mut Reconcile, state: &mut State, peer: PeerKey, realm: Realm) {
         Ok((session, message)) => {
             let items = items.into_iter().map(|(_, id)| id).collect();
             talk.asking = Some(Asking { realm, number, session, items, since: state.now.mono });
-            state.send(peer, &DirectFrame::Sync(SyncFrame { realm, step: Step::Ask, session: number, message }));
+            state.send(
+                peer,
+                &DirectFrame::Sync(SyncFrame { realm, step: Step::Ask, session: number, message }),
+            );
         }
         Err(_) => state.count("reconciliation could not begin"),
     }
@@ -224,7 +242,13 @@ impl Entitlement {
 }
 
 /// A frame of a reconciliation from a proven member.
-pub(crate) fn on_frame(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKey, frame: SyncFrame) {
+pub(crate) fn on_frame(
+    room: &mut Reconcile,
+    chat: &mut Chat,
+    state: &mut State,
+    from: PeerKey,
+    frame: SyncFrame,
+) {
     match frame.step {
         Step::Ask => on_ask(room, state, from, &frame),
         Step::Answer => on_answer(room, chat, state, from, &frame),
@@ -237,7 +261,10 @@ fn on_ask(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncFr
     let Some(device) = state.peers.member(&from) else { return };
     let talk = room.peers.entry(from).or_default();
     talk.begin_at = None;
-    let same = talk.answering.as_ref().is_some_and(|(realm, number, _)| (*realm, *number) == (frame.realm, frame.session));
+    let same = talk
+        .answering
+        .as_ref()
+        .is_some_and(|(realm, number, _)| (*realm, *number) == (frame.realm, frame.session));
     if !same {
         if frame.realm == Realm::Operations {
             commits::tell_epochs(state, from);
@@ -265,7 +292,8 @@ fn on_ask(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncFr
 
 fn on_answer(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKey, frame: &SyncFrame) {
     let Some(talk) = room.peers.get_mut(&from) else { return };
-    let current = talk.asking.as_mut().filter(|asking| (asking.realm, asking.number) == (frame.realm, frame.session));
+    let current =
+        talk.asking.as_mut().filter(|asking| (asking.realm, asking.number) == (frame.realm, frame.session));
     let Some(asking) = current else { return state.count("answer of a reconciliation that is over") };
     match asking.session.handle(&frame.message) {
         Ok(step) => {
@@ -289,7 +317,9 @@ fn on_answer(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: Pee
 fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKey) {
     let Some(talk) = room.peers.get_mut(&from) else { return };
     let Some(asking) = talk.asking.take() else { return };
+    assert!(asking.session.is_done(), "only a whole difference is acted on");
     let all: BTreeSet<MessageId> = asking.session.have().collect();
+    assert!(all.is_subset(&asking.items), "what we have is among what we named");
     let have: Vec<MessageId> = all.iter().take(MAX_HANDED).copied().collect();
     let need: Vec<KeyedId> = asking.session.need().take(MAX_HANDED).collect();
     let more = all.len() > have.len() || asking.session.need().count() > need.len();
@@ -297,10 +327,19 @@ fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKe
     talk.received = talk.received.saturating_add(u32::try_from(need.len()).unwrap_or(u32::MAX));
     let (received, sent) = (talk.received, talk.sent);
     if asking.realm == Realm::Contents {
-        let held: Vec<MessageId> = chat.undelivered.iter().filter(|id| asking.items.contains(id) && !all.contains(id)).copied().collect();
+        let held: Vec<MessageId> = chat
+            .undelivered
+            .iter()
+            .filter(|id| asking.items.contains(id) && !all.contains(id))
+            .copied()
+            .collect();
         chat::delivered(chat, state, &held);
     }
     hand_over(state, from, asking.realm, &have);
+    debug_assert!(
+        have.len() <= MAX_HANDED && need.len() <= MAX_HANDED,
+        "the rest follows in the next session"
+    );
     for ids in need.chunks(WANT_IDS) {
         let message = ids.concat();
         let want = SyncFrame { realm: asking.realm, step: Step::Want, session: asking.number, message };
@@ -323,7 +362,10 @@ fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKe
 
 fn on_want(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncFrame) {
     let Some(talk) = room.peers.get(&from) else { return };
-    let current = talk.answering.as_ref().filter(|(realm, number, _)| (*realm, *number) == (frame.realm, frame.session));
+    let current = talk
+        .answering
+        .as_ref()
+        .filter(|(realm, number, _)| (*realm, *number) == (frame.realm, frame.session));
     let Some((_, _, session)) = current else { return state.count("want of a reconciliation that is over") };
     let (ids, rest) = frame.message.as_chunks::<32>();
     if !rest.is_empty() || ids.len() > WANT_IDS {
@@ -337,17 +379,31 @@ fn hand_over(state: &mut State, to: PeerKey, realm: Realm, ids: &[MessageId]) {
     match realm {
         Realm::Operations => {
             let wanted: BTreeSet<OpId> = ids.iter().map(|id| OpId::from_bytes(*id.as_bytes())).collect();
-            let ops = state.log.ops().into_iter().filter(|op| wanted.contains(&op.id())).map(SignedOp::to_bytes).collect();
+            let ops = state
+                .log
+                .ops()
+                .into_iter()
+                .filter(|op| wanted.contains(&op.id()))
+                .map(SignedOp::to_bytes)
+                .collect();
             state.send_items(to, ParcelKind::Operations, ops);
         }
         Realm::Acknowledgements => {
             let wanted: BTreeSet<[u8; 32]> = ids.iter().map(|id| *id.as_bytes()).collect();
-            let rows = state.log.board().rows().map(Row::to_bytes).filter(|row| wanted.contains(&row_name(row))).collect();
+            let rows = state
+                .log
+                .board()
+                .rows()
+                .map(Row::to_bytes)
+                .filter(|row| wanted.contains(&row_name(row)))
+                .collect();
             state.send_items(to, ParcelKind::Acknowledgements, rows);
         }
         Realm::Contents => {
             let order = state.messages.in_causal_order(ids.iter().copied());
-            let frames = order.iter().filter_map(|id| state.messages.get(id)).map(VerifiedContent::to_bytes).collect();
+            debug_assert!(order.len() <= ids.len(), "nothing is handed over unasked");
+            let frames =
+                order.iter().filter_map(|id| state.messages.get(id)).map(VerifiedContent::to_bytes).collect();
             state.send_boxed(to, ParcelKind::BoxedContents, frames);
         }
     }

@@ -79,6 +79,7 @@ pub enum Table {
 impl Table {
     /// The key of `name` in this table.
     pub fn key(self, name: &[u8]) -> Vec<u8> {
+        assert!(name.len() <= 64, "names are ids and hashes");
         let mut key = Vec::with_capacity(1 + name.len());
         key.push(self as u8);
         key.extend_from_slice(name);

@@ -49,6 +49,10 @@ pub(crate) enum Fact {
     Beacon,
     /// These contents are new in the set, in causal order.
     Contents(Vec<MessageId>),
+    /// This content, a change of the document, is new in the set.
+    Document(MessageId),
+    /// Somebody signed two contents under one number: the document is fed again.
+    DocumentLie,
     /// This neighbour has proven that it is a member.
     Proven(PeerKey),
     /// A proven neighbour is gone, or is no longer a member.
@@ -135,10 +139,17 @@ pub(crate) struct Ground {
 
 impl State {
     /// A state at the beginning of a run. `rng` is seeded with fresh chance; the incarnation is drawn here.
-    pub(crate) fn new(config: Config, identity: Identity, ground: Ground, mut rng: ChaCha20Rng, now: Now) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        identity: Identity,
+        ground: Ground,
+        mut rng: ChaCha20Rng,
+        now: Now,
+    ) -> Self {
         let group = ground.log.group();
         let me = identity.device.id();
         let incarnation = Incarnation::generate(&mut rng);
+        assert_eq!(me, identity.certificate.device, "checked at the beginning");
         let newest = ground.messages.sync_items().map(|(ms, _)| ms).max().unwrap_or(0);
         let last = halloo_crdt::clock::Hlc { wall_ms: newest.min(now.wall_ms), counter: u32::MAX };
         State {
@@ -263,6 +274,7 @@ impl State {
 
     /// Sends a frame when everything written so far is durable.
     pub(crate) fn send(&mut self, to: PeerKey, frame: &DirectFrame) {
+        assert!(frame.precedes_proof() || self.peers.member(&to).is_some(), "strangers are told nothing");
         let bytes = frame.to_bytes(self.route);
         self.out.durable(Output::Send { to, lane: Lane::Direct, bytes });
     }
@@ -277,6 +289,7 @@ impl State {
     /// Sends contents or beacon records to the device behind a neighbour, sealed to its box key in batches.
     pub(crate) fn send_boxed(&mut self, to: PeerKey, kind: ParcelKind, items: Vec<Vec<u8>>) {
         let Some(device) = self.peers.member(&to) else { return };
+        assert!(!kind.may_gossip(), "only boxed kinds are boxed");
         let Some(box_key) = self.log.view().device(&device).map(|entry| entry.box_key()) else { return };
         let mut boxes = Vec::new();
         for batch in batches(items, BATCH_BYTES, MAX_ITEMS) {
@@ -311,11 +324,13 @@ impl State {
     /// Tells every member that can be reached what decides membership: directly to each proven neighbour, and by gossip under
     /// the best beacon and the one that was tainted last.
     pub(crate) fn broadcast(&mut self, kind: ParcelKind, items: Vec<Vec<u8>>) {
+        assert!(kind.may_gossip(), "boxes are for one receiver");
         let neighbours: Vec<PeerKey> = self.peers.proven().map(|(peer, _)| peer).collect();
         for peer in neighbours {
             self.send_items(peer, kind, items.clone());
         }
-        let beacons: Vec<_> = self.beacons.best().into_iter().chain(self.beacons.last_tainted()).cloned().collect();
+        let beacons: Vec<_> =
+            self.beacons.best().into_iter().chain(self.beacons.last_tainted()).cloned().collect();
         for batch in batches(items, BATCH_BYTES, MAX_ITEMS) {
             let parcel = Parcel::new(kind, batch);
             beacons.iter().for_each(|beacon| self.publish_under(beacon, &parcel));
@@ -342,9 +357,16 @@ impl State {
     ///
     /// # Errors
     /// [`WireError::BrokenSeal`], or a broken list.
-    pub(crate) fn open_box(&self, from: &DeviceId, kind: ParcelKind, seal: &[u8]) -> Result<Vec<Vec<u8>>, WireError> {
+    pub(crate) fn open_box(
+        &self,
+        from: &DeviceId,
+        kind: ParcelKind,
+        seal: &[u8],
+    ) -> Result<Vec<Vec<u8>>, WireError> {
+        debug_assert_ne!(*from, self.me(), "nobody boxes to itself");
         let aad = box_aad(&self.group, kind, from, &self.me());
-        let plaintext = self.identity.device.open_sealed(BOX_INFO, &aad, seal).map_err(|_| WireError::BrokenSeal)?;
+        let plaintext =
+            self.identity.device.open_sealed(BOX_INFO, &aad, seal).map_err(|_| WireError::BrokenSeal)?;
         let mut reader = crate::wire::bytes::Reader::new(plaintext.expose());
         let items = reader.blobs(MAX_ITEMS, crate::wire::MAX_DIRECT_BYTES)?;
         reader.finish()?;
@@ -361,4 +383,10 @@ const BOX_INFO: &[u8] = b"halloo v1 boxed parcel";
 /// ```
 pub(crate) fn box_aad(group: &GroupId, kind: ParcelKind, from: &DeviceId, to: &DeviceId) -> Vec<u8> {
     [group.as_bytes().as_slice(), &[kind as u8], from.as_bytes(), to.as_bytes()].concat()
+}
+
+/// How a person is called: the profile's name, or the beginning of the account id.
+pub(crate) fn name_of(state: &State, account: &AccountId) -> String {
+    let said = state.document.profile(account).display_name;
+    if said.is_empty() { account.to_string().chars().take(8).collect() } else { said }
 }

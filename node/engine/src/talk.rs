@@ -40,11 +40,17 @@ pub(crate) fn handle(call: &mut Call, here: &mut Here, state: &mut State, input:
     while let Some(wish) = call.poll() {
         match wish {
             CallOutput::Send { to, bytes } => send(state, &to, CALL_INFO, &bytes, DirectFrame::Call),
-            CallOutput::SendSignal { to, bytes } => send(state, &to, SIGNAL_INFO, &bytes, DirectFrame::Signal),
+            CallOutput::SendSignal { to, bytes } => {
+                send(state, &to, SIGNAL_INFO, &bytes, DirectFrame::Signal)
+            }
             CallOutput::Plan(plan) => state.out.now(Output::Plan(plan)),
             CallOutput::InCall(in_call) => {
                 let me = state.me();
-                state.event(if in_call { Event::CallJoined { device: me } } else { Event::CallLeft { device: me } });
+                state.event(if in_call {
+                    Event::CallJoined { device: me }
+                } else {
+                    Event::CallLeft { device: me }
+                });
                 location::set_in_call(here, state, in_call);
             }
             CallOutput::Muted { microphone, speaker } => location::set_mute(here, state, microphone, speaker),
@@ -64,8 +70,11 @@ fn aad(state: &State, from: &DeviceId, to: &DeviceId) -> Vec<u8> {
 }
 
 fn send(state: &mut State, to: &DeviceId, info: &[u8], bytes: &[u8], frame: impl Fn(Vec<u8>) -> DirectFrame) {
-    let Some(peer) = state.peers.of_device(to) else { return state.count("call frame to somebody unreachable") };
+    let Some(peer) = state.peers.of_device(to) else {
+        return state.count("call frame to somebody unreachable");
+    };
     let Some(box_key) = state.log.view().device(to).map(|entry| entry.box_key()) else { return };
+    assert_ne!(*to, state.me(), "a call has two ends");
     let aad = aad(state, &state.me(), to);
     match sealed::seal_to(&mut state.rng, &box_key, info, &aad, bytes) {
         // Nothing that is stored stands behind these frames, and a call must not wait for a disk.
@@ -78,7 +87,13 @@ fn send(state: &mut State, to: &DeviceId, info: &[u8], bytes: &[u8], frame: impl
 ///
 /// # Errors
 /// [`Refusal`].
-pub(crate) fn signal(call: &mut Call, here: &mut Here, state: &mut State, to: DeviceId, bytes: Vec<u8>) -> Result<(), Refusal> {
+pub(crate) fn signal(
+    call: &mut Call,
+    here: &mut Here,
+    state: &mut State,
+    to: DeviceId,
+    bytes: Vec<u8>,
+) -> Result<(), Refusal> {
     if bytes.len() > MAX_SIGNAL_BYTES {
         return Err(Refusal::TooLarge { what: "the signalling in bytes", max: MAX_SIGNAL_BYTES });
     }
@@ -93,13 +108,20 @@ pub(crate) fn signal(call: &mut Call, here: &mut Here, state: &mut State, to: De
 }
 
 /// A sealed call or signal frame of a proven neighbour.
-pub(crate) fn on_frame(call: &mut Call, here: &mut Here, state: &mut State, from: PeerKey, frame: DirectFrame) {
+pub(crate) fn on_frame(
+    call: &mut Call,
+    here: &mut Here,
+    state: &mut State,
+    from: PeerKey,
+    frame: DirectFrame,
+) {
     let Some(device) = state.peers.member(&from) else { return };
     let (info, seal) = match &frame {
         DirectFrame::Signal(seal) => (SIGNAL_INFO, seal),
         DirectFrame::Call(seal) => (CALL_INFO, seal),
         _ => unreachable!("only call frames come here"),
     };
+    debug_assert!(state.log.view().account_of(&device).is_some(), "a proven neighbour is a member");
     let aad = aad(state, &device, &state.me());
     let Ok(plain) = state.identity.device.open_sealed(info, &aad, seal) else {
         return state.drop_frame(&from, "call frame that does not open");
@@ -114,8 +136,11 @@ pub(crate) fn on_frame(call: &mut Call, here: &mut Here, state: &mut State, from
 
 /// Tells the call who is a member and which epochs may be heard, after either changed.
 pub(crate) fn refresh(call: &mut Call, here: &mut Here, state: &mut State) {
-    let roster: BTreeSet<DeviceId> =
-        if state.is_member() { state.log.view().devices().keys().copied().collect() } else { BTreeSet::new() };
+    let roster: BTreeSet<DeviceId> = if state.is_member() {
+        state.log.view().devices().keys().copied().collect()
+    } else {
+        BTreeSet::new()
+    };
     handle(call, here, state, CallInput::Roster(roster));
     if state.tainted || !state.is_member() {
         // INV-2: nothing is said under it. The commit that ends it follows within this input.
@@ -123,12 +148,17 @@ pub(crate) fn refresh(call: &mut Call, here: &mut Here, state: &mut State) {
     }
     let tip = state.epochs.tip();
     let authorised = state.log.view().devices();
-    let sound = |node: &&crate::epochs::Node| node.session.roster().keys().all(|leaf| authorised.contains_key(leaf));
+    let sound =
+        |node: &&crate::epochs::Node| node.session.roster().keys().all(|leaf| authorised.contains_key(leaf));
     let before = tip.parent.and_then(|parent| state.epochs.get(&parent)).filter(sound);
     let keys = [Some(tip), before].into_iter().flatten().filter_map(|node| {
         let exporter = node.session.export_secret(Export::Call).ok()?;
         Some(EpochKey { epoch: node.id(), exporter })
     });
-    let keys = keys.collect();
+    let keys: Vec<EpochKey> = keys.collect();
+    assert!(
+        keys.first().is_none_or(|key| key.epoch == state.epochs.tip().id()),
+        "the current epoch comes first"
+    );
     handle(call, here, state, CallInput::Epochs(keys));
 }

@@ -119,6 +119,7 @@ impl Timers {
         if at > now {
             return None;
         }
+        debug_assert_eq!(self.due[timer as usize], Some(at), "the next is in the table");
         self.due[timer as usize] = None;
         self.fired[timer as usize] += 1;
         Some(timer)

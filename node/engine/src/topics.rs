@@ -55,9 +55,11 @@ pub(crate) fn ensure(state: &mut State) {
     if !state.is_member() || state.tainted || state.beacons.best().is_some() {
         return;
     }
+    assert!(!state.tainted, "INV-2: a beacon is sealed to the remaining");
     let beacon = Beacon::new(Secret::new(state.nonce()), state.heads());
     keep(state, beacon.clone());
     refresh(state);
+    assert!(state.beacons.best().is_some(), "a fresh beacon is usable");
     share(state, &beacon);
 }
 

@@ -1,3 +1,5 @@
+//! Beacons: records, standing, topics and bounds.
+
 use super::*;
 use proptest::prelude::*;
 

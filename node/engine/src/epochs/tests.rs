@@ -1,1 +1,203 @@
+//! The epoch tree: the branch rule, settling, the trail.
 
+use super::*;
+use halloo_crypto::data::DataSealer;
+use halloo_crypto::group::{CommitPlan, KeyPackageSecret};
+use halloo_crypto::id::{GroupId, Incarnation};
+use halloo_crypto::identity::DeviceSecret;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
+const GROUP: GroupId = GroupId([1; 32]);
+const NOW_MS: u64 = 1_000_000;
+
+/// Two members at one epoch, each with its own session of it.
+struct Pair {
+    rng: ChaCha20Rng,
+    ada: GroupSession,
+    ben: GroupSession,
+}
+
+fn pair(seed: u64) -> Pair {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let (ada, ben) = (DeviceSecret::generate(&mut rng), DeviceSecret::generate(&mut rng));
+    let founded = GroupSession::create(GROUP, &ada, &mut rng).unwrap();
+    let package = KeyPackageSecret::generate(GROUP, &ben, &mut rng).unwrap();
+    let plan = CommitPlan { add: vec![package.key_package().to_vec()], ..CommitPlan::default() };
+    let prepared = founded.prepare(&plan, &mut rng).unwrap();
+    let ben = GroupSession::join(&prepared.welcome.unwrap(), &package).unwrap();
+    Pair { rng, ada: prepared.next, ben }
+}
+
+fn node(session: GroupSession, parent: Option<EpochId>, weight: u64) -> Node {
+    Node::new(session, parent, weight, NOW_MS).unwrap()
+}
+
+/// A rival of every weight given, made alternately by both members from one parent, as Ada's tree gets it.
+fn rivals(pair: &mut Pair, weights: &[u64]) -> Vec<(Node, Vec<u8>)> {
+    let parent = pair.ada.epoch_id();
+    weights
+        .iter()
+        .enumerate()
+        .map(|(n, weight)| {
+            let author = if n % 2 == 0 { &pair.ben } else { &pair.ada };
+            let prepared = author.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+            let session =
+                if n % 2 == 0 { pair.ada.apply(&prepared.commit).unwrap().next } else { prepared.next };
+            (node(session, Some(parent), *weight), prepared.commit)
+        })
+        .collect()
+}
+
+#[test]
+fn the_heavier_rival_wins_in_every_order() {
+    let mut pair = pair(1);
+    let children = rivals(&mut pair, &[3, 5, 4]);
+    let heavy = children[1].0.id();
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+        let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+        for n in order {
+            let (child, commit) = children[n].clone();
+            assert_eq!(tree.insert(child, commit), Planted::Added);
+            tree.settle_on_chosen();
+        }
+        assert_eq!(tree.tip().id(), heavy, "INV-1");
+    }
+}
+
+#[test]
+fn of_equal_weight_the_lower_commit_id_wins_in_every_order() {
+    for seed in 0..6 {
+        let mut pair = pair(seed);
+        let children = rivals(&mut pair, &[2, 2]);
+        let lower = children.iter().min_by_key(|(child, _)| child.session.commit_id()).unwrap().0.id();
+        for order in [[0, 1], [1, 0]] {
+            let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+            order.iter().for_each(|n| drop(tree.insert(children[*n].0.clone(), children[*n].1.clone())));
+            assert!(tree.settle_on_chosen());
+            assert_eq!(tree.tip().id(), lower);
+            assert!(!tree.settle_on_chosen(), "the rule is stable");
+        }
+    }
+}
+
+#[test]
+fn a_lost_branch_stays_readable_and_is_told_from_unknown_ones() {
+    let mut pair = pair(2);
+    let children = rivals(&mut pair, &[1, 9]);
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let mut sealer = DataSealer::new(Incarnation::from_bytes([1; 16]));
+    let lost = sealer.seal(&children[0].0.keys, b"x", b"on the lost branch").unwrap();
+    assert_eq!(tree.open(b"x", &lost), Err(WireError::UnknownKey));
+    for (child, commit) in &children {
+        tree.insert(child.clone(), commit.clone());
+    }
+    tree.settle_on_chosen();
+    let (epoch, text) = tree.open(b"x", &lost).unwrap();
+    assert_eq!((epoch, text.as_slice()), (children[0].0.id(), &b"on the lost branch"[..]));
+    assert_ne!(epoch, tree.tip().id());
+    assert_eq!(tree.open(b"y", &lost), Err(WireError::BrokenSeal));
+    assert_eq!(tree.open(b"x", &lost[..10]), Err(WireError::Short));
+}
+
+#[test]
+fn rivals_are_bounded_and_the_best_are_kept() {
+    let mut pair = pair(3);
+    let weights: Vec<u64> = (1..=12).collect();
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let mut outranked = 0;
+    for (child, commit) in rivals(&mut pair, &weights).into_iter().rev() {
+        outranked += usize::from(tree.insert(child, commit) == Planted::Outranked);
+    }
+    assert_eq!((tree.len(), outranked), (1 + MAX_RIVALS, 12 - MAX_RIVALS));
+    tree.settle_on_chosen();
+    assert_eq!(tree.tip().weight, 12);
+}
+
+#[test]
+fn who_lacks_commits_gets_them_parents_first() {
+    let mut pair = pair(4);
+    let start = pair.ada.tag();
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let mut session = pair.ben.clone();
+    for weight in 1..=4 {
+        let prepared = session.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+        let parent = tree.tip().id();
+        let next = tree.tip().session.apply(&prepared.commit).unwrap().next;
+        assert_eq!(tree.insert(node(next, Some(parent), weight), prepared.commit), Planted::Added);
+        tree.settle_on_chosen();
+        session = prepared.next;
+    }
+    assert!(tree.commits_after(&tree.tags(64)).is_empty());
+    assert!(tree.commits_after(&[[9; 8]]).is_empty(), "nothing leads from an epoch that is not known");
+    let mut follower = pair.ben.clone();
+    for commit in tree.commits_after(&[start]) {
+        follower = match follower.apply(&commit) {
+            Ok(applied) => applied.next,
+            // Its own commits come back to Ben; here only their number matters.
+            Err(_) => break,
+        };
+    }
+    assert_eq!(tree.commits_after(&[start]).len(), 4);
+    assert!(tree.descends(&tree.tip().id(), &pair.ada.epoch_id()));
+    assert!(!tree.descends(&pair.ada.epoch_id(), &tree.tip().id()));
+    drop(follower);
+}
+
+#[test]
+fn what_is_settled_is_given_up_and_the_current_branch_stays() {
+    let mut pair = pair(5);
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let children = rivals(&mut pair, &[1, 9]);
+    for (child, commit) in &children {
+        tree.insert(child.clone(), commit.clone());
+    }
+    tree.settle_on_chosen();
+    assert_eq!(tree.prune(NOW_MS + SETTLE_MS / 2), Pruned::default());
+    let pruned = tree.prune(NOW_MS + SETTLE_MS + 1);
+    let mut expected = vec![pair.ada.epoch_id(), children[0].0.id()];
+    expected.sort();
+    assert_eq!((pruned.epochs, tree.len()), (expected, 1));
+    assert_eq!(tree.tip().id(), children[1].0.id());
+    assert_eq!(tree.commits_after(&[pair.ada.tag()]).len(), 2, "who slept can still follow");
+}
+
+#[test]
+fn a_restored_tree_is_the_same_tree() {
+    let mut pair = pair(6);
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    for (child, commit) in rivals(&mut pair, &[1, 9]) {
+        tree.insert(child, commit);
+    }
+    tree.settle_on_chosen();
+    let nodes: Vec<Node> =
+        tree.nodes.values().map(|node| Node::from_bytes(&node.to_bytes().unwrap()).unwrap()).collect();
+    let trail = tree.trail.iter().map(|(tag, trace)| (*tag, trace.depth, trace.commit.clone())).collect();
+    let again = Epochs::restore(nodes.clone(), tree.tip, trail).unwrap();
+    assert_eq!((again.tip().id(), again.chosen(), again.len()), (tree.tip().id(), tree.chosen(), tree.len()));
+    assert_eq!(again.commits_after(&[pair.ada.tag()]), tree.commits_after(&[pair.ada.tag()]));
+    assert!(Epochs::restore(nodes, EpochId::from_bytes([0; 32]), Vec::new()).is_none());
+    assert!(Node::from_bytes(&[1, 2, 3]).is_err());
+}
+
+#[test]
+#[should_panic(expected = "INV-3")]
+fn a_device_commits_once_from_an_epoch() {
+    let pair = pair(7);
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let id = tree.tip().id();
+    tree.spend(&id, pair.ada.clone());
+    tree.spend(&id, pair.ada);
+}
+
+#[test]
+fn a_welcome_to_the_other_branch_replaces_the_tree_without_forgetting_it() {
+    let pair = pair(8);
+    let other = self::pair(9);
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let mut sealer = DataSealer::new(Incarnation::from_bytes([1; 16]));
+    let old = sealer.seal(&tree.tip().keys, b"", b"before").unwrap();
+    tree.transplant(node(other.ada.clone(), None, 5));
+    assert_eq!(tree.tip().id(), other.ada.epoch_id());
+    assert_eq!(tree.open(b"", &old).unwrap().1, b"before");
+}

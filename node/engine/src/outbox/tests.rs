@@ -1,3 +1,5 @@
+//! What waits for the disk and what does not.
+
 use super::*;
 use crate::output::Event;
 use halloo_crypto::id::DeviceId;

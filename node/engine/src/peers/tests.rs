@@ -1,3 +1,5 @@
+//! Neighbours and the limit of strangers.
+
 use super::*;
 
 fn key(n: u16) -> PeerKey {

@@ -1,3 +1,5 @@
+//! Geodesics against published values, and what coarse places say.
+
 use super::*;
 use halloo_crdt::live::Location;
 use proptest::prelude::*;
@@ -22,7 +24,15 @@ fn a_westward_bearing_is_given_clockwise_from_north() {
 }
 
 fn place(lat_deg: f64, lon_deg: f64) -> Location {
-    let fix = Fix { lat_deg, lon_deg, accuracy_m: 4.0, altitude_m: Some(300.0), speed_mps: Some(5.0), heading_deg: Some(90.0), time_ms: 1 };
+    let fix = Fix {
+        lat_deg,
+        lon_deg,
+        accuracy_m: 4.0,
+        altitude_m: Some(300.0),
+        speed_mps: Some(5.0),
+        heading_deg: Some(90.0),
+        time_ms: 1,
+    };
     Location::new(&fix).expect("in range")
 }
 

@@ -1,11 +1,21 @@
+//! Batches and tables.
+
 use super::*;
 use crate::output::{Batch, WriteId};
 
 #[test]
 fn a_batch_puts_then_deletes() {
     let mut snapshot = Snapshot::default();
-    snapshot.apply(&Batch { id: WriteId(1), puts: vec![(vec![b'o', 1], vec![7]), (vec![b'o', 2], vec![8])], dels: vec![] });
-    snapshot.apply(&Batch { id: WriteId(2), puts: vec![(vec![b'o', 3], vec![9])], dels: vec![vec![b'o', 1], vec![b'o', 3]] });
+    snapshot.apply(&Batch {
+        id: WriteId(1),
+        puts: vec![(vec![b'o', 1], vec![7]), (vec![b'o', 2], vec![8])],
+        dels: vec![],
+    });
+    snapshot.apply(&Batch {
+        id: WriteId(2),
+        puts: vec![(vec![b'o', 3], vec![9])],
+        dels: vec![vec![b'o', 1], vec![b'o', 3]],
+    });
     assert_eq!(snapshot.pairs.into_iter().collect::<Vec<_>>(), vec![(vec![b'o', 2], vec![8])]);
 }
 

@@ -1,3 +1,5 @@
+//! The table of deadlines.
+
 use super::*;
 
 #[test]

@@ -31,7 +31,8 @@ use crate::output::MAX_NAME_BYTES;
 /// Longest key package in a request; the log and MLS check for less.
 const MAX_KEY_PACKAGE_BYTES: usize = 4 * 1024;
 /// Longest join request.
-pub const MAX_REQUEST_BYTES: usize = 1 + DeviceCertificate::LEN + 32 + 64 + 4 + MAX_KEY_PACKAGE_BYTES + 4 + MAX_NAME_BYTES + 64;
+pub const MAX_REQUEST_BYTES: usize =
+    1 + DeviceCertificate::LEN + 32 + 64 + 4 + MAX_KEY_PACKAGE_BYTES + 4 + MAX_NAME_BYTES + 64;
 /// Longest bundle before sealing: a welcome with the tree of 5,000 members and their operations.
 pub const MAX_BUNDLE_BYTES: usize = sealed::SEALED_PLAINTEXT_MAX_BYTES;
 /// Most operations, acknowledgements or beacons in a bundle: 1,000 joins with their invites, ten times over.
@@ -67,6 +68,7 @@ impl VerifiedRequest {
 
 impl JoinRequest {
     fn body(&self) -> Vec<u8> {
+        debug_assert!(self.name.len() <= MAX_NAME_BYTES, "names are checked where they are made");
         let mut out = Vec::with_capacity(512 + self.key_package.len());
         out.push(VERSION);
         out.extend_from_slice(&self.certificate.to_bytes());
@@ -104,12 +106,19 @@ impl JoinRequest {
         let invite = OpId::from_bytes(reader.array()?);
         let invite_proof = Signature::from_bytes(reader.array()?);
         let key_package = reader.blob(MAX_KEY_PACKAGE_BYTES)?.to_vec();
-        let name = core::str::from_utf8(reader.blob(MAX_NAME_BYTES)?).map_err(|_| WireError::NotCanonical)?.to_owned();
+        let name = core::str::from_utf8(reader.blob(MAX_NAME_BYTES)?)
+            .map_err(|_| WireError::NotCanonical)?
+            .to_owned();
         reader.finish()?;
         certificate.verify().map_err(|_| WireError::BadSignature)?;
         let signed = [group.as_bytes(), body].concat();
-        identity::verify(&certificate.device, Domain::JoinRequest, &signed, &Signature::from_bytes(*signature))
-            .map_err(|_| WireError::BadSignature)?;
+        identity::verify(
+            &certificate.device,
+            Domain::JoinRequest,
+            &signed,
+            &Signature::from_bytes(*signature),
+        )
+        .map_err(|_| WireError::BadSignature)?;
         Ok(VerifiedRequest(JoinRequest { certificate, invite, invite_proof, key_package, name }))
     }
 }

@@ -116,6 +116,7 @@ pub fn batches(items: Vec<Vec<u8>>, limit: usize, max_items: usize) -> Vec<Vec<V
     if !batch.is_empty() {
         done.push(batch);
     }
+    debug_assert!(done.iter().all(|batch| !batch.is_empty()), "no batch is empty");
     done
 }
 

@@ -185,8 +185,12 @@ impl DirectFrame {
                 out.extend_from_slice(&proof.nonce);
                 out.extend_from_slice(proof.signature.as_bytes());
             }
-            DirectFrame::Unknown { heads } => put_names(&mut out, heads.iter().map(|h| h.as_bytes().as_slice())),
-            DirectFrame::Introduce(operations) | DirectFrame::Farewell(operations) => put_blobs(&mut out, operations),
+            DirectFrame::Unknown { heads } => {
+                put_names(&mut out, heads.iter().map(|h| h.as_bytes().as_slice()))
+            }
+            DirectFrame::Introduce(operations) | DirectFrame::Farewell(operations) => {
+                put_blobs(&mut out, operations)
+            }
             DirectFrame::Parcel(_) => unreachable!("returned above"),
             DirectFrame::Sync(sync) => {
                 out.push(sync.realm as u8);
@@ -195,7 +199,9 @@ impl DirectFrame {
                 out.extend_from_slice(&sync.message);
             }
             DirectFrame::Epochs(tags) => put_names(&mut out, tags.iter().map(|t| t.as_slice())),
-            DirectFrame::Signal(seal) | DirectFrame::Call(seal) | DirectFrame::Welcome(seal) => out.extend_from_slice(seal),
+            DirectFrame::Signal(seal) | DirectFrame::Call(seal) | DirectFrame::Welcome(seal) => {
+                out.extend_from_slice(seal)
+            }
         }
         out
     }
@@ -245,7 +251,12 @@ impl DirectFrame {
                     3 => Step::Want,
                     other => return Err(WireError::Kind(other)),
                 };
-                DirectFrame::Sync(SyncFrame { realm, step, session: reader.u32()?, message: reader.rest().to_vec() })
+                DirectFrame::Sync(SyncFrame {
+                    realm,
+                    step,
+                    session: reader.u32()?,
+                    message: reader.rest().to_vec(),
+                })
             }
             41 => DirectFrame::Epochs(names(reader)?),
             42 => DirectFrame::Signal(sealed(reader)?),

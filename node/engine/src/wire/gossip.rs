@@ -44,7 +44,9 @@ impl<'a> GossipFrame<'a> {
         }
         match bytes.split_first() {
             None => Err(WireError::Short),
-            Some((&VERSION, seal)) if seal.len() >= halloo_crypto::data::DATA_OVERHEAD_BYTES => Ok(GossipFrame { seal }),
+            Some((&VERSION, seal)) if seal.len() >= halloo_crypto::data::DATA_OVERHEAD_BYTES => {
+                Ok(GossipFrame { seal })
+            }
             Some((&VERSION, _)) => Err(WireError::Short),
             Some((&version, _)) => Err(WireError::Version(version)),
         }
@@ -71,7 +73,12 @@ impl<'a> GossipFrame<'a> {
 ///
 /// # Errors
 /// [`WireError::TooLong`] if the frame would exceed [`MAX_GOSSIP_BYTES`]: such a parcel goes by the direct lane only.
-pub fn seal(sealer: &mut DataSealer, beacon: &DataKeys, topic: &[u8; 32], parcel: &Parcel) -> Result<Vec<u8>, WireError> {
+pub fn seal(
+    sealer: &mut DataSealer,
+    beacon: &DataKeys,
+    topic: &[u8; 32],
+    parcel: &Parcel,
+) -> Result<Vec<u8>, WireError> {
     assert!(parcel.kind.may_gossip(), "boxed parcels are for one receiver");
     let plaintext = parcel.to_bytes();
     if plaintext.len() + GOSSIP_OVERHEAD_BYTES > MAX_GOSSIP_BYTES {
@@ -81,6 +88,7 @@ pub fn seal(sealer: &mut DataSealer, beacon: &DataKeys, topic: &[u8; 32], parcel
     let mut frame = Vec::with_capacity(1 + seal.len());
     frame.push(VERSION);
     frame.extend_from_slice(&seal);
+    assert!(frame.len() <= MAX_GOSSIP_BYTES, "checked before sealing");
     Ok(frame)
 }
 

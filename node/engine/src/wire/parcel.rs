@@ -87,6 +87,7 @@ impl Parcel {
         let mut out = Vec::with_capacity(3 + size);
         out.push(self.kind as u8);
         put_blobs(&mut out, &self.items);
+        debug_assert_eq!(out.len(), 3 + size, "as drawn");
         out
     }
 

@@ -49,13 +49,18 @@ impl ProofContext {
         bytes.extend_from_slice(&self.prover.0);
         bytes.extend_from_slice(&self.verifier.0);
         bytes.extend_from_slice(&self.nonce);
+        debug_assert_eq!(bytes.len(), 161, "as drawn");
         bytes
     }
 
     /// Signs as the prover.
     pub fn prove(&self, device: &DeviceSecret) -> ProofFrame {
         let id = device.id();
-        ProofFrame { device: id, nonce: self.nonce, signature: device.sign(Domain::MembershipProof, &self.signed(&id)) }
+        ProofFrame {
+            device: id,
+            nonce: self.nonce,
+            signature: device.sign(Domain::MembershipProof, &self.signed(&id)),
+        }
     }
 
     /// Checks as the verifier. Says who is there, not whether it is a member.
@@ -66,8 +71,13 @@ impl ProofContext {
         if proof.nonce != self.nonce {
             return Err(WireError::UnknownKey);
         }
-        identity::verify(&proof.device, Domain::MembershipProof, &self.signed(&proof.device), &proof.signature)
-            .map_err(|_| WireError::BadSignature)?;
+        identity::verify(
+            &proof.device,
+            Domain::MembershipProof,
+            &self.signed(&proof.device),
+            &proof.signature,
+        )
+        .map_err(|_| WireError::BadSignature)?;
         Ok(Claimed { device: proof.device })
     }
 }

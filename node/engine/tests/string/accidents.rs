@@ -167,6 +167,12 @@ fn a_wall_clock_that_jumps_ends_no_lease_and_stops_no_message() {
     world.run(5 * SECOND);
     for who in 0..2 {
         assert_eq!(world.texts(who).len(), 2);
-        assert!(world.engine(who).members().iter().all(|member| member.devices.iter().all(|device| device.online)));
+        assert!(
+            world
+                .engine(who)
+                .members()
+                .iter()
+                .all(|member| member.devices.iter().all(|device| device.online))
+        );
     }
 }

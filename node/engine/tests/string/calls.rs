@@ -24,7 +24,11 @@ fn two_in_a_call_see_each_other_and_signal() {
     assert!(world.people[1].events.contains(&Event::Signal { from: ada, bytes: b"offer".to_vec() }));
     world.command(1, Command::MuteMicrophone(false)).expect("open");
     world.run(SECOND);
-    assert!(world.people[0].events.contains(&Event::Muted { device: ben, microphone: false, speaker: false }));
+    assert!(world.people[0].events.contains(&Event::Muted {
+        device: ben,
+        microphone: false,
+        speaker: false
+    }));
     world.command(1, Command::LeaveCall).expect("out");
     world.run(SECOND);
     assert!(world.people[0].events.contains(&Event::CallLeft { device: ben }));

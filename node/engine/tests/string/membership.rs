@@ -43,7 +43,12 @@ fn receipts_reach_across_a_join() {
     world.command(cleo, Command::MarkRead { message: two.id }).expect("read");
     world.run(2 * SECOND);
     assert_eq!(world.engine(0).message(&two.id).expect("there").read_by, [world.account(cleo)]);
-    assert!(world.people[0].events.iter().any(|event| matches!(event, Event::Receipt { message, read: true, .. } if *message == two.id)));
+    assert!(
+        world.people[0]
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Receipt { message, read: true, .. } if *message == two.id))
+    );
 }
 
 #[test]
@@ -139,13 +144,19 @@ fn two_inviters_at_once_bring_in_two_and_all_agree() {
         let cleo = world.stranger("Cleo", &a, &[0, 1]);
         let dan = world.stranger("Dan", &b, &[0, 1]);
         world.connect(cleo, dan);
-        world.run_until(20 * SECOND, |world| world.people[cleo].engine.is_some() && world.people[dan].engine.is_some());
+        world.run_until(20 * SECOND, |world| {
+            world.people[cleo].engine.is_some() && world.people[dan].engine.is_some()
+        });
         world.run(40 * SECOND);
         let epoch = world.engine(0).status().epoch;
         for who in 0..4 {
             let status = world.engine(who).status();
             assert_eq!(world.engine(who).members().len(), 4, "seed {seed} member {who}");
-            assert_eq!((status.epoch_devices, status.epoch), (4, epoch), "seed {seed} member {who} {status:#?}");
+            assert_eq!(
+                (status.epoch_devices, status.epoch),
+                (4, epoch),
+                "seed {seed} member {who} {status:#?}"
+            );
         }
         for who in 0..4 {
             world.say(who, &format!("I am {who}"));
@@ -187,7 +198,10 @@ fn a_partition_that_changed_the_roster_on_both_sides_heals() {
         assert_eq!(status.epoch, epoch, "member {who}");
         assert!(!status.tainted);
         let texts = world.texts(who);
-        assert!(who == eve || (texts.contains(&"left side".into()) && texts.contains(&"right side".into())), "{who} {texts:?}");
+        assert!(
+            who == eve || (texts.contains(&"left side".into()) && texts.contains(&"right side".into())),
+            "{who} {texts:?}"
+        );
     }
     assert!(!world.engine(3).status().member);
     world.say(eve, "hello all");
@@ -248,7 +262,10 @@ fn names_are_shared_and_checked() {
     assert_eq!(world.engine(0).status().group_name, "Monday hike");
     assert!(world.engine(0).members().iter().any(|member| member.name == "Benjamin"));
     assert!(world.people[0].events.contains(&Event::Renamed { name: "Monday hike".into() }));
-    assert!(matches!(world.command(1, Command::SetProfile { name: "x".repeat(65) }), Err(Refusal::TooLarge { .. })));
+    assert!(matches!(
+        world.command(1, Command::SetProfile { name: "x".repeat(65) }),
+        Err(Refusal::TooLarge { .. })
+    ));
     assert!(matches!(world.command(1, Command::Rename("  ".into())), Err(Refusal::Invalid(_))));
 }
 

@@ -55,7 +55,8 @@ fn at_one_fix_a_second_nearly_all_arrive_and_are_fresh() {
         move_to(&mut world, 0, 47.0 + f64::from(n) * 1e-4, 8.0);
         world.run(SECOND);
     }
-    let told = world.people[1].events[before..].iter().filter(|event| matches!(event, Event::Location(_))).count();
+    let told =
+        world.people[1].events[before..].iter().filter(|event| matches!(event, Event::Location(_))).count();
     assert!(told >= 58, "{told} of 60");
 }
 
@@ -69,7 +70,8 @@ fn a_burst_of_fixes_is_thinned() {
         world.run(Duration::from_millis(100));
     }
     world.run(2 * SECOND);
-    let told = world.people[1].events[before..].iter().filter(|event| matches!(event, Event::Location(_))).count();
+    let told =
+        world.people[1].events[before..].iter().filter(|event| matches!(event, Event::Location(_))).count();
     assert!((8..=14).contains(&told), "10 s at one a second, {told}");
     let last = world.engine(1).locations();
     assert!((last[0].latitude_deg - 47.000_99).abs() < 1e-6, "the last fix is not lost");
@@ -121,7 +123,11 @@ fn an_approximate_place_says_the_cell_and_no_more_however_often() {
         move_to(&mut world, 0, 47.0012 + step, 8.0012 + f64::from(n / 8) * 1e-4);
         world.run(SECOND);
         for view in world.engine(1).locations() {
-            told.insert((view.latitude_deg.to_bits(), view.longitude_deg.to_bits(), view.accuracy_m.to_bits()));
+            told.insert((
+                view.latitude_deg.to_bits(),
+                view.longitude_deg.to_bits(),
+                view.accuracy_m.to_bits(),
+            ));
             assert_eq!((view.altitude_m, view.speed_mps, view.heading_deg), (None, None, None));
             assert_eq!(view.precision, Precision::Approximate);
         }

@@ -1,3 +1,5 @@
+//! A few people together: joining, writing, catching up, parting.
+
 use std::time::Duration;
 
 use halloo_engine::input::Command;
@@ -51,7 +53,12 @@ fn three_hear_everything() {
         let mut texts = world.texts(who);
         texts.sort();
         assert_eq!(texts, ["from 0", "from 1", "from 2"], "{who}");
-        assert_eq!(world.engine(who).status().epoch, world.engine(0).status().epoch, "{:#?}", world.engine(who).status());
+        assert_eq!(
+            world.engine(who).status().epoch,
+            world.engine(0).status().epoch,
+            "{:#?}",
+            world.engine(who).status()
+        );
     }
 }
 
@@ -92,5 +99,8 @@ fn a_removed_member_reads_nothing_more() {
         assert_eq!(world.engine(who).status().epoch_devices, 2);
         assert!(!world.engine(who).status().tainted);
     }
-    assert_eq!(world.command(2, Command::Say { text: "let me in".into(), reply_to: None }), Err(Refusal::NotMember));
+    assert_eq!(
+        world.command(2, Command::Say { text: "let me in".into(), reply_to: None }),
+        Err(Refusal::NotMember)
+    );
 }

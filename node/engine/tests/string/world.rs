@@ -15,7 +15,9 @@ use halloo_engine::Engine;
 use halloo_engine::input::{Command, Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
 use halloo_engine::output::{Batch, Event, Output, Refusal, Reply, Verdict, WriteId};
-use halloo_engine::pairing::{Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket, not_mine, peek_door};
+use halloo_engine::pairing::{
+    Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket, not_mine, peek_door,
+};
 use halloo_engine::snapshot::Snapshot;
 use halloo_engine::start::{Config, Identity, Origin};
 use halloo_engine::time::{Now, Time};
@@ -157,7 +159,8 @@ impl World {
     fn start(&mut self, who: usize, origin: Origin) {
         let seed = self.seed();
         let identity = self.people[who].identity.clone();
-        let engine = Engine::new(self.config.clone(), identity, origin, seed, self.now).expect("a member starts");
+        let engine =
+            Engine::new(self.config.clone(), identity, origin, seed, self.now).expect("a member starts");
         self.people[who].engine = Some(engine);
         self.drain(who);
         for other in self.neighbours(who) {
@@ -187,7 +190,8 @@ impl World {
     /// `inviter` opens an invite for one, and a newcomer joins by its code; all are connected with all.
     pub fn join(&mut self, inviter: usize, name: &str) -> usize {
         let code = self.invite(inviter, 1);
-        let everybody: Vec<usize> = (0..self.people.len()).filter(|i| self.people[*i].engine.is_some()).collect();
+        let everybody: Vec<usize> =
+            (0..self.people.len()).filter(|i| self.people[*i].engine.is_some()).collect();
         let who = self.stranger(name, &code, &everybody);
         let end = self.now.mono.after(Duration::from_secs(20));
         while self.people[who].engine.is_none() {
@@ -199,8 +203,11 @@ impl World {
     }
 
     pub fn invite(&mut self, inviter: usize, max_uses: u16) -> String {
-        let command =
-            Command::Invite { max_uses, expiry: Duration::from_secs(600), role: halloo_crdt::log::Role::Member };
+        let command = Command::Invite {
+            max_uses,
+            expiry: Duration::from_secs(600),
+            role: halloo_crdt::log::Role::Member,
+        };
         match self.command(inviter, command) {
             Ok(Reply::Invite(view)) => view.code.expect("a fresh invite has a code"),
             other => panic!("no invite: {other:?}"),
@@ -246,7 +253,9 @@ impl World {
     }
 
     pub fn neighbours(&self, who: usize) -> Vec<usize> {
-        (0..self.people.len()).filter(|other| self.connected.contains(&pair(who, *other)) && *other != who).collect()
+        (0..self.people.len())
+            .filter(|other| self.connected.contains(&pair(who, *other)) && *other != who)
+            .collect()
     }
 
     pub fn connect(&mut self, a: usize, b: usize) {
@@ -468,8 +477,9 @@ impl World {
             // Requests come from joiners only; the lane pairs replies with requests.
             Lane::Pair if self.people[from].joiner.is_none() => {}
             Lane::Pair => {
-                let answers = peek_door(&bytes)
-                    .is_some_and(|door| self.people[to].engine.as_ref().is_some_and(|engine| engine.answers(&door)));
+                let answers = peek_door(&bytes).is_some_and(|door| {
+                    self.people[to].engine.as_ref().is_some_and(|engine| engine.answers(&door))
+                });
                 if answers {
                     self.hand(to, Input::Frame { from: peer, lane, bytes });
                 } else {
@@ -578,7 +588,11 @@ impl World {
         self.advance(at);
         match wake {
             Some(who) => {
-                let joiner_due = self.people[who].joiner.as_ref().and_then(Joiner::deadline).is_some_and(|due| due <= self.now.mono);
+                let joiner_due = self.people[who]
+                    .joiner
+                    .as_ref()
+                    .and_then(Joiner::deadline)
+                    .is_some_and(|due| due <= self.now.mono);
                 if joiner_due {
                     self.step_joiner(who, JoinerInput::Wake);
                 }

@@ -1,3 +1,5 @@
+//! Join requests and bundles: who can make, open and forge them.
+
 use super::*;
 use halloo_crypto::identity::AccountSecret;
 use rand_core::{Rng as _, SeedableRng as _};

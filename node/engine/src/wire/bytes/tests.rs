@@ -1,3 +1,5 @@
+//! Fields, their limits, and batches.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Every direct frame, whole and damaged.
+
 use super::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -40,7 +42,8 @@ fn every_frame_round_trips() {
 
 #[test]
 fn only_the_handshake_precedes_the_proof() {
-    let before: Vec<u8> = samples().iter().filter(|frame| frame.precedes_proof()).map(DirectFrame::kind).collect();
+    let before: Vec<u8> =
+        samples().iter().filter(|frame| frame.precedes_proof()).map(DirectFrame::kind).collect();
     assert_eq!(before, [32, 33, 34, 35, 36]);
 }
 

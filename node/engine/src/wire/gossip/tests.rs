@@ -1,3 +1,5 @@
+//! The outer seal, whole and damaged.
+
 use super::*;
 use crate::wire::parcel::ParcelKind;
 use halloo_crypto::id::{EpochId, Incarnation};

@@ -1,3 +1,5 @@
+//! Parcels, whole and damaged.
+
 use super::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};

@@ -1,3 +1,5 @@
+//! What a membership proof binds.
+
 use super::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;

@@ -1,0 +1,56 @@
+//! Handing the keys over: the bundle of a newcomer, and the welcome of a member whose branch was lost.
+
+use halloo_crdt::live::{MAX_BATCH_BYTES, PeerView};
+use halloo_crdt::log::{Row, SignedOp};
+use halloo_crypto::id::DeviceId;
+use halloo_crypto::identity::DeviceCertificate;
+use halloo_crypto::sealed;
+
+use crate::beacons::Beacon;
+use crate::lane::PeerKey;
+use crate::outbox::Then;
+use crate::state::State;
+use crate::wire::MAX_DIRECT_BYTES;
+use crate::wire::bundle::Bundle;
+use crate::wire::direct::DirectFrame;
+
+/// Purpose of the seal of a welcome.
+const WELCOME_INFO: &[u8] = b"halloo v1 welcome";
+
+/// Makes the bundle of a newcomer and hands it over when all that it rests on is durable.
+pub(crate) fn hand_bundle(state: &mut State, newcomer: PeerKey, to: &DeviceCertificate, welcome: Vec<u8>) {
+    let now_ms = state.lease_ms();
+    let cells = state.live.delta(&mut PeerView::default(), now_ms, MAX_BATCH_BYTES);
+    let bundle = Bundle {
+        group: state.group,
+        welcome,
+        operations: state.log.ops().into_iter().map(SignedOp::to_bytes).collect(),
+        acknowledgements: state.log.board().rows().map(Row::to_bytes).collect(),
+        beacons: state.beacons.sound().map(Beacon::to_bytes).collect(),
+        cells: cells.unwrap_or_default(),
+    };
+    match bundle.seal(&mut state.rng, to) {
+        Ok(bundle) => state.out.then(Then::Bundle { newcomer, bundle }),
+        Err(_) => state.count("bundle could not be sealed"),
+    }
+}
+
+/// Sends a welcome to a member that is connected; false if it is not.
+pub(crate) fn deliver_welcome(state: &mut State, device: &DeviceId, welcome: &[u8]) -> bool {
+    let Some(peer) = state.peers.of_device(device) else { return false };
+    let Some(box_key) = state.log.view().device(device).map(|entry| entry.box_key()) else { return false };
+    let aad = [state.group.as_bytes().as_slice(), device.as_bytes()].concat();
+    match sealed::seal_to(&mut state.rng, &box_key, WELCOME_INFO, &aad, welcome) {
+        Ok(seal) if seal.len() > MAX_DIRECT_BYTES - 64 => state.count("welcome too large for a frame"),
+        Ok(seal) => state.send(peer, &DirectFrame::Welcome(seal)),
+        Err(_) => state.count("unusable box key"),
+    }
+    true
+}
+
+/// Opens a welcome that was sealed to this device.
+pub(crate) fn open_welcome(state: &State, seal: &[u8]) -> Option<Vec<u8>> {
+    let aad = [state.group.as_bytes().as_slice(), state.me().as_bytes()].concat();
+    let welcome = state.identity.device.open_sealed(WELCOME_INFO, &aad, seal).ok()?;
+    Some(welcome.expose().clone())
+}

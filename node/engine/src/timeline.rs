@@ -1,0 +1,154 @@
+//! What a person sees of the conversation, and what counts in it: the log's word on contents, and who vouches for the removed.
+//!
+//! A removed author's content counts only if a member who remains referred to it without knowing of the removal: by writing after
+//! it, or by a receipt. Otherwise a removed member could backdate for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halloo_crdt::content::{Body, Content};
+use halloo_crdt::log::Role;
+use halloo_crdt::messages::{Authority, Cursor, Item};
+use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId};
+
+use crate::output::ChatEntry;
+use crate::state::{State, name_of};
+
+/// What remaining members vouch for, by removed author.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Vouchers {
+    by_removed: BTreeMap<DeviceId, Vouched>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Vouched {
+    ids: BTreeSet<MessageId>,
+    marks: BTreeMap<Incarnation, u64>,
+}
+
+/// Notes what a content vouches for: if its author remains, what it refers to of removed authors counts.
+pub(crate) fn vouch(room: &mut Vouchers, state: &State, content: &Content) {
+    if room.by_removed.is_empty() || state.log.view().account_of(&content.author).is_none() {
+        return;
+    }
+    for (removed, vouched) in &mut room.by_removed {
+        let ends = state.log.removed_after(removed, &[]);
+        if ends.iter().all(|end| state.log.closure_contains(&content.heads, end)) {
+            continue;
+        }
+        let of_removed =
+            |id: &&MessageId| state.messages.get(id).is_some_and(|c| c.content().author == *removed);
+        vouched.ids.extend(content.deps.iter().filter(of_removed));
+        if let Body::Receipt { delivered, read } = &content.body {
+            for mark in delivered.iter().chain(read).filter(|mark| mark.author == *removed) {
+                let level = vouched.marks.entry(mark.incarnation).or_default();
+                *level = mark.seq.max(*level);
+            }
+        }
+    }
+}
+
+/// Gathers the vouchers again when the log removed or restored somebody who wrote.
+pub(crate) fn revouch(room: &mut Vouchers, state: &State) {
+    let ids: Vec<MessageId> = state.messages.sync_items().map(|(_, id)| id).collect();
+    let authors = ids.iter().filter_map(|id| state.messages.get(id)).map(|content| content.content().author);
+    let removed: BTreeSet<DeviceId> =
+        authors.filter(|author| state.log.view().account_of(author).is_none()).collect();
+    if room.by_removed.keys().copied().collect::<BTreeSet<_>>() == removed {
+        return;
+    }
+    room.by_removed = removed.into_iter().map(|device| (device, Vouched::default())).collect();
+    debug_assert!(
+        !room.by_removed.contains_key(&state.me()) || !state.is_member(),
+        "who is in is not removed"
+    );
+    for content in ids.iter().filter_map(|id| state.messages.get(id)) {
+        vouch(room, state, content.content());
+    }
+}
+
+/// What the log says of contents, for the timeline.
+struct ByLog<'a> {
+    room: &'a Vouchers,
+    state: &'a State,
+}
+
+impl ByLog<'_> {
+    fn role_then(&self, content: &Content) -> Option<Role> {
+        let account = self.state.log.account_of(&content.author)?;
+        self.state.log.view_at(&content.heads).ok()?.role(&account)
+    }
+}
+
+impl Authority for ByLog<'_> {
+    fn counts(&self, content: &Content) -> bool {
+        let log = &self.state.log;
+        if !log.author_entitled_at(&content.author, &content.heads) {
+            return false;
+        }
+        let account = log.account_of(&content.author);
+        let mut ends = log.removed_after(&content.author, &content.heads).into_iter();
+        // Who left by itself takes nothing back that it said before.
+        if ends.all(|end| log.actor(&end) == account) {
+            return true;
+        }
+        self.room.by_removed.get(&content.author).is_some_and(|vouched| {
+            let level = vouched.marks.get(&content.incarnation).copied().unwrap_or(0);
+            content.seq <= level || vouched.ids.contains(&content.id())
+        })
+    }
+
+    fn owns(&self, actor: &DeviceId, author: &DeviceId) -> bool {
+        self.state
+            .log
+            .account_of(actor)
+            .is_some_and(|account| self.state.log.account_of(author) == Some(account))
+    }
+
+    fn moderates(&self, content: &Content) -> bool {
+        self.role_then(content).is_some_and(|role| role >= Role::Moderator)
+    }
+}
+
+/// One line as it stands now; `None` for what is not a line.
+pub(crate) fn entry(room: &Vouchers, state: &State, id: &MessageId) -> Option<ChatEntry> {
+    let item = state.messages.item(&ByLog { room, state }, id)?;
+    Some(to_entry(state, item))
+}
+
+/// Lines before `before`, or the newest, oldest first.
+pub(crate) fn page(
+    room: &Vouchers,
+    state: &State,
+    before: Option<Cursor>,
+    limit: usize,
+) -> (Vec<ChatEntry>, Option<Cursor>) {
+    let page = state.messages.page(&ByLog { room, state }, before, limit);
+    debug_assert!(page.items.len() <= limit.max(1), "a page holds what was asked for");
+    let lines = page.items.into_iter().map(|item| to_entry(state, item));
+    (lines.collect(), page.older)
+}
+
+fn to_entry(state: &State, item: Item) -> ChatEntry {
+    let account_of = |device: &DeviceId| state.log.account_of(device);
+    let accounts = |devices: &BTreeSet<DeviceId>| -> Vec<AccountId> {
+        devices.iter().filter_map(account_of).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let author = account_of(&item.author).unwrap_or(AccountId::from_bytes([0; 32]));
+    let holders = state.messages.who_has(&item.id);
+    ChatEntry {
+        id: item.id,
+        author,
+        device: item.author,
+        name: name_of(state, &author),
+        sent_ms: item.hlc.wall_ms,
+        text: item.text,
+        reply_to: item.reply_to,
+        edited: item.edited.is_some(),
+        deleted: item.redacted_by.is_some(),
+        reactions: item.reactions.iter().map(|(emoji, by)| (emoji.clone(), accounts(by))).collect(),
+        delivered_to: accounts(&holders.delivered).into_iter().filter(|a| *a != author).collect(),
+        read_by: accounts(&holders.read).into_iter().filter(|a| *a != author).collect(),
+        own: author == state.account(),
+        void: item.void,
+    }
+}
