@@ -453,3 +453,154 @@ proptest! {
         }
     }
 }
+
+/// A member that does not keep to the rules: its frames are made by hand.
+struct Liar<'a> {
+    w: &'a mut World,
+    n: u8,
+}
+
+impl Liar<'_> {
+    fn says(&mut self, to: u8, frame: &CallFrame) -> Vec<CallOutput> {
+        let bytes = frame.to_bytes();
+        let call = self.w.calls.get_mut(&id(to)).expect("a device of this world");
+        call.handle(self.w.now, CallInput::Frame { from: id(self.n), bytes });
+        std::iter::from_fn(|| call.poll()).collect()
+    }
+
+    fn here(&self, chain: u8, index: u32, wants: Option<[u8; 32]>) -> CallFrame {
+        CallFrame::Here(Here {
+            incarnation: Incarnation([self.n; 16]),
+            kid: halloo_crypto::media::Kid(0x777),
+            tag: [0; 8],
+            place: Some(frame::ChainPlace { chain: ChainId([chain; 16]), index, into_ms: 0 }),
+            wants: wants.map(halloo_crypto::id::BoxPublic),
+        })
+    }
+}
+
+fn sends(outputs: &[CallOutput]) -> usize {
+    outputs.iter().filter(|o| matches!(o, CallOutput::Send { .. })).count()
+}
+
+#[test]
+fn who_claims_the_lowest_chain_and_gives_no_step_silences_nobody() {
+    let mut w = World::new(3, 1);
+    w.give(1, CallInput::Join);
+    w.give(2, CallInput::Join);
+    let lie = Liar { w: &mut w, n: 3 }.here(1, 0, None);
+    for _ in 0..20 {
+        for to in [1, 2] {
+            Liar { w: &mut w, n: 3 }.says(to, &lie);
+        }
+        w.pass(Duration::from_secs(1));
+        assert!(w.all_hear(&[1, 2]), "the honest go on under their own chain");
+    }
+}
+
+#[test]
+fn a_flood_of_presence_costs_few_answers() {
+    let mut w = World::new(2, 1);
+    w.give(1, CallInput::Join);
+    let mut answers = 0;
+    for k in 0..1_000_u32 {
+        let mut liar = Liar { w: &mut w, n: 2 };
+        let wants = (k % 2 == 0).then_some([9; 32]);
+        let frame = liar.here(0xee, k, wants);
+        answers += sends(&liar.says(1, &frame));
+    }
+    assert!(answers <= 4, "{answers} frames for a thousand in one instant");
+}
+
+#[test]
+fn a_key_of_small_order_gets_no_step() {
+    let mut w = World::new(2, 1);
+    w.give(1, CallInput::Join);
+    let mut small = [0; 32];
+    small[0] = 1;
+    let mut liar = Liar { w: &mut w, n: 2 };
+    let frame = liar.here(0xee, 0, Some(small));
+    let outputs = liar.says(1, &frame);
+    let steps = outputs.iter().filter(|o| match o {
+        CallOutput::Send { bytes, .. } => matches!(CallFrame::parse(bytes), Ok(CallFrame::Step { .. })),
+        _ => false,
+    });
+    assert_eq!(steps.count(), 0);
+}
+
+#[test]
+fn a_step_that_nobody_asked_for_is_ignored() {
+    let mut w = World::new(2, 1);
+    w.give(1, CallInput::Join);
+    w.give(2, CallInput::Join);
+    let before = w.plan(1).clone();
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let chain = Chain::start(w.now, &mut rng);
+    let key = BoxSecret::generate(&mut rng).public();
+    let sealed = chain.seal_to(&mut rng, &key, b"anything").expect("a fresh key");
+    let step = CallFrame::Step { chain: ChainId([1; 16]), into_ms: 0, sealed };
+    Liar { w: &mut w, n: 2 }.says(1, &step);
+    w.pass(Duration::from_millis(100));
+    assert_eq!(w.plan(1), &before);
+}
+
+#[test]
+fn who_drives_the_chain_forward_drives_all_and_breaks_nothing() {
+    let mut w = World::new(3, 1);
+    for n in 1..=3 {
+        w.give(n, CallInput::Join);
+    }
+    let place = w.calls[&id(1)].chain.as_ref().expect("in the call").place(w.now);
+    let ahead = CallFrame::Here(Here {
+        incarnation: Incarnation([3; 16]),
+        kid: halloo_crypto::media::Kid(0x777),
+        tag: [0; 8],
+        place: Some(frame::ChainPlace { index: 500, ..place }),
+        wants: None,
+    });
+    let outputs = Liar { w: &mut w, n: 3 }.says(1, &ahead);
+    for output in outputs {
+        if let CallOutput::Plan(plan) = output {
+            w.plans.insert(id(1), *plan);
+        }
+    }
+    w.pass(Duration::from_secs(6));
+    assert!(w.hears(1, 2) && w.hears(2, 1), "the other followed with the next word");
+    assert_eq!(w.calls[&id(2)].chain.as_ref().expect("in the call").place(w.now).index, 500);
+}
+
+#[test]
+fn more_devices_than_a_path_can_hear_are_not_let_in() {
+    let mut w = World::new(20, 1);
+    w.give(1, CallInput::Join);
+    for n in 2..=20 {
+        let frame = Liar { w: &mut w, n }.here(0xee, 0, None);
+        Liar { w: &mut w, n }.says(1, &frame);
+    }
+    assert_eq!(w.calls[&id(1)].participants().len(), MAX_SPEAKERS);
+}
+
+#[test]
+fn two_with_one_key_id_are_both_heard() {
+    let mut w = World::new(3, 1);
+    for n in 1..=3 {
+        w.give(n, CallInput::Join);
+    }
+    let kid = w.plan(2).seal.as_ref().expect("in the call").kid();
+    let place = w.calls[&id(1)].chain.as_ref().expect("in the call").place(w.now);
+    let same = CallFrame::Here(Here {
+        incarnation: Incarnation([3; 16]),
+        kid,
+        tag: [0; 8],
+        place: Some(place),
+        wants: None,
+    });
+    for output in (Liar { w: &mut w, n: 3 }).says(1, &same) {
+        if let CallOutput::Plan(plan) = output {
+            w.plans.insert(id(1), *plan);
+        }
+    }
+    assert!(w.hears(1, 2));
+    let keys: Vec<_> = w.plan(1).peers.iter().flat_map(|p| &p.keys).collect();
+    assert!(keys.iter().all(|k| k.kid() == kid) && keys[0] != keys[1], "one id, two keys");
+}

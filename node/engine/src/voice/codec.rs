@@ -160,3 +160,6 @@ pub enum CodecError {
     #[error("the codec failed with code {0}")]
     Internal(i32),
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,3 +77,6 @@ impl VoicePlan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use halloo_crypto::media::MediaOpener;
 use halloo_crypto::secret::Secret;
+use proptest::prelude::*;
 use rand_core::SeedableRng;
 
 use super::*;
@@ -201,4 +202,86 @@ fn an_encoder_that_fails_loses_one_frame_only() {
         (0..5).map(|k| m.capture(Time::from_micros(k * 20_000), &[0.1; 960], None).is_ok()).collect();
     assert_eq!(sent, [true, true, false, true, true]);
     assert_eq!(m.stats().codec_errors, 1);
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Speak(f32),
+    Silence,
+    Mute(bool),
+    Key(bool),
+    Mode(u8),
+    Reports(u8),
+    Rekey(u8),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (0.0_f32..1.0).prop_map(Act::Speak),
+        3 => Just(Act::Silence),
+        1 => any::<bool>().prop_map(Act::Mute),
+        1 => any::<bool>().prop_map(Act::Key),
+        1 => (0_u8..3).prop_map(Act::Mode),
+        1 => any::<u8>().prop_map(Act::Reports),
+        1 => (0_u8..6).prop_map(Act::Rekey),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_user_does_frames_are_valid_in_order_and_never_from_before_the_key(
+        acts in prop::collection::vec(act(), 1..200),
+    ) {
+        let mut m = mouth(Transmit::VoiceActivated);
+        let mut openers = std::collections::BTreeMap::new();
+        let (mut muted, mut mode, mut sealing) = (false, 0, Some(1));
+        let mut forbidden_until: Option<u32> = None;
+        let mut last_tick: Option<u32> = None;
+        for (step, act) in acts.iter().enumerate() {
+            let now = Time::from_micros(step as u64 * 20_000);
+            let (level, voice) = match act {
+                Act::Speak(p) => (0.2, *p),
+                Act::Silence => (0.0, 0.0),
+                Act::Mute(on) => { m.set_muted(*on); muted = *on; continue }
+                Act::Key(pressed) if mode == 2 => { m.set_transmit(Transmit::PushToTalk { pressed: *pressed }); continue }
+                Act::Key(_) => continue,
+                Act::Mode(n) => {
+                    mode = *n;
+                    let modes = [Transmit::VoiceActivated, Transmit::OpenMicrophone, Transmit::PushToTalk { pressed: false }];
+                    m.set_transmit(modes[usize::from(*n)]);
+                    continue
+                }
+                Act::Reports(loss) => {
+                    let entry = crate::voice::frame::ReportEntry { who: [0; 4], loss: *loss, burst: 16, jitter: 0 };
+                    m.controller.report(now, halloo_crypto::id::DeviceId([9; 32]), &entry);
+                    continue
+                }
+                Act::Rekey(n) => {
+                    let taken = m.set_key(Some(&key(*n)), false);
+                    sealing = taken.then_some(*n);
+                    continue
+                }
+            };
+            let captured = m.capture(now, &[level; 960], Some(voice)).expect("whole frames");
+            let tick = captured.media_time / 480;
+            if muted {
+                forbidden_until = Some(tick);
+                prop_assert!(!captured.sent);
+            }
+            while let Some(p) = m.next_payload() {
+                let kid = sealing.expect("nothing leaves without a key");
+                let opener = openers.entry(kid).or_insert_with(|| MediaOpener::new(&key(kid)));
+                let mut plain = Vec::new();
+                opener.open(p.bytes, &mut plain).expect("sealed under the key of now, once");
+                let frame = voice(&plain);
+                prop_assert_eq!(frame.tick, tick);
+                prop_assert!(last_tick.is_none_or(|last| last < tick), "media time goes on");
+                last_tick = Some(tick);
+                for entry in frame.list() {
+                    let at = tick - 2 * u32::from(entry.back);
+                    prop_assert!(forbidden_until.is_none_or(|f| at > f), "a list reaches into the time of mute");
+                }
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The controller follows what listeners report, within the budget, up at once and down with patience.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::voice::plan::DEFAULT_BUDGET_BPS;
 
@@ -102,4 +104,50 @@ fn every_mode_fits_its_size_class_and_tells_the_codec() {
     assert_eq!(Redundancy::Nothing.most_bytes(FrameLength::Ms20), 95, "fills the first class of the seal");
     assert!(Redundancy::List(1).most_bytes(FrameLength::Ms20) <= 159, "fits the second");
     assert!(Redundancy::List(2).most_bytes(FrameLength::Ms20) <= 239, "fits the third");
+}
+
+proptest! {
+    #[test]
+    fn no_reports_make_it_spend_more_than_the_budget(
+        budget in 0_u32..300_000,
+        ticks in prop::sample::select(vec![1_u8, 2, 4, 6]),
+        reports in prop::collection::vec((0_u8..20, any::<u8>(), any::<u8>(), 0_u64..10_000), 0..60),
+    ) {
+        let length = FrameLength::from_ticks(ticks).expect("chosen from those that exist");
+        let mut c = Controller::new(length, budget);
+        let mut now = Time::from_millis(100_000);
+        for (listener, loss, burst, later) in reports {
+            now = now.after(Duration::from_millis(later));
+            c.report(now, who(listener), &ReportEntry { who: [0; 4], loss, burst, jitter: 0 });
+            let (chosen, percent) = c.decide(now);
+            prop_assert!(percent <= 100);
+            let bps = chosen.most_bytes(length) as u64 * 8 * 1_000_000 / length.micros();
+            prop_assert!(chosen == Redundancy::Nothing || bps <= u64::from(budget), "{chosen:?} takes {bps} of {budget}");
+        }
+    }
+
+    #[test]
+    fn more_loss_never_takes_less(loss in 0.0_f32..0.5, more in 0.0_f32..0.1, burst in 1.0_f32..1.6) {
+        prop_assert!(after_report(loss + more, burst, 300_000) >= after_report(loss, burst, 300_000));
+    }
+}
+
+#[test]
+fn a_budget_that_shrinks_is_obeyed_after_calm() {
+    let mut c = Controller::new(FrameLength::Ms20, DEFAULT_BUDGET_BPS);
+    c.report(at(100), who(1), &entry(0.2, 1.0));
+    assert_eq!(c.decide(at(100)).0, Redundancy::List(2));
+    c.set_budget(70_000);
+    c.report(at(105), who(1), &entry(0.2, 1.0));
+    assert_eq!(c.decide(at(105)).0, Redundancy::List(1));
+}
+
+#[test]
+fn who_left_is_not_protected_any_more() {
+    let mut c = Controller::new(FrameLength::Ms20, DEFAULT_BUDGET_BPS);
+    c.report(at(100), who(1), &entry(0.0, 1.0));
+    c.report(at(100), who(2), &entry(0.3, 1.0));
+    assert_eq!(c.decide(at(100)).0, Redundancy::List(2), "three do not fit the ordinary budget");
+    c.forget(&who(2));
+    assert_eq!(c.decide(at(105)).0, Redundancy::Nothing);
 }

@@ -114,3 +114,59 @@ proptest! {
         }
     }
 }
+
+/// The quantile as it would be computed with all time in the world: weighted, over everything that ever came.
+fn plain_quantile(above: &[i64]) -> i64 {
+    let mut weighted: Vec<(i64, f64)> = Vec::new();
+    for (k, a) in above.iter().enumerate() {
+        let weight = 1.0 / (k as f64 + 1.0).min(f64::from(MEMORY_FRAMES));
+        for w in &mut weighted {
+            w.1 *= 1.0 - weight;
+        }
+        weighted.push((a / BIN_SAMPLES, weight));
+    }
+    weighted.sort_by_key(|w| w.0);
+    let mut sum = 0.0;
+    for (bin, weight) in &weighted {
+        sum += weight;
+        if sum >= f64::from(IN_TIME) {
+            return *bin;
+        }
+    }
+    BINS as i64 - 1
+}
+
+#[test]
+fn the_histogram_agrees_with_the_plain_definition_to_a_bin() {
+    for seed in 0..20 {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let spread = 2_000 + u64::from(rng.next_u32() % 60_000);
+        let mut timing = Timing::new();
+        let mut above = Vec::new();
+        let mut now = Time::ZERO;
+        for k in 0..400_u64 {
+            // The first frame comes the shortest way, so that the base never moves.
+            let late = if k == 0 { 0 } else { u64::from(rng.next_u32()) % spread };
+            let next = Time::from_micros(1_000_000 + k * 40_000 + late);
+            now = next.max(now);
+            timing.arrive(now, k as i64 * 1_920, false);
+            above.push(samples_at(now) - k as i64 * 1_920 - 48_000);
+        }
+        let bins = timing.delay(now) / BIN_SAMPLES;
+        assert!(
+            (bins - plain_quantile(&above)).abs() <= 1,
+            "seed {seed}: {bins} and {}",
+            plain_quantile(&above)
+        );
+    }
+}
+
+#[test]
+fn samples_follow_microseconds_without_drift() {
+    for (micros, samples) in
+        [(0, 0), (1_000, 48), (20_833, 999), (1_000_000, 48_000), (86_400_000_000, 4_147_200_000)]
+    {
+        assert_eq!(samples_at(Time::from_micros(micros)), samples);
+    }
+    assert!(samples_at(Time::from_micros(u64::MAX)) > 0);
+}
