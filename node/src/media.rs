@@ -15,6 +15,8 @@ pub mod pipe;
 pub mod drift;
 #[cfg(feature = "device")]
 pub mod hardware;
+#[cfg(feature = "device")]
+pub mod treat;
 pub mod open;
 pub mod speech;
 pub mod stamps;

@@ -28,6 +28,11 @@ pub trait Source: Send {
         0
     }
 
+    /// Whether a loudspeaker may be heard in it and a room around it: the sound of files is left as it is.
+    fn is_open_air(&self) -> bool {
+        false
+    }
+
     /// Milliseconds between a sound at the mouth and the return of `read` that holds it, beyond the frame itself.
     fn latency_ms(&self) -> f32 {
         0.0

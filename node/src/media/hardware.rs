@@ -118,6 +118,10 @@ impl Source for Microphone {
         self.voice.xruns()
     }
 
+    fn is_open_air(&self) -> bool {
+        true
+    }
+
     fn latency_ms(&self) -> f32 {
         self.voice.latency_ms()
     }

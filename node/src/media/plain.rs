@@ -52,7 +52,7 @@ impl Encoder for KeptEncoder {
         let length = self.encoder.encode(pcm, coding, out)?;
         self.frames += 1;
         if let Some(head) = out.get(..length).and_then(|coded| coded.first_chunk::<PIECE>())
-            && self.frames % ONE_OF == 0
+            && self.frames.is_multiple_of(ONE_OF)
         {
             // A piece more or less is no matter.
             let _ = self.pieces.try_send(*head);

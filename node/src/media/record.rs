@@ -151,7 +151,7 @@ impl Book {
             let written = self.plain.write_all(&length).and_then(|()| self.plain.write_all(piece));
             written.map_err(|error| refused("writing pieces", &error))?;
         }
-        if page.step % STAMPS_EVERY == 0 {
+        if page.step.is_multiple_of(STAMPS_EVERY) {
             self.flush_logs()?;
         }
         Ok(())

@@ -100,6 +100,8 @@ pub(super) struct Step {
     begun: Vec<Option<DeviceId>>,
     stamps: Vec<Stamp>,
     loudest: Option<f32>,
+    #[cfg(feature = "device")]
+    treatment: Option<Box<super::treat::Treatment>>,
 }
 
 impl Step {
@@ -118,6 +120,8 @@ impl Step {
             begun: Vec::new(),
             stamps: Vec::new(),
             loudest: None,
+            #[cfg(feature = "device")]
+            treatment: None,
         }
     }
 
@@ -132,10 +136,12 @@ impl Step {
             }
             Read::End | Read::Silence => {}
         }
+        self.treat(&mut mouth);
         self.speak(now_ns, &mouth);
         self.hear(now_ns);
         let mut mix = [0.0; FRAME];
         self.path.play(time(now_ns), &mut mix);
+        self.remember(&mix);
         if let Some(sink) = &mut self.ends.sink
             && let Err(error) = sink.write(&mix)
         {
@@ -154,6 +160,31 @@ impl Step {
         self.stamps.clear();
         self.steps += 1;
     }
+
+    /// Cleans a real microphone's sound; made when the first one is used, gone when it is not.
+    #[cfg(feature = "device")]
+    fn treat(&mut self, mouth: &mut Frame) {
+        if !self.ends.source.is_open_air() {
+            self.treatment = None;
+            return;
+        }
+        let way_ms =
+            self.ends.source.latency_ms() + self.ends.sink.as_ref().map_or(0.0, |sink| sink.latency_ms());
+        self.treatment.get_or_insert_default().captured(mouth, way_ms);
+    }
+
+    #[cfg(feature = "device")]
+    fn remember(&mut self, mix: &Frame) {
+        if let Some(treatment) = &mut self.treatment {
+            treatment.played(mix);
+        }
+    }
+
+    #[cfg(not(feature = "device"))]
+    fn treat(&mut self, _mouth: &mut Frame) {}
+
+    #[cfg(not(feature = "device"))]
+    fn remember(&mut self, _mix: &Frame) {}
 
     fn speak(&mut self, now_ns: u64, mouth: &Frame) {
         self.voice = Some(self.speech.probability(mouth));
@@ -238,7 +269,7 @@ impl Step {
             road_dropped: self.ends.road.dropped(),
             record_lost: self.ends.recorder.as_ref().map_or(0, Recorder::lost),
             voice: self.path.stats(),
-            speakers: self.path.speakers().map(|speaker| (speaker.device, speaker.stats.clone())).collect(),
+            speakers: self.path.speakers().map(|speaker| (speaker.device, *speaker.stats)).collect(),
             ..MediaStats::default()
         }
     }
@@ -263,3 +294,6 @@ fn ms_to_ns(ms: f32) -> u64 {
     // Latencies are small and positive; the cast saturates at zero for anything else.
     (f64::from(ms) * 1e6) as u64
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,20 +200,20 @@ fn mute_and_the_talk_key_stop_the_very_next_frame() {
     members[0].plan(&[2]);
     members[1].step.path.set_microphone_muted(true);
     members[1].plan(&[1]);
-    let sent = |members: &[Member]| members[0].step.stats().voice.mouth.frames_sent;
+    let sent = |members: &mut [Member]| members[0].step.stats().voice.mouth.frames_sent;
     (0..20).for_each(|at| drop(turn(&mut members, at)));
-    let open = sent(&members);
+    let open = sent(&mut members);
     assert!(open >= 19);
     members[0].step.path.set_microphone_muted(true);
     (20..40).for_each(|at| drop(turn(&mut members, at)));
-    assert_eq!(sent(&members), open);
+    assert_eq!(sent(&mut members), open);
     members[0].step.path.set_microphone_muted(false);
     members[0].step.transmit(Transmit::PushToTalk { pressed: false });
     (40..60).for_each(|at| drop(turn(&mut members, at)));
-    assert_eq!(sent(&members), open);
+    assert_eq!(sent(&mut members), open);
     members[0].step.transmit(Transmit::PushToTalk { pressed: true });
     (60..70).for_each(|at| drop(turn(&mut members, at)));
-    assert!(sent(&members) > open);
+    assert!(sent(&mut members) > open);
 }
 
 #[test]

@@ -93,7 +93,7 @@ async fn next(road: &Road) -> Incoming {
         loop {
             match road.receive() {
                 Some(frame) => return frame,
-                None => tokio::time::sleep(Duration::from_millis(1)).await,
+                None => tokio::task::yield_now().await,
             }
         }
     };
