@@ -46,8 +46,11 @@ const MAX_WAIT_TICKS: u8 = 6;
 /// Later frames that are searched for deep redundancy; each costs a parse of 5 to 41 us.
 const DEEP_SEARCH: usize = 3;
 
-/// Deep reach is asked of every so many frames.
-const DEEP_PROBE_EVERY: u64 = 16;
+/// After so many frames without a list or an in-band copy, deep redundancy is looked for, or the wait is given up.
+const BARE_FRAMES: u32 = 16;
+
+/// What is waited beyond the time at which the redundancy should be here: a bin of jitter, and the slack of the pace.
+const WAIT_MARGIN_SAMPLES: i64 = 192;
 
 /// Samples over which a talk is faded out at its end: 5 ms.
 const FADE_SAMPLES: usize = 240;
@@ -87,6 +90,7 @@ pub struct Speaker {
     /// Of those, what was invented for frames that may yet come: their place in time was not given up.
     owed_ticks: u32,
     wait_ticks: u8,
+    bare_frames: u32,
     pace: Pace,
     fifo: Vec<f32>,
     work: Vec<f32>,
@@ -115,6 +119,7 @@ impl Speaker {
             invented_ticks: 0,
             owed_ticks: 0,
             wait_ticks: 0,
+            bare_frames: 0,
             pace: Pace::new(),
             fifo: Vec::with_capacity(3 * MAX_FRAME_SAMPLES),
             work: vec![0.0; MAX_FRAME_SAMPLES + MAX_PERIOD],
@@ -259,32 +264,31 @@ impl Speaker {
         self.strangers = 0;
     }
 
-    /// Learns how long to wait for this sender's redundancy. A list at the opening of a talk is a pre-roll, not that.
+    /// Learns how long to wait for this sender's redundancy. A list at the opening of a talk is a pre-roll, not that; and
+    /// single frames without an in-band copy (there is none of silence) do not mean that it has ended.
     fn learn_wait(&mut self, frame: &VoiceFrame<'_>) {
         if frame.opening {
             return;
         }
         let ticks = frame.length.ticks();
-        self.wait_ticks = if let Some(farthest) = frame.list().last() {
-            farthest.back.saturating_mul(ticks)
+        let most = MAX_WAIT_TICKS.max(ticks);
+        self.bare_frames = self.bare_frames.wrapping_add(1);
+        if let Some(farthest) = frame.list().last() {
+            self.wait_ticks = farthest.back.saturating_mul(ticks).min(most);
+            self.bare_frames = 0;
         } else if self.decoder.has_in_band(frame.coded) {
-            ticks
-        } else if self.loss.loss() < WAIT_FROM_LOSS {
-            0
-        } else if self.stats.received.is_multiple_of(DEEP_PROBE_EVERY) {
-            self.decoder.deep_reach(frame.coded)
-        } else {
-            self.wait_ticks
+            self.wait_ticks = ticks;
+            self.bare_frames = 0;
+        } else if self.bare_frames.is_multiple_of(BARE_FRAMES) {
+            let lossy = self.loss.loss() >= WAIT_FROM_LOSS;
+            self.wait_ticks = if lossy { self.decoder.deep_reach(frame.coded).min(most) } else { 0 };
         }
-        .min(MAX_WAIT_TICKS.max(ticks));
     }
 
     fn wanted(&self, now: Time) -> i64 {
-        let wait = if self.loss.loss() >= WAIT_FROM_LOSS {
-            i64::from(self.wait_ticks) * TICK_SAMPLES as i64
-        } else {
-            0
-        };
+        let waits = self.wait_ticks > 0 && self.loss.loss() >= WAIT_FROM_LOSS;
+        let wait = i64::from(self.wait_ticks) * TICK_SAMPLES as i64 + WAIT_MARGIN_SAMPLES;
+        let wait = if waits { wait } else { 0 };
         (self.timing.delay(now) + wait).min(MAX_DELAY_SAMPLES)
     }
 

@@ -239,7 +239,7 @@ proptest! {
         let mut last_tick: Option<u32> = None;
         for (step, act) in acts.iter().enumerate() {
             let now = Time::from_micros(step as u64 * 20_000);
-            let (level, voice) = match act {
+            let (level, chance) = match act {
                 Act::Speak(p) => (0.2, *p),
                 Act::Silence => (0.0, 0.0),
                 Act::Mute(on) => { m.set_muted(*on); muted = *on; continue }
@@ -262,7 +262,7 @@ proptest! {
                     continue
                 }
             };
-            let captured = m.capture(now, &[level; 960], Some(voice)).expect("whole frames");
+            let captured = m.capture(now, &[level; 960], Some(chance)).expect("whole frames");
             let tick = captured.media_time / 480;
             if muted {
                 forbidden_until = Some(tick);
