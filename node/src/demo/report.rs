@@ -3,10 +3,10 @@
 use super::likeness::likeness;
 use super::script::{Findings, Turn};
 use super::wire::occurrences;
-use crate::media::stamps::Stamp;
+use crate::media::stamps::{self, Stamp};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The likeness that speech must have to count as heard.
@@ -24,12 +24,10 @@ pub struct Report {
     failures: Vec<String>,
 }
 
-/// One member's stamps.
-#[derive(Default)]
+/// One member's stamps, and when its recordings began.
 struct Stamps {
     began_ns: u64,
-    captured: BTreeMap<u32, u64>,
-    played: Vec<(String, u32, u64)>,
+    all: Vec<Stamp>,
 }
 
 /// Measures everything in the folder of a finished demonstration.
@@ -38,7 +36,7 @@ struct Stamps {
 /// A recording or a log is missing or damaged.
 pub fn measure(dir: &Path, findings: &Findings, captured: Option<Vec<u8>>) -> Result<Report> {
     let count = findings.who.len();
-    let stamps: Vec<Stamps> = (1..=count).map(|m| stamps(dir, m)).collect::<Result<_>>()?;
+    let stamps: Vec<Stamps> = (1..=count).map(|m| read_stamps(dir, m)).collect::<Result<_>>()?;
     let removed = removed(findings);
     let values = json!({
         "dir": dir.to_string_lossy(),
@@ -56,21 +54,15 @@ pub fn measure(dir: &Path, findings: &Findings, captured: Option<Vec<u8>>) -> Re
     Ok(Report { values, failures })
 }
 
-fn stamps(dir: &Path, member: usize) -> Result<Stamps> {
+fn read_stamps(dir: &Path, member: usize) -> Result<Stamps> {
     let path = dir.join(format!("stamps-{member}.log"));
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut stamps = Stamps::default();
-    // The last line may be cut where the process was ended.
-    for stamp in text.lines().filter_map(|line| line.parse().ok()) {
-        match stamp {
-            Stamp::Began { mono_ns } => stamps.began_ns = mono_ns,
-            Stamp::Captured { media_time, mono_ns } => {
-                stamps.captured.insert(media_time, mono_ns);
-            }
-            Stamp::Played { speaker, media_time, mono_ns } => stamps.played.push((speaker.to_string(), media_time, mono_ns)),
-        }
-    }
-    Ok(stamps)
+    let all = stamps::parse(&text);
+    let began = all.iter().find_map(|stamp| match stamp {
+        Stamp::Began { mono_ns } => Some(*mono_ns),
+        _ => None,
+    });
+    Ok(Stamps { began_ns: began.context("a stamp log has no beginning")?, all })
 }
 
 /// From asking to join to the first frame of anybody at the ear, per joiner.
@@ -78,7 +70,11 @@ fn first_speech(findings: &Findings, stamps: &[Stamps]) -> Vec<Option<u64>> {
     let joiners = findings.join_began_ns.iter().zip(stamps.iter().skip(1));
     joiners
         .map(|(began, stamps)| {
-            let heard = stamps.played.iter().map(|(_, _, at)| *at).filter(|at| at > began).min();
+            let played = stamps.all.iter().filter_map(|stamp| match stamp {
+                Stamp::Played { mono_ns, .. } => Some(*mono_ns),
+                _ => None,
+            });
+            let heard = played.filter(|at| at > began).min();
             heard.map(|at| (at - began) / 1_000_000)
         })
         .collect()
@@ -131,20 +127,18 @@ fn part(path: &Path, stamps: &Stamps, turn: &Turn) -> Result<Vec<f32>> {
     Ok(samples)
 }
 
-/// Mouth-to-ear times of all frames of the solo turns, milliseconds.
-fn ways(findings: &Findings, stamps: &[Stamps]) -> Vec<f64> {
+/// Mouth-to-ear times of all frames that were spoken in the solo turns, milliseconds.
+fn ways(findings: &Findings, all: &[Stamps]) -> Vec<f64> {
     let mut found = Vec::new();
     for turn in &findings.turns {
-        let device = &findings.who[turn.speaker].2;
-        let captured = &stamps[turn.speaker].captured;
-        for listener in stamps {
-            let heard = listener.played.iter().filter(|(speaker, _, _)| speaker == device);
-            for (_, media_time, ear_ns) in heard {
-                let Some(mouth_ns) = captured.get(media_time).filter(|at| (turn.from_ns..turn.to_ns).contains(*at)) else {
-                    continue;
-                };
-                found.push((*ear_ns as f64 - *mouth_ns as f64) / 1e6);
-            }
+        let Ok(device) = findings.who[turn.speaker].2.parse() else { continue };
+        let in_turn = |stamp: &&Stamp| match stamp {
+            Stamp::Captured { mono_ns, .. } => (turn.from_ns..turn.to_ns).contains(mono_ns),
+            _ => false,
+        };
+        let mouth: Vec<Stamp> = all[turn.speaker].all.iter().filter(in_turn).copied().collect();
+        for (_, listener) in all.iter().enumerate().filter(|(n, _)| *n != turn.speaker) {
+            found.extend(stamps::mouth_to_ear(device, &mouth, &listener.all));
         }
     }
     found

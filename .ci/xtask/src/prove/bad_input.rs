@@ -52,7 +52,7 @@ fn codes(bin: &Path, folder: &Path, inviter: &Person<'_>, code: &str) -> Result<
     inviter.ask(&["invite", "--close"])?;
     refused(&late, &["join", &fresh], "")?;
     refused(&stranger, &["remove", "nobody"], "unknown")?;
-    refused(&stranger, &["say", &"x".repeat(200_000)], "")?;
+    refused(&stranger, &["say", &"x".repeat(100_000)], "")?;
     refused(&stranger, &["fix", "91", "0"], "invalid")
 }
 
