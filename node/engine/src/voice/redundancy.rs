@@ -181,7 +181,12 @@ impl Controller {
             return Redundancy::Nothing;
         }
         if burst >= BURSTY_FROM {
-            return self.first_affordable(&[Redundancy::List(3), Redundancy::Deep, Redundancy::InBand]);
+            return self.first_affordable(&[
+                Redundancy::List(3),
+                Redundancy::List(2),
+                Redundancy::Deep,
+                Redundancy::InBand,
+            ]);
         }
         let list = match loss {
             l if l < TWO_FROM_LOSS => 1,
