@@ -51,12 +51,12 @@ impl Encoder for BareEncoder {
             return Err(CodecError::Length);
         }
         let room = coding.bytes.min(out.len());
-        let exponent = (0..4).find(|e| 1 + pcm.len() / stride(*e) <= room).ok_or(CodecError::Length)?;
+        let exponent = (0..4).find(|e| pcm.len() / stride(*e) < room).ok_or(CodecError::Length)?;
         out[0] = exponent << 4 | ticks;
         for (o, chunk) in out[1..].iter_mut().zip(pcm.chunks_exact(stride(exponent))) {
             *o = companded(chunk.iter().sum::<f32>() / chunk.len() as f32);
         }
-        assert!(1 + pcm.len() / stride(exponent) <= room, "the exponent was chosen for that");
+        assert!(pcm.len() / stride(exponent) < room, "the exponent was chosen for that");
         Ok(1 + pcm.len() / stride(exponent))
     }
 }
