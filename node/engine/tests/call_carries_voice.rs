@@ -320,3 +320,67 @@ fn mute_through_the_call_reaches_the_path() {
     assert_eq!(w.members[0].path.stats().mouth.frames_sent, sent);
     assert!(w.received(0, 1) > 60, "the muted still hears");
 }
+
+/// Random lives of a group: joins, leaves, epochs, removals, in any order, with voice all the time.
+#[test]
+fn after_any_evening_the_members_in_the_call_hear_each_other_and_the_removed_hear_nobody() {
+    use rand_core::Rng as _;
+    for seed in 0..6 {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut w = World::new(5);
+        let mut newest = 1;
+        let mut removed: BTreeSet<usize> = BTreeSet::new();
+        for n in 0..5 {
+            w.give(n, CallInput::MuteMicrophone(false));
+        }
+        for _ in 0..25 {
+            let n = rng.next_u32() as usize % 5;
+            match rng.next_u32() % 8 {
+                0..=3 => w.give(n, CallInput::Join),
+                4 => w.give(n, CallInput::Leave),
+                5 | 6 => {
+                    newest += 1;
+                    let members: Vec<usize> = (0..5).filter(|m| !removed.contains(m)).collect();
+                    for m in members {
+                        w.give(m, CallInput::Epochs(vec![epoch(newest), epoch(newest - 1)]));
+                        w.run(Duration::from_millis(60));
+                    }
+                }
+                _ if removed.len() < 2 && n > 0 => {
+                    removed.insert(n);
+                    newest += 1;
+                    let roster: BTreeSet<DeviceId> =
+                        (0..5).filter(|m| !removed.contains(m)).map(id).collect();
+                    for m in (0..5).filter(|m| !removed.contains(m)) {
+                        w.give(m, CallInput::Roster(roster.clone()));
+                        w.give(m, CallInput::Epochs(vec![epoch(newest)]));
+                    }
+                }
+                _ => {}
+            }
+            w.run(Duration::from_millis(u64::from(rng.next_u32() % 1_500)));
+        }
+        w.run(Duration::from_secs(8));
+        let inside: Vec<usize> =
+            (0..5).filter(|m| !removed.contains(m) && w.members[*m].call.in_call()).collect();
+        let before: Vec<u64> =
+            inside.iter().map(|n| w.heard(*n).values().map(|s| s.received).sum()).collect();
+        let from_insiders = |w: &World, n: usize| -> u64 {
+            w.heard(n)
+                .iter()
+                .filter(|(d, _)| !removed.iter().any(|r| id(*r) == **d))
+                .map(|(_, s)| s.received)
+                .sum()
+        };
+        let by_removed: Vec<u64> = removed.iter().map(|n| from_insiders(&w, *n)).collect();
+        w.run(Duration::from_secs(2));
+        for (n, before) in inside.iter().zip(before) {
+            let after: u64 = w.heard(*n).values().map(|s| s.received).sum();
+            let others = inside.len() as u64 - 1;
+            assert!(after >= before + others * 95, "seed {seed}: {n} of {inside:?} heard {}", after - before);
+        }
+        for (n, before) in removed.iter().zip(by_removed) {
+            assert!(from_insiders(&w, *n) <= before, "seed {seed}: the removed {n} opened something");
+        }
+    }
+}
