@@ -3,6 +3,8 @@
 //! `cargo run --release -p halloo-engine --example load_figures [MESSAGES [MEMBERS]]`, by default 10,000 and 1,000. One JSON
 //! object a line: name, ours, unit. The group is made for the purpose: one founder, joins by an invite, one commit for all.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a figure is measured by a clock")]
+
 use std::time::Instant;
 
 use halloo_crdt::clock::Hlc;
@@ -120,6 +122,19 @@ fn figure(name: &str, ours: f64, unit: &str) {
     println!("{{\"name\":\"{name}\",\"ours\":{ours:.3},\"unit\":\"{unit}\"}}");
 }
 
+/// 10000 as 10,000.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
     let messages = arguments.next().unwrap_or(10_000);
@@ -140,8 +155,8 @@ fn main() {
         assert_eq!(engine.members().len(), members, "all members are there");
     }
     spans.sort_by(f64::total_cmp);
-    let name = format!("load_{messages}_messages_{members}_members");
-    figure(&name, spans[RUNS / 2], "ms");
-    figure(&format!("{name}_best"), spans[0], "ms");
-    figure(&format!("{name}_bytes"), bytes as f64, "B");
+    let group = format!("{} messages and {} members", grouped(messages), grouped(members));
+    figure(&format!("load of {group}"), spans[RUNS / 2], "ms");
+    figure(&format!("best load of {group}"), spans[0], "ms");
+    figure(&format!("stored bytes of {group}"), bytes as f64, "B");
 }

@@ -138,6 +138,9 @@ fn join(
     }
     let session =
         GroupSession::join(&bundle.welcome, &key_package).map_err(|_| bad("the welcome does not open"))?;
+    if session.device() != identity.device.id() {
+        return Err(bad("it was made for another device"));
+    }
     check_leaves(&log, &session)?;
     let weight = log.weight(&session.heads()).map_err(|_| bad("the keys are ahead of the log"))?;
     let node = Node::new(session, None, weight, now.wall_ms).map_err(|_| bad("the welcome does not open"))?;
@@ -206,6 +209,9 @@ fn restore(identity: &Identity, snapshot: &Snapshot, now: Now) -> Result<Birth, 
     let (group, last_start) = read_meta(identity, meta)?;
     let log = restore_log(snapshot, group)?;
     let epochs = restore_epochs(snapshot)?;
+    if epochs.tip().session.device() != identity.device.id() {
+        return Err(bad("its keys belong to another device"));
+    }
     let mut beacons = Beacons::default();
     for (_, record) in snapshot.table(Table::Beacon) {
         beacons.insert(Beacon::parse(record).map_err(|_| bad("a beacon is damaged"))?);

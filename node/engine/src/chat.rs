@@ -31,6 +31,10 @@ const MAX_AHEAD: usize = 256;
 const RECEIPT_DELAY: core::time::Duration = core::time::Duration::from_millis(300);
 /// Members whose receipts are spread: in a large group not everybody answers in the same third of a second.
 const RECEIPT_SPREAD_MS: u64 = 20;
+/// Clocks that differ by more are worth a word: display order follows others' stamps by a minute at most.
+const MAX_SKEW_MS: u64 = 90_000;
+/// Devices whose clocks are complained about in one run.
+const MAX_SKEWED: usize = 256;
 /// Own contents remembered as not known to be held by anybody else.
 const MAX_UNDELIVERED: usize = 4_096;
 
@@ -46,6 +50,8 @@ pub(crate) struct Chat {
     stream_for: BTreeSet<DeviceId>,
     /// What remaining members vouch for of removed authors.
     pub(crate) vouchers: Vouchers,
+    /// Devices whose clock was found to differ from ours, told once.
+    skewed: BTreeSet<DeviceId>,
     /// Sealed contents that came by gossip since the start, and how many opened.
     pub(crate) offered: u64,
     /// How many of these opened.
@@ -173,7 +179,11 @@ pub(crate) fn on_seals(room: &mut Chat, state: &mut State, from: &PeerKey, seals
         match state.epochs.open(AAD, seal) {
             Ok((_, frame)) => {
                 room.opened += 1;
+                let before = state.messages.len();
                 on_content(room, state, from, &frame);
+                if state.messages.len() > before {
+                    compare_clocks(room, state, &frame);
+                }
             }
             Err(WireError::UnknownKey) => {
                 state.count("content of an epoch that is not known");
@@ -182,6 +192,20 @@ pub(crate) fn on_seals(room: &mut Chat, state: &mut State, from: &PeerKey, seals
             Err(_) => state.drop_frame(from, "broken content seal"),
         }
     }
+}
+
+/// What comes by gossip was written seconds ago: a stamp far from our time is a wrong clock, theirs or ours. Told once a run for
+/// each device.
+fn compare_clocks(room: &mut Chat, state: &mut State, frame: &[u8]) {
+    let Ok(signed) = SignedContent::parse(frame) else { return };
+    let (device, stamp) = (signed.content().author, signed.content().hlc.wall_ms);
+    let skew_ms = stamp.abs_diff(state.now.wall_ms);
+    if skew_ms < MAX_SKEW_MS || room.skewed.len() >= MAX_SKEWED || !room.skewed.insert(device) {
+        return;
+    }
+    let seconds = i64::try_from(skew_ms / 1_000).unwrap_or(i64::MAX);
+    let seconds = if stamp < state.now.wall_ms { -seconds } else { seconds };
+    state.event(Event::Warning(Warning::ClockSkew { device, seconds }));
 }
 
 /// One opened content: parse, verify, ask the log, keep.

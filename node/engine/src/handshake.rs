@@ -14,7 +14,7 @@ use halloo_crypto::id::{DeviceId, OpId};
 
 use crate::lane::PeerKey;
 use crate::output::{Event, Output};
-use crate::peers::{HANDSHAKE_PATIENCE, HELLOS_MAX};
+use crate::peers::{HANDSHAKE_PATIENCE, HELLOS_MAX, INTRODUCTIONS_MAX};
 use crate::snapshot::Table;
 use crate::state::{Fact, State};
 use crate::timers::Timer;
@@ -177,9 +177,11 @@ pub(crate) fn on_unknown(state: &mut State, from: PeerKey, heads: &[OpId]) {
 
 /// A device with a good signature hands us operations that shall make it a member. They are kept only if they do.
 pub(crate) fn on_introduce(state: &mut State, from: PeerKey, operations: &[Vec<u8>]) {
-    let claimed = state.peers.get(&from).and_then(|peer| peer.claimed).map(|claimed| claimed.device());
-    let Some(device) = claimed else {
-        return state.drop_frame(&from, "introduction without a proof");
+    let Some(peer) = state.peers.get_mut(&from) else { return };
+    let (claimed, before) = (peer.claimed.map(|claimed| claimed.device()), peer.introductions);
+    peer.introductions = before.saturating_add(1);
+    let Some(device) = claimed.filter(|_| before < INTRODUCTIONS_MAX) else {
+        return state.drop_frame(&from, "introduction without a proof, or one too many");
     };
     let mut trial = state.log.clone();
     let new = insert_all(&mut trial, operations);

@@ -21,6 +21,7 @@ pub const MAX_PENDING_WRITES: usize = 64;
 
 /// Something to do once a batch is durable.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every value is the large one")]
 pub enum Then {
     /// Let this out.
     Say(Output),

@@ -14,6 +14,8 @@ use crate::wire::proof::Claimed;
 pub const MAX_PEERS: usize = 1_024;
 /// Bad frames after which a neighbour is reported once to the user.
 pub const BAD_FRAMES_WARNED: u32 = 16;
+/// Introductions looked at on one connection: each may cost a thousand signatures, and an honest newcomer needs one.
+pub const INTRODUCTIONS_MAX: u8 = 3;
 /// How long a handshake may take before the hello is repeated.
 pub const HANDSHAKE_PATIENCE: core::time::Duration = core::time::Duration::from_secs(3);
 /// How often a hello is repeated on one connection. A stranger of another group answers none.
@@ -40,6 +42,8 @@ pub struct Peer {
     pub view: PeerView,
     /// Bad frames since the last warning.
     pub bad_frames: u32,
+    /// Introductions that it sent on this connection.
+    pub introductions: u8,
 }
 
 impl Peer {
@@ -54,6 +58,7 @@ impl Peer {
             epochs: Vec::new(),
             view: PeerView::default(),
             bad_frames: 0,
+            introductions: 0,
         }
     }
 

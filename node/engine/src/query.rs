@@ -112,7 +112,7 @@ impl Engine {
         let skip = all.len().saturating_sub(limit);
         all.into_iter()
             .skip(skip)
-            .filter_map(|line| {
+            .map(|line| {
                 let act = match line.kind {
                     OpKind::Genesis { .. } => Activity::Created,
                     OpKind::Add { account, .. } => Activity::Added(account),
@@ -124,13 +124,13 @@ impl Engine {
                     OpKind::Invite { .. } => Activity::InviteOpened(invite_name(&line.op)),
                     OpKind::InviteRevoke { invite } => Activity::InviteClosed(invite_name(&invite)),
                 };
-                Some(ActivityEntry {
+                ActivityEntry {
                     op: line.op,
                     by: line.account,
                     at_ms: line.at_ms,
                     act,
                     void: line.void.is_some(),
-                })
+                }
             })
             .collect()
     }

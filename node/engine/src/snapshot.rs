@@ -4,16 +4,15 @@
 //! key = table byte ++ name        value
 //! 'm'  (nothing)                  format version, own account and device, group id
 //! 'o'  op id (32)                 signed operation of the log
-//! 'a'  op id (32) device id (32)  signed row of the acknowledgement board
+//! 'a'  hash of the row (32)       signed row of the acknowledgement board
 //! 'c'  message id (32)            content with its signature
 //! 'e'  epoch id (32)              MLS state of one branch of the epoch tree
 //! 'h'  (nothing)                  epoch id of the current branch
 //! 'k'  epoch tag (8)              depth and commit that began an epoch, for members who come back
 //! 'b'  beacon id (8)              beacon secret: gossip topic and outer MAC key
-//! 'i'  invite id (16)             secret of an invite that this device made
+//! 'i'  invite op (32)             secret of an invite that this device made
 //! 's'  (nothing)                  location settings: precision, end of sharing
 //! 'q'  message id (32)            own content that nobody else is known to hold
-//! 'v'  incarnation (16)           highest counter of an incarnation in use
 //! ```
 //!
 //! The driver puts a prefix per group before each key, seals each value, and gives a start the same pairs without the prefix.
@@ -72,8 +71,6 @@ pub enum Table {
     Share = b's',
     /// Own contents that nobody else is known to hold.
     Undelivered = b'q',
-    /// Counters in use.
-    Counter = b'v',
 }
 
 impl Table {

@@ -60,6 +60,7 @@ impl Identity {
 }
 
 /// The three beginnings of a member.
+#[expect(clippy::large_enum_variant, reason = "one value for each start, moved once")]
 pub enum Origin {
     /// A new group with this one member.
     Create {

@@ -1,5 +1,8 @@
 //! Members on strings: what people see, whatever the strings and the disks do.
 
+#![allow(unreachable_pub, reason = "the rooms of one test binary")]
+#![allow(clippy::print_stderr, reason = "a failing story tells its steps")]
+
 #[path = "string/world.rs"]
 mod world;
 
@@ -23,3 +26,12 @@ mod model;
 
 #[path = "string/strangers.rs"]
 mod strangers;
+
+#[path = "string/newcomers.rs"]
+mod newcomers;
+
+#[path = "string/limits.rs"]
+mod limits;
+
+#[path = "string/restarts.rs"]
+mod restarts;

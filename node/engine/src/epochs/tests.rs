@@ -73,7 +73,9 @@ fn of_equal_weight_the_lower_commit_id_wins_in_every_order() {
         let lower = children.iter().min_by_key(|(child, _)| child.session.commit_id()).unwrap().0.id();
         for order in [[0, 1], [1, 0]] {
             let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
-            order.iter().for_each(|n| drop(tree.insert(children[*n].0.clone(), children[*n].1.clone())));
+            for n in order {
+                tree.insert(children[n].0.clone(), children[n].1.clone());
+            }
             assert!(tree.settle_on_chosen());
             assert_eq!(tree.tip().id(), lower);
             assert!(!tree.settle_on_chosen(), "the rule is stable");

@@ -10,6 +10,7 @@ use std::time::Duration;
 use halloo_crypto::id::{AccountId, DeviceId};
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
 use halloo_crypto::invite::code::ShortCode;
+use halloo_crypto::invite::link::Link;
 use halloo_crypto::kdf;
 use halloo_engine::Engine;
 use halloo_engine::input::{Command, Input, WakeReason};
@@ -72,6 +73,14 @@ pub struct Person {
     /// Gossip that came in, so that it can be handed to somebody else later.
     pub heard: Vec<(usize, Lane, Vec<u8>)>,
     pub pairing_failed: Option<String>,
+    /// How far this person's wall clock is off, milliseconds.
+    pub skew_ms: i64,
+    /// While set the disk confirms nothing.
+    pub disk_stuck: bool,
+    /// The bundle that the pairing gave, for tests that start from it.
+    pub keep_bundle: bool,
+    /// What was kept.
+    pub bundle: Option<(Vec<u8>, halloo_crypto::group::KeyPackageSecret)>,
 }
 
 /// The strings, the clock and the people.
@@ -145,6 +154,10 @@ impl World {
             sent: Vec::new(),
             heard: Vec::new(),
             pairing_failed: None,
+            skew_ms: 0,
+            disk_stuck: false,
+            keep_bundle: false,
+            bundle: None,
         });
         self.people.len() - 1
     }
@@ -159,8 +172,8 @@ impl World {
     fn start(&mut self, who: usize, origin: Origin) {
         let seed = self.seed();
         let identity = self.people[who].identity.clone();
-        let engine =
-            Engine::new(self.config.clone(), identity, origin, seed, self.now).expect("a member starts");
+        let engine = Engine::new(self.config.clone(), identity, origin, seed, self.now_of(who))
+            .expect("a member starts");
         self.people[who].engine = Some(engine);
         self.drain(who);
         for other in self.neighbours(who) {
@@ -170,21 +183,40 @@ impl World {
 
     /// A stranger who holds a short code and is connected to `to`.
     pub fn stranger(&mut self, name: &str, code: &str, to: &[usize]) -> usize {
-        let who = self.person(name);
         let code: ShortCode = code.parse().expect("a code");
+        self.stranger_with(name, &Ticket::Code(code), to)
+    }
+
+    /// A stranger who holds a link and is connected to `to`.
+    pub fn stranger_by_link(&mut self, name: &str, link: &str, to: &[usize]) -> usize {
+        let link: Link = link.parse().expect("a link");
+        self.stranger_with(name, &Ticket::Link(link), to)
+    }
+
+    fn stranger_with(&mut self, name: &str, ticket: &Ticket, to: &[usize]) -> usize {
+        let who = self.person(name);
+        self.seek(who, ticket);
+        for other in to {
+            self.connect(who, *other);
+        }
+        who
+    }
+
+    /// Somebody without an engine looks for a host, for the first time or again.
+    pub fn seek(&mut self, who: usize, ticket: &Ticket) {
         let identity = &self.people[who].identity;
         let identity = JoinerIdentity {
             device: identity.device.clone(),
             certificate: identity.certificate.clone(),
             peer: identity.peer,
-            name: name.to_owned(),
+            name: self.people[who].name.clone(),
         };
         let rng = ChaCha20Rng::from_seed(self.seed());
-        self.people[who].joiner = Some(Joiner::new(identity, &Ticket::Code(code), rng, self.now.mono));
-        for other in to {
-            self.connect(who, *other);
+        self.people[who].pairing_failed = None;
+        self.people[who].joiner = Some(Joiner::new(identity, ticket, rng, self.now.mono));
+        for other in self.neighbours(who) {
+            self.post(who, Duration::ZERO, Delivery::Up(other));
         }
-        who
     }
 
     /// `inviter` opens an invite for one, and a newcomer joins by its code; all are connected with all.
@@ -311,8 +343,13 @@ impl World {
         }
     }
 
+    /// The clocks of one person.
+    pub fn now_of(&self, who: usize) -> Now {
+        Now { wall_ms: self.now.wall_ms.saturating_add_signed(self.people[who].skew_ms), ..self.now }
+    }
+
     pub fn hand(&mut self, who: usize, input: Input) {
-        let now = self.now;
+        let now = self.now_of(who);
         if let Some(engine) = &mut self.people[who].engine {
             engine.handle(now, input);
             self.drain(who);
@@ -455,11 +492,14 @@ impl World {
                 self.step_joiner(to, JoinerInput::PeerDown(peer));
                 self.hand(to, Input::PeerDown(peer));
             }
-            Delivery::Written(id) => {
-                let batch = self.people[to].unwritten.pop_front().expect("batches are confirmed in order");
-                assert_eq!(batch.id, id);
+            Delivery::Written(id) if self.people[to].disk_stuck => {
+                self.post(to, Duration::from_millis(100), Delivery::Written(id));
+            }
+            Delivery::Written(_) => {
+                // A disk that was stuck confirms in order whatever came first.
+                let batch = self.people[to].unwritten.pop_front().expect("one confirmation for each batch");
                 self.people[to].disk.apply(&batch);
-                self.hand(to, Input::Written(id));
+                self.hand(to, Input::Written(batch.id));
             }
             Delivery::Frame { from, lane, bytes } => self.deliver_frame(to, from, lane, bytes),
         }
@@ -515,7 +555,7 @@ impl World {
 
     /// Hands a gossip frame in and gives the verdict, of which there is exactly one.
     pub fn hand_gossip(&mut self, to: usize, from: PeerKey, topic: [u8; 32], bytes: Vec<u8>) -> Verdict {
-        let now = self.now;
+        let now = self.now_of(to);
         let Some(engine) = &mut self.people[to].engine else { return Verdict::Ignore };
         engine.handle(now, Input::Frame { from, lane: Lane::Gossip(topic), bytes });
         let mut verdicts = Vec::new();
@@ -555,6 +595,10 @@ impl World {
         self.people[who].joiner = Some(joiner);
         if let Some(joined) = begin {
             self.people[who].joiner = None;
+            if self.people[who].keep_bundle {
+                self.people[who].bundle = Some((joined.bundle, joined.key_package));
+                return;
+            }
             self.start(who, Origin::Join { bundle: joined.bundle, key_package: joined.key_package });
         }
     }
