@@ -123,3 +123,81 @@ fn a_report_finds_the_one_that_it_is_about() {
     let heard = e.receive(ms(1), &id(6), id(1), &out).expect("opens");
     assert!(matches!(heard, Heard::Nothing));
 }
+
+/// The entries of the report that the ear would send now.
+fn told(e: &mut Ear, at: u64) -> Vec<ReportEntry> {
+    e.report(ms(at)).map_or_else(Vec::new, |r| r.entries().to_vec())
+}
+
+#[test]
+fn a_report_tells_loss_and_runs_as_they_were() {
+    let mut e = ear(&[(1, &[1]), (2, &[2]), (3, &[3])]);
+    let mut sealers: Vec<MediaSealer> = (1..=3).map(|n| MediaSealer::new(&key(n))).collect();
+    for k in 0..600_u32 {
+        let at = 10_000 + u64::from(k) * 20;
+        let lost = [k % 10 == 5, k % 30 < 3 && k > 0, false];
+        for (n, lost) in (1..=3_u8).zip(lost) {
+            let payload = sealed(&mut sealers[usize::from(n) - 1], k);
+            if !lost {
+                receive(&mut e, at, n, &payload).expect("opens");
+            }
+        }
+    }
+    let entries = told(&mut e, 30_000);
+    assert_eq!(entries.len(), 3);
+    let of = |n: u8| *entries.iter().find(|e| e.who == short_name(&id(n))).expect("heard, so reported");
+    for n in [1, 2] {
+        let share = f32::from(of(n).loss) / 255.0;
+        assert!((0.05..0.17).contains(&share), "{n}: {share}");
+    }
+    assert!((14..=18).contains(&of(1).burst), "single losses: {}", of(1).burst);
+    assert!((38..=54).contains(&of(2).burst), "runs of three: {}", of(2).burst);
+    assert_eq!((of(3).loss, of(3).burst), (0, 16));
+}
+
+#[test]
+fn only_who_was_heard_since_the_last_report_is_in_the_next() {
+    let mut e = ear(&[(1, &[1]), (2, &[2])]);
+    let (mut one, mut two) = (MediaSealer::new(&key(1)), MediaSealer::new(&key(2)));
+    receive(&mut e, 10_000, 1, &sealed(&mut one, 0)).expect("opens");
+    receive(&mut e, 10_000, 2, &sealed(&mut two, 0)).expect("opens");
+    assert_eq!(told(&mut e, 10_000).len(), 2);
+    receive(&mut e, 11_500, 2, &sealed(&mut two, 1)).expect("opens");
+    let second = told(&mut e, 11_500);
+    assert_eq!(second.iter().map(|e| e.who).collect::<Vec<_>>(), [short_name(&id(2))]);
+    assert!(told(&mut e, 13_000).is_empty());
+}
+
+#[test]
+fn one_who_leaves_and_comes_back_is_a_new_speaker() {
+    let mut e = ear(&[(1, &[1])]);
+    let mut sealer = MediaSealer::new(&key(1));
+    receive(&mut e, 1_000, 1, &sealed(&mut sealer, 0)).expect("opens");
+    e.set_gain(&id(1), 2.0);
+    e.apply(ms(2_000), &plan(&[]), &BareFactory).expect("bare decoders always exist");
+    assert_eq!(e.speakers().count(), 0);
+    e.apply(ms(3_000), &plan(&[(1, &[2])]), &BareFactory).expect("bare decoders always exist");
+    let view = e.speakers().next().expect("named by the plan");
+    assert_eq!((view.stats.received, view.playing), (0, None));
+    assert_eq!(view.authenticity, Authenticity::Unverified);
+}
+
+#[test]
+fn gains_and_mutes_concern_the_mix_alone() {
+    let mut e = ear(&[(1, &[1])]);
+    let mut sealer = MediaSealer::new(&key(1));
+    let mut mixes = Vec::new();
+    for (k, (gain, muted)) in [(1.0, false), (0.5, false), (0.0, false), (1.0, true)].into_iter().enumerate()
+    {
+        let at = 1_000 + k as u64 * 20;
+        receive(&mut e, at, 1, &sealed(&mut sealer, k as u32)).expect("opens");
+        e.set_gain(&id(1), gain);
+        e.set_muted(muted);
+        let mut out = [0.0; 960];
+        e.play(ms(at + 5), &mut out);
+        let stem = e.speakers().next().expect("named by the plan").stem[480];
+        assert!(stem.abs() > 0.01, "the stem is as sent");
+        mixes.push(out[480] / stem);
+    }
+    assert_eq!(mixes, [1.0, 0.5, 0.0, 0.0]);
+}

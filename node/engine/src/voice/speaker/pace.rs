@@ -68,3 +68,6 @@ impl Pace {
         stretch::shorten(work, n, if opening { stretch::AT_ANY_PRICE } else { stretch::ALIKE })
     }
 }
+
+#[cfg(test)]
+mod tests;
