@@ -2,7 +2,11 @@
 //!
 //! `cargo run --release -p halloo-crdt --example log_figures`. Wall time of one thread, the median of several runs.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
-#![allow(clippy::disallowed_methods, reason = "a figure is a duration: it needs a clock")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a figure is a duration: it needs a clock"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -20,3 +20,5 @@ mod parsers;
 mod quarrels;
 #[path = "log/roles.rs"]
 mod roles;
+#[path = "log/small_worlds.rs"]
+mod small_worlds;

@@ -84,3 +84,6 @@ pub(super) fn invite_use(op: &SignedOp, invite: &SignedOp) -> Result<(), LogErro
     identity::verify(&DeviceId(key.0), Domain::InviteProof, &message, &used.proof)
         .map_err(|_| LogError::BadSignature)
 }
+
+#[cfg(test)]
+mod tests;
