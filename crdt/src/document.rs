@@ -307,6 +307,7 @@ impl Document {
 
     /// Gives automerge what was checked.
     fn feed(&mut self, ready: Vec<Change>) {
+        assert!(self.held.keys().all(|hash| !self.merged.contains_key(hash)), "what is merged waits no more");
         let fed = self.doc.apply_changes(ready);
         assert!(fed.is_ok(), "automerge takes every change that the checks let through: {fed:?}");
     }
@@ -342,6 +343,9 @@ impl Document {
         heads.sort_by_key(|hash| std::cmp::Reverse((self.merged.get(hash), *hash)));
         deps.extend(heads.into_iter().take(room));
         let highest = deps.iter().filter_map(|hash| self.merged.get(hash)).max().copied().unwrap_or(0);
+        assert!(deps.len() <= MAX_DEPS, "the heads were cut to what fits");
+        let replaced = ops.iter().flat_map(|op| &op.replaces).map(|name| name.number).max();
+        assert!(replaced.is_none_or(|number| number <= highest), "the heads reach further than any value");
         self.in_flight = true;
         Ok(DocChange { seq, first_op: highest + 1, deps: deps.into_iter().collect(), ops }.encode())
     }

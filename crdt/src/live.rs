@@ -114,7 +114,9 @@ impl Live {
     pub fn report(&mut self, secret: &DeviceSecret, now_ms: u64) -> Vec<u8> {
         assert_eq!(secret.id(), self.me, "a device reports for itself only");
         self.own.retain(|_, leased| leased.expires_ms > now_ms);
-        let leases = self.own.values().map(|l| (l.cell.clone(), (l.expires_ms - now_ms) as u32)).collect();
+        // A wall clock that was set back must not lengthen a lease.
+        let left = |l: &Leased| (l.expires_ms - now_ms).min(l.cell.kind().max_lease_ms()) as u32;
+        let leases = self.own.values().map(|l| (l.cell.clone(), left(l))).collect();
         let report = Report { author: self.me, stamp: self.next, cells: leases };
         self.next.counter += 1;
         let bytes = report.sign(&self.group, secret);
@@ -208,6 +210,7 @@ impl Live {
             }
         }
         self.own.retain(|_, leased| leased.expires_ms > now_ms);
+        assert!(self.next_expiry().is_none_or(|at| at > now_ms), "nothing outlives its lease");
         gone
     }
 

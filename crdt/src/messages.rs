@@ -224,6 +224,8 @@ impl Messages {
                 }
             }
         }
+        assert_eq!(self.order.len(), self.entries.len(), "every accepted content has one place in the order");
+        assert!(accepted.iter().all(|id| !self.pending.contains(id)), "what is accepted waits no more");
         if lie.is_some() {
             self.judge_again();
         }
@@ -238,6 +240,7 @@ impl Messages {
         for (dep, _) in past {
             self.tips.remove(dep);
         }
+        assert!(past.iter().all(|(dep, _)| *dep < key), "a content sorts after its past");
         self.tips.insert(key);
         self.order.insert(key);
         match &c.body {

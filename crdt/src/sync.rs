@@ -114,6 +114,7 @@ impl Session {
             inserted.expect("a new storage takes items until it is sealed");
         }
         names.sort_unstable();
+        assert!(names.windows(2).all(|w| w[0].0 != w[1].0), "the caller names each message once");
         storage.seal().expect("a storage is sealed once");
         let machine = Negentropy::owned(storage, MAX_FRAME_BYTES as u64)
             .expect("the frame limit is above negentropy's least");
@@ -153,6 +154,7 @@ impl Session {
         while self.need.len() > MAX_FOUND {
             self.need.pop_last();
         }
+        assert!(self.have.len() <= MAX_FOUND && self.need.len() <= MAX_FOUND, "what is found is bounded");
         self.done = full || next.is_none();
         let reply = if full { None } else { next.map(|message| framed(&message)) };
         Ok(Step { reply, done: self.done })

@@ -1,4 +1,5 @@
 //! The document: everybody who has the same contents has the same document, whatever a member tries.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 mod group;
 
@@ -394,4 +395,99 @@ fn fuzzed_changes_of_a_lying_member_never_panic_nor_part_the_honest() {
     assert_eq!(state(&left.document), state(&right.document));
     let kept = left.document.merged() + left.document.orphans().len();
     assert!(kept >= honest, "an honest change is in or held: {kept} of {honest}");
+}
+
+/// One operation in the bytes of `docs/spec/content.md`.
+fn op(key: &str, value: &[u8], replaces: &[(u32, [u8; 24])]) -> Vec<u8> {
+    let mut out = vec![key.len() as u8];
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(value);
+    out.push(replaces.len() as u8);
+    for (number, actor) in replaces {
+        out.extend_from_slice(&number.to_le_bytes());
+        out.extend_from_slice(actor);
+    }
+    out
+}
+
+/// The first change of an author, which follows nothing.
+fn first_change(ops: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = vec![1];
+    out.extend_from_slice(&1_u32.to_le_bytes());
+    out.extend_from_slice(&1_u32.to_le_bytes());
+    out.push(0);
+    out.push(ops.len() as u8);
+    ops.iter().for_each(|op| out.extend_from_slice(op));
+    out
+}
+
+const YES: &[u8] = &[4, 1];
+
+fn applied(change: Vec<u8>) -> (Applied, Member) {
+    let mut member = Member::new(1);
+    let account = member.device.account();
+    let written = member.device.write_after(0, vec![], Body::Document(change));
+    (member.document.apply(&written, &account), member)
+}
+
+#[test]
+fn keys_of_the_grammar_are_kept_even_if_this_version_does_not_read_them() {
+    for key in ["plan/7/title", "task/a-b", "poll/1/2/3", "x", &"k".repeat(128)] {
+        let (outcome, member) = applied(first_change(&[op(key, YES, &[])]));
+        assert_eq!((outcome, member.document.get(key)), (Applied::Merged, Some(Value::Bool(true))), "{key}");
+    }
+}
+
+#[test]
+fn changes_that_no_honest_program_writes_are_refused() {
+    let real = |x: f64| [&[3], x.to_bits().to_le_bytes().as_slice()].concat();
+    let ours = (1, [0; 24]);
+    let refused = [
+        first_change(&[op("Upper", YES, &[])]),
+        first_change(&[op("sp ace", YES, &[])]),
+        first_change(&[op("a//b", YES, &[])]),
+        first_change(&[op("a/b/c/d/e", YES, &[])]),
+        first_change(&[op("/a", YES, &[])]),
+        first_change(&[op("a", &[0], &[])]),
+        first_change(&[op("a", &[5], &[])]),
+        first_change(&[op("a", &[4, 2], &[])]),
+        first_change(&[op("a", &real(f64::NAN), &[])]),
+        first_change(&[op("a", &real(f64::NEG_INFINITY), &[])]),
+        first_change(&[op("a", &[1, 2, 0, 0xC3, 0x28], &[])]),
+        first_change(&[op("a", YES, &[]), op("a", YES, &[])]),
+        first_change(&[op("a", YES, &[ours, ours])]),
+        first_change(&[]),
+        first_change(&vec![op("a", YES, &[]); 65]),
+        [first_change(&[op("a", YES, &[])]), vec![0]].concat(),
+    ];
+    for change in refused {
+        let (outcome, member) = applied(change.clone());
+        assert_eq!(
+            (outcome, member.document.merged()),
+            (Applied::Refused(Refusal::Malformed), 0),
+            "{change:?}"
+        );
+    }
+}
+
+#[test]
+fn a_change_that_replaces_what_nobody_set_waits_and_one_that_replaces_the_future_is_refused() {
+    let (outcome, member) = applied(first_change(&[op("a", YES, &[(1, [7; 24])])]));
+    assert_eq!((outcome, member.document.merged()), (Applied::Refused(Refusal::Inconsistent), 0));
+    let mut later = first_change(&[op("a", YES, &[(1, [7; 24])])]);
+    later[5] = 2;
+    assert_eq!(applied(later).0, Applied::Refused(Refusal::Inconsistent), "numbered beyond its past");
+}
+
+#[test]
+fn half_a_place_is_not_shown_and_an_impossible_colour_is_none() {
+    let at = format!("place/{}", "ab".repeat(16));
+    let name = op(&format!("{at}/name"), &[1, 1, 0, b'x'], &[]);
+    let lat = op(&format!("{at}/lat"), &[&[3], 1.5_f64.to_bits().to_le_bytes().as_slice()].concat(), &[]);
+    let (_, member) = applied(first_change(&[name, lat]));
+    assert_eq!((member.document.merged(), member.document.places()), (1, vec![]));
+    let me = Member::new(1).device.account();
+    let colour = [&[2], 0x0100_0000_i64.to_le_bytes().as_slice()].concat();
+    let (outcome, member) = applied(first_change(&[op(&format!("profile/{me}/colour"), &colour, &[])]));
+    assert_eq!((outcome, member.document.profile(&me).colour), (Applied::Merged, None));
 }

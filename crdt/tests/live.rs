@@ -1,4 +1,5 @@
 //! Live cells: the newest word of each device, for as long as its lease lasts, forged by nobody.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 mod group;
 
@@ -343,4 +344,13 @@ fn fuzzed_batches_and_vectors_never_panic() {
             assert!(outcome.changes.is_empty() || bytes[9..] == batch[9..], "a bent report was believed");
         }
     }
+}
+
+#[test]
+fn a_wall_clock_set_back_lengthens_no_lease() {
+    let (mut a, mut b) = (Member::new(1), Member::new(2));
+    a.live.set(Cell::Typing(true), MAX_LEASE_MS, NOON_MS);
+    let batch = a.live.report(&a.device.secret, NOON_MS - 86_400_000 * 60);
+    b.take(&batch, NOON_MS);
+    assert_eq!(b.live.next_expiry(), Some(NOON_MS + Kind::Typing.max_lease_ms()));
 }

@@ -1,4 +1,5 @@
 //! The set of messages: any order of delivery gives the same timeline, and lies are shown, never obeyed.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 mod group;
 
@@ -400,4 +401,102 @@ fn a_frontier_wider_than_its_limit_names_the_newest() {
     let set = taken(&all);
     let newest: Vec<MessageId> = all.iter().rev().take(MAX_DEPS).map(VerifiedContent::id).collect();
     assert_eq!(set.frontier(), newest);
+}
+
+#[test]
+fn a_third_and_lower_content_under_one_number_takes_over_from_the_second() {
+    let mut liar = Device::new(1);
+    let first = liar.say(0, &[], "0");
+    let mut all: Vec<VerifiedContent> =
+        (1..5).map(|n| liar.contradict(&first, chat(&n.to_string()))).chain([first.clone()]).collect();
+    all.sort_by_key(|c| std::cmp::Reverse(c.id()));
+    let mut set = Messages::new(GROUP);
+    for (n, content) in all.iter().enumerate() {
+        let lie = set.insert(content.clone()).unwrap().equivocation;
+        assert_eq!(lie.is_some(), n > 0, "each lower hash is news");
+        assert_eq!(set.standing(&content.id()), Some(Standing::Sound));
+        let fallen = all[..n].iter().all(|c| set.standing(&c.id()) == Some(Standing::Equivocated));
+        assert!(fallen, "the others fall");
+    }
+    assert_eq!(set.equivocations().next().unwrap().ids, [all[4].id(), all[3].id()]);
+}
+
+#[test]
+fn a_lie_at_a_lower_number_freezes_from_there() {
+    let mut liar = Device::new(1);
+    let (one, two, three) = (liar.say(0, &[], "1"), liar.say(1, &[], "2"), liar.say(2, &[], "3"));
+    let mut set = taken(&[one.clone(), two.clone(), three.clone()]);
+    set.insert(liar.contradict(&three, chat("3, again"))).unwrap();
+    assert_eq!(set.standing(&two.id()), Some(Standing::Sound));
+    let lie = set.insert(liar.contradict(&one, chat("1, again"))).unwrap().equivocation.unwrap();
+    assert_eq!((lie.seq, lie.author, lie.incarnation), (1, liar.id(), liar.incarnation));
+    for content in [&two, &three] {
+        assert_eq!(set.standing(&content.id()), Some(Standing::Equivocated));
+    }
+    assert_eq!(set.equivocations().count(), 1, "one proof for each incarnation");
+}
+
+#[test]
+fn another_incarnation_of_a_liar_is_not_frozen_with_the_first() {
+    let mut liar = Device::new(1);
+    let first = liar.say(0, &[], "x");
+    let mut set = taken(&[first.clone(), liar.contradict(&first, chat("y"))]);
+    let next = halloo_crypto::id::Incarnation::generate(&mut liar.rng);
+    let content = Content { incarnation: next, ..first.content().clone() };
+    let fresh = liar.sign(&content);
+    set.insert(fresh.clone()).unwrap();
+    assert_eq!(set.standing(&fresh.id()), Some(Standing::Sound));
+    assert_eq!(set.incarnations(&liar.id()), 2, "which is why the caller caps them per day");
+}
+
+#[test]
+fn a_kind_of_the_future_is_a_line_that_can_be_hidden_but_not_edited() {
+    let mut a = Device::new(1);
+    let note = a.write(0, &[], Body::Unknown { kind: 6, bytes: vec![1; 90] });
+    let target = note.id();
+    let edit = a.write(1, &[&note], Body::Edit { target, text: "words".into() });
+    let mut set = taken(&[note, edit]);
+    let item = set.item(&DeviceOnly, &target).unwrap();
+    assert_eq!((item.unknown_kind, item.text.as_str(), item.edited), (Some(6), "", None));
+    set.insert(a.write(2, &[], Body::Redact { target })).unwrap();
+    assert_eq!(set.item(&DeviceOnly, &target).unwrap().redacted_by, Some(a.id()));
+}
+
+#[test]
+fn a_line_shows_a_bounded_number_of_emoji() {
+    let mut a = Device::new(1);
+    let line = a.say(0, &[], "vote");
+    let mut set = taken(std::slice::from_ref(&line));
+    for n in 0..50 {
+        let body = Body::Reaction { target: line.id(), emoji: format!("{n:02}"), on: true };
+        set.insert(a.write(1 + n, &[&line], body)).unwrap();
+    }
+    let item = set.item(&DeviceOnly, &line.id()).unwrap();
+    assert_eq!((item.reactions.len(), item.reactions.contains_key("00")), (32, true));
+}
+
+#[test]
+fn a_receipt_for_many_streams_is_given_in_parts_until_nothing_is_owed() {
+    let me = Device::new(500);
+    let all: Vec<VerifiedContent> = (0..230).map(|n| Device::new(n).say(n, &[], "hi")).collect();
+    let mut set = taken(&all);
+    let mut reader = Device::new(500);
+    let newest = set.page(&DeviceOnly, None, 1).items[0].id;
+    let mut parts = 0;
+    while let Some(due) = set.receipt_due(&me.id(), Some(newest)) {
+        set.insert(reader.write_after(9_000 + parts, vec![], due)).unwrap();
+        parts += 1;
+        assert!(parts < 5, "it ends");
+    }
+    assert_eq!((parts, set.unread(&BTreeSet::from([me.id()]))), (2, 0));
+}
+
+#[test]
+fn what_waits_comes_last_in_a_causal_order_and_strangers_not_at_all() {
+    let mut a = Device::new(1);
+    let (one, two) = (a.say(0, &[], "1"), a.say(1, &[], "2"));
+    let waiting = a.write_after(2, vec![MessageId::from_bytes([9; 32])], chat("3"));
+    let set = taken(&[two.clone(), one.clone(), waiting.clone()]);
+    let asked = [waiting.id(), MessageId::from_bytes([1; 32]), two.id(), one.id(), one.id()];
+    assert_eq!(set.in_causal_order(asked), [one.id(), two.id(), waiting.id()]);
 }

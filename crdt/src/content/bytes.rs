@@ -80,6 +80,7 @@ pub(super) fn encode(c: &Content) -> Vec<u8> {
     c.deps.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
     c.heads.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
     encode_body(&c.body, &mut out);
+    assert!(out.len() <= MAX_CONTENT_BYTES, "the limits of the parts add up to less than that of the whole");
     out
 }
 

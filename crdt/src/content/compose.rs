@@ -76,6 +76,7 @@ impl Composer {
             body,
         };
         self.next_seq += 1;
+        assert!(content.deps.is_sorted() && content.heads.is_sorted(), "there is one order of ids");
         let id = id_of(&content.to_bytes());
         let signature = secret.sign(Domain::Content, id.as_bytes());
         Ok(VerifiedContent(SignedContent { id, signature, content }))

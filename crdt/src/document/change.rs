@@ -136,7 +136,12 @@ impl DocChange {
         out.push(self.deps.len() as u8);
         self.deps.iter().for_each(|hash| out.extend_from_slice(hash));
         out.push(self.ops.len() as u8);
+        assert!(self.deps.is_sorted(), "there is one order of dependencies");
         for op in &self.ops {
+            assert!(
+                op.key.len() <= MAX_KEY_BYTES && op.replaces.len() <= MAX_REPLACED,
+                "operations are within limits"
+            );
             out.push(op.key.len() as u8);
             out.extend_from_slice(op.key.as_bytes());
             encode_value(op.value.as_ref(), &mut out);

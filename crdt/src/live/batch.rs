@@ -143,7 +143,9 @@ impl Live {
             view.has(*device, held.stamp);
             items.push((age_ms, held.bytes.as_slice()));
         }
-        (!items.is_empty()).then(|| encode(items))
+        let batch = (!items.is_empty()).then(|| encode(items));
+        assert!(batch.as_ref().is_none_or(|batch| batch.len() <= budget), "a batch keeps its budget");
+        batch
     }
 
     /// The stamps that we hold, for a neighbour that just connected.

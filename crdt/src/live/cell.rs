@@ -167,6 +167,7 @@ impl Location {
         let lon = middle(i64::from(self.lon_e7), wide).clamp(-1_800_000_000, 1_800_000_000);
         // Half the diagonal of a cell: 0.0111 m per 1e-7 degree, in decimetres.
         let reach_dm = (cell as f64 * 0.111_32 * 0.708).round() as u32;
+        assert!(i32::try_from(lon).is_ok() && i32::try_from(lat).is_ok(), "a middle is cut to the earth");
         Self {
             lat_e7: lat as i32,
             lon_e7: lon as i32,

@@ -61,6 +61,7 @@ impl Pending {
         for id in missing {
             self.waiting.entry(*id).or_default().insert(content.id());
         }
+        assert!(share.bytes <= self.bytes, "a share is part of the whole");
         let before = self.held.insert(content.id(), content);
         assert!(before.is_none(), "a content waits once");
     }
@@ -78,6 +79,7 @@ impl Pending {
         share.contents -= 1;
         share.bytes -= bytes;
         self.bytes -= bytes;
+        assert!(self.bytes >= share.bytes, "a share is part of the whole");
         if share.contents == 0 {
             assert_eq!(share.bytes, 0, "an empty share weighs nothing");
             self.shares.remove(&author);

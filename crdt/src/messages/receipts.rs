@@ -41,6 +41,7 @@ impl Receipts {
             let level = levels.entry((mark.author, mark.incarnation)).or_default();
             level.read = level.read.max(mark.seq);
         }
+        assert!(levels.len() <= MAX_STREAMS_PER_READER + 2 * MAX_MARKS, "one receipt adds its marks at most");
         while levels.len() > MAX_STREAMS_PER_READER {
             levels.pop_last();
         }
@@ -85,6 +86,8 @@ impl Messages {
             .map(|(author, incarnation, seq)| Mark { author, incarnation, seq })
             .collect();
         let read = read_up_to.map_or_else(Vec::new, |id| self.read_marks(me, &id));
+        assert!(delivered.len() <= MAX_MARKS && read.len() <= MAX_MARKS, "a receipt fits in one content");
+        assert!(delivered.is_sorted() && read.is_sorted(), "marks follow the order of their streams");
         (!delivered.is_empty() || !read.is_empty()).then_some(Body::Receipt { delivered, read })
     }
 

@@ -75,9 +75,11 @@ impl Streams {
             }
         }
         let proof = stream.slots[&content.seq].proof(content.author, content.incarnation, content.seq)?;
-        let earlier = stream.frozen.is_none_or(|seq| content.seq < seq);
-        if !earlier && !(wins && stream.frozen == Some(content.seq)) {
-            return None;
+        assert!(stream.worth <= stream.whole, "only what is whole is worth a receipt");
+        // News are a lie at a lower number than any known, and a lower hash at the known one.
+        match stream.frozen {
+            Some(seq) if seq < content.seq || (seq == content.seq && !wins) => return None,
+            _ => {}
         }
         stream.frozen = Some(content.seq);
         Some(proof)

@@ -91,6 +91,7 @@ impl Messages {
         let more = keys.len() > limit;
         let shown = if more { &keys[1..] } else { &keys[..] };
         let older = if more { shown.first().map(|key| Cursor(*key)) } else { None };
+        assert!(shown.len() <= limit && shown.is_sorted(), "a page is a piece of the timeline");
         let items = shown.iter().filter_map(|key| self.item_at(authority, key)).collect();
         Page { items, older }
     }

@@ -1,4 +1,5 @@
 //! A handful of devices of one group that write contents, for the tests of this crate.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use halloo_crdt::clock::Hlc;

@@ -8,8 +8,6 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// Most bytes of keys and values in one batch: it is held in memory several times while it is written.
 pub const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
-use crate::error::StoreError;
-
 /// One change of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
@@ -72,25 +70,5 @@ impl Batch {
     /// Bytes of all keys and values.
     pub fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// Refuses empty and too long keys, too long values and too large batches. Every engine asks this first, so that all refuse
-    /// the same.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        if self.bytes > MAX_BATCH_BYTES {
-            return Err(StoreError::BatchTooLarge { bytes: self.bytes });
-        }
-        for (key, write) in &self.writes {
-            if key.is_empty() || key.len() > MAX_KEY_BYTES {
-                return Err(StoreError::KeyLength { bytes: key.len() });
-            }
-            match write {
-                Write::Put(value) if value.len() > MAX_VALUE_BYTES => {
-                    return Err(StoreError::ValueTooLarge { bytes: value.len() });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }

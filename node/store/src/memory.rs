@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::batch::{Batch, Write};
 use crate::error::StoreError;
 use crate::export;
-use crate::store::{BackupReport, CheckReport, Record, Store};
+use crate::store::{self, BackupReport, CheckReport, Record, Store};
 
 /// What the next commit meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        batch.check()?;
+        store::check(batch)?;
         let mut disk = self.alive()?;
         let frame = frame(batch);
         let cut = match disk.next.take() {

@@ -33,7 +33,7 @@ use crate::error::StoreError;
 use crate::export;
 use crate::files::Lock;
 use crate::record;
-use crate::store::{BackupReport, CheckReport, Record, Store};
+use crate::store::{self, BackupReport, CheckReport, Record, Store};
 
 pub use open::{FORMAT, Opened};
 
@@ -190,7 +190,7 @@ impl Store for SledStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        batch.check()?;
+        store::check(batch)?;
         if batch.is_empty() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Write};
 use crate::error::StoreError;
 
 /// A key and its value.
@@ -51,4 +51,24 @@ pub trait Store: Send + Sync {
     fn range(&self, prefix: &[u8]) -> Result<Vec<Record>, StoreError> {
         self.page(prefix, None, usize::MAX)
     }
+}
+
+/// Refuses empty and too long keys, too long values and too large batches. Every engine asks this first, so that all refuse the
+/// same.
+pub(crate) fn check(batch: &Batch) -> Result<(), StoreError> {
+    if batch.bytes() > MAX_BATCH_BYTES {
+        return Err(StoreError::BatchTooLarge { bytes: batch.bytes() });
+    }
+    for (key, write) in batch.writes() {
+        if key.is_empty() || key.len() > MAX_KEY_BYTES {
+            return Err(StoreError::KeyLength { bytes: key.len() });
+        }
+        match write {
+            Write::Put(value) if value.len() > MAX_VALUE_BYTES => {
+                return Err(StoreError::ValueTooLarge { bytes: value.len() });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::batch::{Batch, MAX_BATCH_BYTES};
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Most batches that may wait. A caller of [`Writer::submit`] blocks beyond it: the disk is slower than the group talks.
 pub const MAX_QUEUED: usize = 1_024;
@@ -54,7 +54,7 @@ impl Writer {
     /// A refused batch (too large) fails alone; any other error fails everything that was committed together, and none of it
     /// counts.
     pub fn submit(&self, batch: Batch, done: impl FnOnce(Result<(), Arc<StoreError>>) + Send + 'static) {
-        if let Err(refused) = batch.check() {
+        if let Err(refused) = store::check(&batch) {
             done(Err(Arc::new(refused)));
             return;
         }

@@ -1,4 +1,5 @@
 //! What every engine promises, asked of each of them.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -204,7 +205,10 @@ fn same(store: &dyn Store, model: &BTreeMap<Vec<u8>, Vec<u8>>) {
     assert_eq!(store.range(b"").unwrap(), expected);
 }
 
-fn play(batches: &[Vec<(u8, Option<u16>)>], reopen: &dyn Fn(), store: &dyn Fn(&dyn Fn(&dyn Store))) {
+/// Lends the store of a test to a piece of work.
+type Lend<'a> = &'a dyn Fn(&dyn Fn(&dyn Store));
+
+fn play(batches: &[Vec<(u8, Option<u16>)>], reopen: &dyn Fn(), store: Lend<'_>) {
     let model = std::cell::RefCell::new(BTreeMap::new());
     for (round, writes) in batches.iter().enumerate() {
         let mut batch = Batch::new();

@@ -1,3 +1,5 @@
+//! Tests of files that are durable and the lock.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of the engine in memory and its faults.
+
 use super::*;
 
 fn put(key: &[u8], value: &[u8]) -> Batch {

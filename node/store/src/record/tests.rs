@@ -1,3 +1,5 @@
+//! Tests of how a record lies on the disk.
+
 use super::*;
 
 fn read(key: &[u8], head: &[u8], chunks: &[&[u8]]) -> Result<Vec<u8>, StoreError> {

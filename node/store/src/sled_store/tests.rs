@@ -1,3 +1,5 @@
+//! Tests of the guards round sled, one damaged home at a time.
+
 use std::fs;
 
 use super::*;
