@@ -12,6 +12,7 @@
 //! that still holds the chain would. Both are needed, and neither alone opens a frame.
 
 mod chain;
+mod header;
 mod frame;
 mod ring;
 mod checkpoint;

@@ -11,10 +11,10 @@
 //! size class: what is said shows in the length of variable-rate frames otherwise (White et al., 2011).
 
 use sframe::CipherSuite;
-use sframe::frame::{EncryptedFrameView, MediaFrameView, SingleUseCounter};
-use sframe::header::SframeHeader;
+use sframe::crypto::{DecryptionBufferView, EncryptionBufferView};
 use sframe::key::{DecryptionKey, EncryptionKey};
 
+use super::header::{HEADER_MAX_BYTES, Header};
 use super::{Kid, MediaError, MediaKey};
 
 const SUITE: CipherSuite = CipherSuite::AesGcm128Sha256;
@@ -28,7 +28,7 @@ pub const FRAME_CLASSES_BYTES: [usize; 7] = [96, 160, 240, 360, 540, 800, 1_160]
 /// Longest payload of a frame.
 pub const PAYLOAD_MAX_BYTES: usize = FRAME_CLASSES_BYTES[6] - 1;
 /// Most that sealing adds to the padded plaintext: 17 bytes of header and the tag.
-pub const FRAME_OVERHEAD_MAX_BYTES: usize = 17 + TAG_BYTES;
+pub const FRAME_OVERHEAD_MAX_BYTES: usize = HEADER_MAX_BYTES + TAG_BYTES;
 /// Longest frame that is looked at.
 const FRAME_MAX_BYTES: usize = FRAME_CLASSES_BYTES[6] + FRAME_OVERHEAD_MAX_BYTES;
 
@@ -38,8 +38,7 @@ pub fn peek_kid(bytes: &[u8]) -> Option<Kid> {
     if bytes.len() > FRAME_MAX_BYTES {
         return None;
     }
-    let header = SframeHeader::deserialize(bytes).ok()?;
-    Some(Kid(header.key_id()))
+    Header::parse(bytes).map(|header| Kid(header.kid))
 }
 
 /// The sealing half of a key, with its counter. Not `Clone`: a second copy would repeat nonces.
@@ -81,13 +80,12 @@ impl MediaSealer {
         self.padded.resize(*class, 0);
         let counter = self.next;
         self.next = counter.checked_add(1).expect("a call of 2^64 frames does not happen");
-        out.clear();
         seal_raw(&self.key, counter, &self.padded, &[], out)?;
         Ok(counter)
     }
 }
 
-/// The SFrame encryption itself, with metadata for the published vectors.
+/// The SFrame encryption itself (RFC 9605, 4.4.3), into `out`; metadata is for the published vectors.
 pub(super) fn seal_raw(
     key: &EncryptionKey,
     counter: u64,
@@ -95,23 +93,43 @@ pub(super) fn seal_raw(
     metadata: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), MediaError> {
-    let mut counter = SingleUseCounter::new(counter);
-    let frame = MediaFrameView::try_with_meta_data(&mut counter, plaintext, metadata)
-        .map_err(|_| MediaError::TooLong)?;
-    frame.encrypt_into(key, out).map_err(|_| MediaError::TooLong)?;
+    out.clear();
+    Header::write(key.key_id(), counter, out);
+    let header_len = out.len();
+    out.extend_from_slice(metadata);
+    let aad_len = out.len();
+    out.extend_from_slice(plaintext);
+    let end = out.len();
+    out.resize(end + TAG_BYTES, 0);
+    let (aad, rest) = out.split_at_mut(aad_len);
+    let (data, tag) = rest.split_at_mut(plaintext.len());
+    let view = EncryptionBufferView { aad, data, tag };
+    key.encrypt(view, counter).map_err(|_| MediaError::TooLong)?;
+    // Metadata is authenticated and travels elsewhere.
+    out.drain(header_len..aad_len);
     Ok(())
 }
 
-/// The SFrame decryption itself; returns the counter.
+/// The SFrame decryption itself (RFC 9605, 4.4.4), into `out`.
 pub(super) fn open_raw(
     key: &DecryptionKey,
+    header: &Header,
     bytes: &[u8],
     metadata: &[u8],
     out: &mut Vec<u8>,
-) -> Result<u64, MediaError> {
-    let frame = EncryptedFrameView::try_with_meta_data(bytes, metadata).map_err(|_| MediaError::Malformed)?;
-    let view = frame.decrypt_into(key, out).map_err(|_| MediaError::DoesNotOpen)?;
-    Ok(view.counter())
+) -> Result<(), MediaError> {
+    let (header_bytes, ciphertext) = bytes.split_at(header.len);
+    out.clear();
+    out.extend_from_slice(header_bytes);
+    out.extend_from_slice(metadata);
+    let aad_len = out.len();
+    out.extend_from_slice(ciphertext);
+    let (aad, data) = out.split_at_mut(aad_len);
+    key.decrypt(DecryptionBufferView { aad, data }, header.counter).map_err(|_| MediaError::DoesNotOpen)?;
+    let end = out.len() - TAG_BYTES;
+    out.copy_within(aad_len..end, 0);
+    out.truncate(end - aad_len);
+    Ok(())
 }
 
 /// The opening half of a key, with its replay window.
@@ -142,24 +160,24 @@ impl MediaOpener {
         if bytes.len() > FRAME_MAX_BYTES {
             return Err(MediaError::Malformed);
         }
-        let header = SframeHeader::deserialize(bytes).map_err(|_| MediaError::Malformed)?;
-        if header.key_id() != self.kid.0 {
+        let header = Header::parse(bytes).ok_or(MediaError::Malformed)?;
+        if header.kid != self.kid.0 {
             return Err(MediaError::UnknownKey);
         }
-        if bytes.len() < header.len() + TAG_BYTES {
+        if bytes.len() < header.len + TAG_BYTES {
             return Err(MediaError::Malformed);
         }
-        if self.window.contains(header.counter()) {
+        if self.window.contains(header.counter) {
             return Err(MediaError::Replayed);
         }
-        let opened = open_raw(&self.key, bytes, &[], out);
+        let opened = open_raw(&self.key, &header, bytes, &[], out);
         let Some(payload_len) = opened.is_ok().then(|| unpadded(out)).flatten() else {
             out.clear();
             return Err(opened.err().unwrap_or(MediaError::Malformed));
         };
-        self.window.insert(header.counter());
+        self.window.insert(header.counter);
         out.truncate(payload_len);
-        Ok(header.counter())
+        Ok(header.counter)
     }
 }
 
