@@ -32,6 +32,7 @@ pub struct Cli {
     /// Tell less on stderr
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// What to do
     #[command(subcommand)]
     pub command: Command,
 }

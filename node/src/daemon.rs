@@ -107,7 +107,9 @@ fn net_config(keys: &Keys, args: &DaemonArgs, tap: Option<Tap>) -> Result<NetCon
         .peers
         .iter()
         .map(|text| {
-            text.parse().with_context(|| format!("`{text}` is no address; write for instance /ip4/10.0.0.7/udp/4100/quic-v1"))
+            text.parse().with_context(|| {
+                format!("`{text}` is no address; write for instance /ip4/10.0.0.7/udp/4100/quic-v1")
+            })
         })
         .collect::<Result<_>>()?;
     let own = keys.peer().0;
@@ -137,7 +139,9 @@ fn lane_byte(lane: TapLane) -> u8 {
 /// Looks for the peers of earlier runs where they were last.
 async fn reach_known(net: &Net, loaded: &Loaded) {
     for (key, value) in &loaded.local {
-        let Some(peer) = key.strip_prefix(b"a").and_then(|peer| <[u8; 32]>::try_from(peer).ok()) else { continue };
+        let Some(peer) = key.strip_prefix(b"a").and_then(|peer| <[u8; 32]>::try_from(peer).ok()) else {
+            continue;
+        };
         if address_key(&peer) != *key {
             continue;
         }
@@ -162,7 +166,10 @@ fn restore(keys: &Keys, loaded: Loaded, net: &Net) -> Result<Memberships> {
     Ok(groups)
 }
 
-fn conversation_partner(local: &std::collections::BTreeMap<Vec<u8>, Vec<u8>>, group: &GroupId) -> Option<AccountId> {
+fn conversation_partner(
+    local: &std::collections::BTreeMap<Vec<u8>, Vec<u8>>,
+    group: &GroupId,
+) -> Option<AccountId> {
     let note = local.get(&group_key(group))?;
     Some(AccountId::from_bytes(note.as_slice().try_into().ok()?))
 }
@@ -178,10 +185,17 @@ fn log_to(home: &Home) -> Result<()> {
         .write(true)
         .truncate(begin_anew)
         .open(&path)
-        .with_context(|| format!("cannot write {}; check the folder's owner and its free space", path.display()))?;
+        .with_context(|| {
+            format!("cannot write {}; check the folder's owner and its free space", path.display())
+        })?;
     let filter = tracing_subscriber::EnvFilter::try_from_env("HALLOO_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,halloo_node=info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Arc::new(file)).json();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(Arc::new(file))
+        .log_internal_errors(false)
+        .json();
     // A second node in one process (tests) keeps the log of the first.
     let _already = log.try_init();
     Ok(())

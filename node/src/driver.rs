@@ -25,7 +25,7 @@ use crate::media::clock::mono_ns;
 use crate::net::{Net, NetCommand, NetEvent};
 use crate::storage::{Storage, StorageEvent};
 use crate::track::Track;
-use halloo_crypto::id::{DeviceId, GroupId};
+use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
 use halloo_engine::place::Fix;
@@ -33,7 +33,7 @@ use halloo_engine::time::{Now, Time};
 use halloo_mesh::{PairReply, Verdict};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// Pairing requests of one peer that may wait for their answer.
 const PAIR_WAITING_MAX: usize = 4;
@@ -89,7 +89,7 @@ pub struct Driver {
     disk_full: Option<DoorError>,
     isolated: bool,
     offered_frames: u64,
-    pending_links: Vec<(GroupId, DeviceId, oneshot::Receiver<crate::door::Reply>)>,
+    pending_links: Vec<beginnings::PendingLink>,
 }
 
 /// One thing that happened.
@@ -293,13 +293,18 @@ impl Driver {
                     let topics = self.groups.get(&group).map(|m| m.topics.clone()).unwrap_or_default();
                     for topic in topics {
                         let bytes = record.bytes.clone();
-                        self.feed(group, Input::Frame { from: PeerKey(record.from), lane: Lane::Gossip(topic), bytes }).await;
+                        self.feed(
+                            group,
+                            Input::Frame { from: PeerKey(record.from), lane: Lane::Gossip(topic), bytes },
+                        )
+                        .await;
                     }
                 }
             }
             _ => {
                 if let Some(group) = self.groups.by_route(&record.bytes) {
-                    let frame = Input::Frame { from: PeerKey(record.from), lane: Lane::Direct, bytes: record.bytes };
+                    let frame =
+                        Input::Frame { from: PeerKey(record.from), lane: Lane::Direct, bytes: record.bytes };
                     self.feed(group, frame).await;
                 }
             }

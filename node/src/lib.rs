@@ -1,4 +1,6 @@
 //! The shell of a halloo member: the only sockets, disks and microphones of the product.
+// Inside private modules `pub` says what a file offers its siblings; nothing of it leaves the crate.
+#![allow(unreachable_pub)]
 
 pub mod args;
 pub mod terminal;

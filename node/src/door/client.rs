@@ -11,7 +11,9 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error("no halloo runs in this home; start one with `halloo up`, or begin a group with `halloo new NAME`")]
+    #[error(
+        "no halloo runs in this home; start one with `halloo up`, or begin a group with `halloo new NAME`"
+    )]
     NotRunning,
     /// The daemon refused.
     #[error(transparent)]

@@ -128,7 +128,9 @@ async fn converse(stream: UnixStream, ask: mpsc::Sender<Asked>, watchers: Watche
     while let Some(line) = next_line(&mut read).await {
         let (text, watching) = match line.and_then(|line| parse(&line)) {
             Err(error) => (error.line(0), false),
-            Ok(envelope) if matches!(envelope.request, Request::Watch) => (json!({"id": envelope.id, "ok": {}}), true),
+            Ok(envelope) if matches!(envelope.request, Request::Watch) => {
+                (json!({"id": envelope.id, "ok": {}}), true)
+            }
             Ok(envelope) => (answer(envelope, &ask).await, false),
         };
         let window = watching.then(|| watchers.window());
@@ -142,7 +144,9 @@ async fn converse(stream: UnixStream, ask: mpsc::Sender<Asked>, watchers: Watche
 }
 
 /// The next line without its end; `None` when the asker is gone. A line over the limit ends the conversation with an error.
-async fn next_line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> Option<Result<String, DoorError>> {
+async fn next_line(
+    read: &mut BufReader<tokio::net::unix::OwnedReadHalf>,
+) -> Option<Result<String, DoorError>> {
     let mut line = Vec::new();
     let limit = u64::try_from(LINE_MAX).unwrap_or(u64::MAX);
     match read.take(limit).read_until(b'\n', &mut line).await {
@@ -155,8 +159,9 @@ async fn next_line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> Opt
 }
 
 fn parse(line: &str) -> Result<Envelope, DoorError> {
-    serde_json::from_str(line)
-        .map_err(|error| DoorError::new("malformed", format!("not a request: {error}"), "see `halloo help door`"))
+    serde_json::from_str(line).map_err(|error| {
+        DoorError::new("malformed", format!("not a request: {error}"), "see `halloo help door`")
+    })
 }
 
 async fn answer(envelope: Envelope, ask: &mpsc::Sender<Asked>) -> Value {

@@ -6,9 +6,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
 async fn open() -> (tempfile::TempDir, std::path::PathBuf, Door) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("door");
-    let door = Door::open(&path).unwrap();
+    let door = Door::open(&path).expect("a door in an empty folder");
     (folder, path, door)
 }
 
@@ -45,7 +45,8 @@ async fn garbage_is_refused_and_the_conversation_goes_on() {
     door.next().await.unwrap().reply.send(Ok(json!(1))).unwrap();
     let mut lines = BufReader::new(stream).lines();
     for _ in bad {
-        let line: serde_json::Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+        let line: serde_json::Value =
+            serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
         assert_eq!(line["error"]["code"], "malformed");
     }
     assert_eq!(lines.next_line().await.unwrap().unwrap(), r#"{"id":9,"ok":1}"#);

@@ -77,7 +77,8 @@ impl Driver {
                 answer(reply, Ok(json!({})));
             }
             Request::Plant { text } => {
-                let topic = halloo_mesh::Topic(halloo_crypto::kdf::hash("halloo planted", &[text.as_bytes()]));
+                let topic =
+                    halloo_mesh::Topic(halloo_crypto::kdf::hash("halloo planted", &[text.as_bytes()]));
                 self.carry(NetCommand::Publish { topic, bytes: text.into_bytes() }).await;
                 answer(reply, Ok(json!({})));
             }
@@ -117,7 +118,13 @@ impl Driver {
                 };
                 let before = match before.map(|id| None.ok_or(id)).transpose() {
                     Ok(before) => before,
-                    Err(id) => return Some(Err(DoorError::new("unknown", format!("no message {id}"), "`halloo log --json`"))),
+                    Err(id) => {
+                        return Some(Err(DoorError::new(
+                            "unknown",
+                            format!("no message {id}"),
+                            "`halloo log --json`",
+                        )));
+                    }
                 };
                 let page = engine.timeline(before, (*limit).min(PAGE_MAX));
                 json!({"messages": page.entries.iter().rev().map(views::chat).collect::<Vec<_>>(), "more": page.older.is_some()})
@@ -127,12 +134,15 @@ impl Driver {
                 json!({"activity": page.iter().rev().map(views::activity).collect::<Vec<_>>()})
             }
             Request::Where => json!({"locations": self.locations(group, wall)}),
-            Request::Invites => json!({"invites": engine.invites().iter().map(views::invite).collect::<Vec<_>>()}),
+            Request::Invites => {
+                json!({"invites": engine.invites().iter().map(views::invite).collect::<Vec<_>>()})
+            }
             Request::Status => {
                 let mut status = views::status(&engine.status());
                 status["group"] = json!(group.to_string());
                 status["connected_peers"] = json!(self.connected.len());
-                status["addresses"] = json!(self.net.addresses().iter().map(ToString::to_string).collect::<Vec<_>>());
+                status["addresses"] =
+                    json!(self.net.addresses().iter().map(ToString::to_string).collect::<Vec<_>>());
                 status["voice"] = self.voice.status();
                 status["offered_frames"] = json!(self.offered_frames);
                 status["disk"] = json!(self.disk_full.as_ref().map(ToString::to_string));
@@ -170,7 +180,10 @@ impl Driver {
 
     fn to_command(&self, group: GroupId, request: Request) -> Result<(Command, Shape), DoorError> {
         let member = |name: &str| {
-            let membership = self.groups.get(&group).ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
+            let membership = self
+                .groups
+                .get(&group)
+                .ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
             membership.member(name)
         };
         let command = match request {
@@ -178,7 +191,9 @@ impl Driver {
                 let reply_to = reply_to.as_deref().map(message_id).transpose()?;
                 return Ok((Command::Say { text, reply_to }, said()));
             }
-            Request::Share { seconds } => Command::Share { lease: (seconds > 0).then(|| Duration::from_secs(seconds)) },
+            Request::Share { seconds } => {
+                Command::Share { lease: (seconds > 0).then(|| Duration::from_secs(seconds)) }
+            }
             Request::Precision { precision } => Command::SetPrecision(precision.into()),
             Request::Invite(ask) => return Ok((invite(&ask)?, invited())),
             Request::Remove { member: name } => Command::Remove(member(&name)?.account),
@@ -188,7 +203,13 @@ impl Driver {
             Request::Leave => Command::Leave,
             Request::MuteMicrophone { on } => Command::MuteMicrophone(on),
             Request::MuteSpeaker { on } => Command::MuteSpeaker(on),
-            other => return Err(DoorError::new("malformed", format!("{other:?} is not for a group"), "see `halloo help`")),
+            other => {
+                return Err(DoorError::new(
+                    "malformed",
+                    format!("{other:?} is not for a group"),
+                    "see `halloo help`",
+                ));
+            }
         };
         Ok((command, done()))
     }
@@ -205,7 +226,13 @@ impl Driver {
         }
     }
 
-    async fn fix(&mut self, group: GroupId, latitude: f64, longitude: f64, accuracy: Option<f32>) -> DoorReply {
+    async fn fix(
+        &mut self,
+        group: GroupId,
+        latitude: f64,
+        longitude: f64,
+        accuracy: Option<f32>,
+    ) -> DoorReply {
         let fix = Fix {
             lat_deg: latitude,
             lon_deg: longitude,
@@ -228,9 +255,16 @@ impl Driver {
 
     fn gain(&mut self, group: GroupId, member: &str, gain: f32) -> DoorReply {
         if !(0.0..=4.0).contains(&gain) {
-            return Err(DoorError::new("invalid", format!("{gain} is no volume"), "0 silences, 1 is as sent, 4 is the most"));
+            return Err(DoorError::new(
+                "invalid",
+                format!("{gain} is no volume"),
+                "0 silences, 1 is as sent, 4 is the most",
+            ));
         }
-        let membership = self.groups.get(&group).ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
+        let membership = self
+            .groups
+            .get(&group)
+            .ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
         for device in membership.member(member)?.devices {
             self.voice.gain(device.device, gain)?;
         }
@@ -239,7 +273,8 @@ impl Driver {
 
     async fn close_invites(&mut self, group: GroupId, reply: Waiter) {
         let open = self.groups.get(&group).map(|m| m.engine.invites()).unwrap_or_default();
-        let mine: Vec<_> = open.into_iter().filter(|i| i.open && i.link.is_some()).map(|i| i.invite).collect();
+        let mine: Vec<_> =
+            open.into_iter().filter(|i| i.open && i.link.is_some()).map(|i| i.invite).collect();
         let count = mine.len();
         for invite in mine {
             let (ignored, _) = oneshot::channel();
@@ -299,10 +334,13 @@ fn invite(ask: &InviteAsk) -> Result<Command, DoorError> {
 }
 
 fn role(word: &str) -> Result<halloo_crdt::log::Role, DoorError> {
-    views::role_of(word)
-        .ok_or_else(|| DoorError::new("invalid", format!("{word} is no role"), "owner, admin, moderator or member"))
+    views::role_of(word).ok_or_else(|| {
+        DoorError::new("invalid", format!("{word} is no role"), "owner, admin, moderator or member")
+    })
 }
 
 fn message_id(text: &str) -> Result<MessageId, DoorError> {
-    text.parse().map_err(|_| DoorError::new("invalid", format!("{text} is no message id"), "`halloo log --json` shows them"))
+    text.parse().map_err(|_| {
+        DoorError::new("invalid", format!("{text} is no message id"), "`halloo log --json` shows them")
+    })
 }

@@ -29,6 +29,9 @@ const LINK_ADDRESSES_MAX: usize = 4;
 /// How long the other one of a conversation has to come in.
 const CONVERSATION_SPAN: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// The link of an invite that is not durable yet: through which group and to which device it goes.
+pub type PendingLink = (GroupId, DeviceId, oneshot::Receiver<DoorReply>);
+
 impl Driver {
     /// `new`: begins a group and opens its first invite.
     pub(super) async fn begin(&mut self, ask: NewAsk, reply: oneshot::Sender<DoorReply>) {
@@ -46,14 +49,19 @@ impl Driver {
             let Reply::Invite(view) = reply else { return json!({}) };
             json!({ "group": group.to_string(), "name": name, "profile": profile, "invite": views::invite(&view) })
         });
-        let command = Command::Invite { max_uses: FIRST_INVITE_USES, expiry: FIRST_INVITE_SPAN, role: Role::Member };
+        let command =
+            Command::Invite { max_uses: FIRST_INVITE_USES, expiry: FIRST_INVITE_SPAN, role: Role::Member };
         self.command(group, command, shape, reply).await;
     }
 
     /// Starts an engine of a new group.
     async fn found(&mut self, name: &str, with: Option<AccountId>) -> Result<GroupId, DoorError> {
         if !self.groups.room() {
-            return Err(DoorError::new("too-many", "this home is in as many groups as it can hold", "leave one first"));
+            return Err(DoorError::new(
+                "too-many",
+                "this home is in as many groups as it can hold",
+                "leave one first",
+            ));
         }
         let seed = random().map_err(|error| DoorError::new("world", error.to_string(), "restart"))?;
         let origin = Origin::Create { group_name: name.to_owned() };
@@ -96,33 +104,58 @@ impl Driver {
     }
 
     /// `send NAME TEXT`: a message in the conversation with that member; it waits there until the other one has come in.
-    pub(super) async fn send_to(&mut self, group: GroupId, to: &str, text: String, reply: oneshot::Sender<DoorReply>) {
+    pub(super) async fn send_to(
+        &mut self,
+        group: GroupId,
+        to: &str,
+        text: String,
+        reply: oneshot::Sender<DoorReply>,
+    ) {
         match self.conversation(group, to).await {
             Err(error) => answer(reply, Err(error)),
-            Ok(conversation) => self.command(conversation, Command::Say { text, reply_to: None }, said(), reply).await,
+            Ok(conversation) => {
+                self.command(conversation, Command::Say { text, reply_to: None }, said(), reply).await
+            }
         }
     }
 
     async fn conversation(&mut self, group: GroupId, to: &str) -> Result<GroupId, DoorError> {
-        let membership = self.groups.get(&group).ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
+        let membership = self
+            .groups
+            .get(&group)
+            .ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
         let member = membership.member(to)?;
         if member.own {
-            return Err(DoorError::new("invalid", "that is yourself", "`halloo echo` lets you hear yourself"));
+            return Err(DoorError::new(
+                "invalid",
+                "that is yourself",
+                "`halloo echo` lets you hear yourself",
+            ));
         }
         if let Some(conversation) = self.groups.with(&member.account) {
             return Ok(conversation);
         }
         let Some(device) = reachable(&member) else {
             let next = "try again when they are here; a first conversation begins while both are connected";
-            return Err(DoorError::new("not-connected", format!("{} is not connected now", member.name), next));
+            return Err(DoorError::new(
+                "not-connected",
+                format!("{} is not connected now", member.name),
+                next,
+            ));
         };
-        let conversation = self.found(&format!("{} & {}", self.keys.name, member.name), Some(member.account)).await?;
+        let conversation =
+            self.found(&format!("{} & {}", self.keys.name, member.name), Some(member.account)).await?;
         self.invite_to(group, device, conversation).await?;
         Ok(conversation)
     }
 
     /// Opens an invite for one in the conversation, and sends its link sealed to the member's device.
-    async fn invite_to(&mut self, group: GroupId, device: DeviceId, conversation: GroupId) -> Result<(), DoorError> {
+    async fn invite_to(
+        &mut self,
+        group: GroupId,
+        device: DeviceId,
+        conversation: GroupId,
+    ) -> Result<(), DoorError> {
         let (tell, told) = oneshot::channel();
         let shape = Box::new(|reply| match reply {
             Reply::Invite(view) => json!({ "qr": view.qr }),
@@ -157,13 +190,18 @@ impl Driver {
     pub(super) async fn invited(&mut self, group: GroupId, from: DeviceId, link: &[u8]) {
         let Some(membership) = self.groups.get(&group) else { return };
         let members = membership.engine.members();
-        let Some(member) = members.iter().find(|m| m.devices.iter().any(|d| d.device == from)) else { return };
-        let Ok(ticket) = std::str::from_utf8(link).map_err(|_| ()).and_then(|text| ticket(text).map_err(|_| ())) else {
+        let Some(member) = members.iter().find(|m| m.devices.iter().any(|d| d.device == from)) else {
+            return;
+        };
+        let Ok(ticket) =
+            std::str::from_utf8(link).map_err(|_| ()).and_then(|text| ticket(text).map_err(|_| ()))
+        else {
             return;
         };
         if self.joining.is_none() {
             let account = member.account;
-            self.watchers.tell(json!({"event": "conversation", "name": member.name, "account": account.to_string()}));
+            self.watchers
+                .tell(json!({"event": "conversation", "name": member.name, "account": account.to_string()}));
             self.begin_joining(ticket, Some(account), None).await;
         }
     }
@@ -179,7 +217,9 @@ pub fn link_addresses(net: &Net) -> Vec<String> {
     let reachable = |address: &Multiaddr| {
         !address.iter().any(|part| match part {
             libp2p::multiaddr::Protocol::Ip4(ip) => ip.is_loopback() || ip.is_unspecified(),
-            libp2p::multiaddr::Protocol::Ip6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local(),
+            libp2p::multiaddr::Protocol::Ip6(ip) => {
+                ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local()
+            }
             _ => false,
         })
     };

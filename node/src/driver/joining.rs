@@ -40,7 +40,8 @@ impl Driver {
     /// Begins to join by a short code, a link or the text of a QR.
     pub(super) async fn join(&mut self, ask: JoinAsk, reply: oneshot::Sender<DoorReply>) {
         if self.joining.is_some() {
-            let busy = DoorError::new("busy", "another join is under way", "wait for it to end, then try again");
+            let busy =
+                DoorError::new("busy", "another join is under way", "wait for it to end, then try again");
             return answer(reply, Err(busy));
         }
         if let Some(name) = &ask.profile
@@ -64,7 +65,8 @@ impl Driver {
         let outcome = self.groups.room().then_some(()).ok_or_else(|| {
             DoorError::new("too-many", "this home is in as many groups as it can hold", "leave one first")
         });
-        let seed = outcome.and_then(|()| random().map_err(|error| DoorError::new("world", error.to_string(), "restart")));
+        let seed = outcome
+            .and_then(|()| random().map_err(|error| DoorError::new("world", error.to_string(), "restart")));
         let seed = match seed {
             Ok(seed) => seed,
             Err(error) => {
@@ -79,7 +81,8 @@ impl Driver {
             self.carry(NetCommand::Reach { peer: None, addresses }).await;
         }
         let identity = self.keys.identity();
-        let (device, certificate, peer, name) = (identity.device, identity.certificate, identity.peer, identity.name);
+        let (device, certificate, peer, name) =
+            (identity.device, identity.certificate, identity.peer, identity.name);
         let who = JoinerIdentity { device, certificate, peer, name };
         let joiner = Joiner::new(who, &ticket, ChaCha20Rng::from_seed(seed), now().mono);
         self.joining = Some(Joining { joiner, with, reply });
@@ -139,13 +142,16 @@ impl Driver {
             "profile": self.keys.name,
         });
         let origin = Origin::Join { bundle: joined.bundle, key_package: joined.key_package };
-        let started = random().map_err(|error| DoorError::new("world", error.to_string(), "restart")).and_then(|seed| {
-            Engine::new(self.config(), self.keys.identity(), origin, seed, now()).map_err(|error| {
-                let text = error.to_string();
-                let (what, next) = text.split_once("; ").unwrap_or((text.as_str(), "ask for a new invite"));
-                DoorError::new("bundle", what, next)
-            })
-        });
+        let started = random()
+            .map_err(|error| DoorError::new("world", error.to_string(), "restart"))
+            .and_then(|seed| {
+                Engine::new(self.config(), self.keys.identity(), origin, seed, now()).map_err(|error| {
+                    let text = error.to_string();
+                    let (what, next) =
+                        text.split_once("; ").unwrap_or((text.as_str(), "ask for a new invite"));
+                    DoorError::new("bundle", what, next)
+                })
+            });
         let outcome = match started {
             Ok(engine) => {
                 self.groups.insert(group, Membership::new(engine, joining.with));
@@ -192,7 +198,8 @@ pub fn ticket(text: &str) -> Result<Ticket, DoorError> {
     let text = text.trim();
     let refused = |error: &dyn std::fmt::Display| {
         let message = error.to_string();
-        let (what, next) = message.split_once(": ").unwrap_or((message.as_str(), "ask for the code or link again"));
+        let (what, next) =
+            message.split_once(": ").unwrap_or((message.as_str(), "ask for the code or link again"));
         DoorError::new("invite", what, next)
     };
     if text.contains(':') {

@@ -104,7 +104,8 @@ impl Membership {
     /// Nobody, or more than one.
     pub fn member(&self, text: &str) -> Result<MemberView, DoorError> {
         let members = self.engine.members();
-        let by_name: Vec<_> = members.iter().filter(|m| m.name.to_lowercase() == text.to_lowercase()).collect();
+        let by_name: Vec<_> =
+            members.iter().filter(|m| m.name.to_lowercase() == text.to_lowercase()).collect();
         let found = if by_name.is_empty() {
             members.iter().filter(|m| text.len() >= 4 && m.account.to_string().starts_with(text)).collect()
         } else {
@@ -112,7 +113,11 @@ impl Membership {
         };
         match found.as_slice() {
             [one] => Ok((*one).clone()),
-            [] => Err(DoorError::new("unknown", format!("nobody here is called {text}"), "`halloo members` lists all")),
+            [] => Err(DoorError::new(
+                "unknown",
+                format!("nobody here is called {text}"),
+                "`halloo members` lists all",
+            )),
             _ => Err(DoorError::new(
                 "ambiguous",
                 format!("{} members are called {text}", found.len()),
@@ -177,7 +182,11 @@ impl Memberships {
     pub fn meant(&mut self, text: Option<&str>) -> Result<GroupId, DoorError> {
         let Some(text) = text else {
             return self.last.or_else(|| self.groups.keys().next().copied()).ok_or_else(|| {
-                DoorError::new("no-group", "there is no group here", "begin one with `halloo new NAME` or join one")
+                DoorError::new(
+                    "no-group",
+                    "there is no group here",
+                    "begin one with `halloo new NAME` or join one",
+                )
             });
         };
         let named = |(id, m): &(&GroupId, &Membership)| {
@@ -189,8 +198,16 @@ impl Memberships {
                 self.last = Some(*one);
                 Ok(*one)
             }
-            [] => Err(DoorError::new("unknown", format!("no group is called {text}"), "`halloo groups` lists them")),
-            _ => Err(DoorError::new("ambiguous", format!("several groups are called {text}"), "use the beginning of the id")),
+            [] => Err(DoorError::new(
+                "unknown",
+                format!("no group is called {text}"),
+                "`halloo groups` lists them",
+            )),
+            _ => Err(DoorError::new(
+                "ambiguous",
+                format!("several groups are called {text}"),
+                "use the beginning of the id",
+            )),
         }
     }
 

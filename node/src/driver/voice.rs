@@ -121,8 +121,9 @@ impl Voice {
                 names: BTreeMap::new(),
             }),
         };
-        let (thread, events) = thread::start(config)
-            .map_err(|error| DoorError::new("sound", error.to_string(), "`halloo doctor` looks for the fault"))?;
+        let (thread, events) = thread::start(config).map_err(|error| {
+            DoorError::new("sound", error.to_string(), "`halloo doctor` looks for the fault")
+        })?;
         let running = Running {
             group,
             handle: thread.handle(),
@@ -211,7 +212,11 @@ impl Voice {
     /// No call, or one with an open microphone.
     pub fn push(&self, on: bool) -> Result<(), DoorError> {
         let running = self.running.as_ref().filter(|running| running.ask.push_to_talk).ok_or_else(|| {
-            DoorError::new("no-call", "no push-to-talk call runs", "enter one with `halloo talk --push-to-talk`")
+            DoorError::new(
+                "no-call",
+                "no push-to-talk call runs",
+                "enter one with `halloo talk --push-to-talk`",
+            )
         })?;
         running.tell(MediaCommand::Transmit(Transmit::PushToTalk { pressed: on }))
     }
@@ -240,7 +245,8 @@ impl Voice {
         let Some(running) = &self.running else { return json!({ "running": false }) };
         let links = running.endpoint.stats();
         let speakers = &running.stats.speakers;
-        let sum = |of: &dyn Fn(&halloo_engine::voice::SpeakerStats) -> u64| speakers.values().map(of).sum::<u64>();
+        let sum =
+            |of: &dyn Fn(&halloo_engine::voice::SpeakerStats) -> u64| speakers.values().map(of).sum::<u64>();
         json!({
             "running": true,
             "group": running.group.to_string(),
@@ -310,30 +316,41 @@ impl Driver {
                 self.command(group, command, super::asks::done(), ignored).await;
             }
             VoiceNews::Endpoint(EndpointEvent::Up { peer, setup_ms }) => {
-                self.watchers.tell(json!({"event": "voice-up", "device": peer.to_string(), "setup_ms": setup_ms}));
+                self.watchers
+                    .tell(json!({"event": "voice-up", "device": peer.to_string(), "setup_ms": setup_ms}));
             }
             VoiceNews::Endpoint(EndpointEvent::Down { peer, reason }) => {
-                self.watchers.tell(json!({"event": "voice-down", "device": peer.to_string(), "reason": reason}));
+                self.watchers
+                    .tell(json!({"event": "voice-down", "device": peer.to_string(), "reason": reason}));
             }
             VoiceNews::Thread(MediaEvent::Stats(stats)) => self.voice.note(*stats),
             VoiceNews::Thread(MediaEvent::Talking { speaker, on }) => {
                 let device = speaker.unwrap_or(self.voice.me).to_string();
-                self.watchers.tell(json!({"event": "talking", "device": device, "on": on, "at_ms": now().wall_ms}));
+                self.watchers
+                    .tell(json!({"event": "talking", "device": device, "on": on, "at_ms": now().wall_ms}));
             }
             VoiceNews::Thread(MediaEvent::SourceEnded) => {
                 self.voice.repeat();
                 self.watchers.tell(json!({"event": "source-ended"}));
             }
             VoiceNews::Thread(MediaEvent::SinkFailed(what)) => {
-                self.watchers.tell(json!({"event": "warning", "text": format!("the others are not heard: {what}")}));
+                self.watchers
+                    .tell(json!({"event": "warning", "text": format!("the others are not heard: {what}")}));
             }
-            VoiceNews::Thread(MediaEvent::Plan(error)) => tracing::error!("a voice plan was not taken: {error}"),
+            VoiceNews::Thread(MediaEvent::Plan(error)) => {
+                tracing::error!("a voice plan was not taken: {error}")
+            }
         }
     }
 }
 
 fn links_view(links: &EndpointStats) -> Value {
-    json!(links.iter().map(|(device, link)| (device.to_string(), json!(link))).collect::<serde_json::Map<_, _>>())
+    json!(
+        links
+            .iter()
+            .map(|(device, link)| (device.to_string(), json!(link)))
+            .collect::<serde_json::Map<_, _>>()
+    )
 }
 
 fn transmit(ask: &TalkAsk) -> Transmit {
@@ -354,6 +371,7 @@ fn device_name(name: &str) -> DeviceName {
 
 fn no_sound(error: &crate::media::device::DeviceError) -> DoorError {
     let text = error.to_string();
-    let (what, next) = text.split_once(": ").unwrap_or((text.as_str(), "`halloo doctor` looks for the fault"));
+    let (what, next) =
+        text.split_once(": ").unwrap_or((text.as_str(), "`halloo doctor` looks for the fault"));
     DoorError::new("sound", what, next)
 }

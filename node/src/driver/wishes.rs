@@ -103,7 +103,12 @@ impl Driver {
     fn name(&self, group: GroupId, event: &Event, value: &mut Value) {
         let Some(membership) = self.groups.get(&group) else { return };
         let of_device = |device: &DeviceId| {
-            membership.engine.members().into_iter().find(|m| m.devices.iter().any(|d| d.device == *device)).map(|m| m.name)
+            membership
+                .engine
+                .members()
+                .into_iter()
+                .find(|m| m.devices.iter().any(|d| d.device == *device))
+                .map(|m| m.name)
         };
         let name = match event {
             Event::MemberLeft { account }
