@@ -83,6 +83,8 @@ pub struct VoicePath {
     ear: Ear,
     planned_mute: (bool, bool),
     local_mute: (bool, bool),
+    planned_budget_bps: u32,
+    local_budget_bps: u32,
 }
 
 impl VoicePath {
@@ -99,7 +101,16 @@ impl VoicePath {
         let mouth = Mouth::new(config.frame, encoder, config.transmit, rng);
         let ear = Ear::new();
         let none = (false, false);
-        Ok(VoicePath { me: config.me, codecs, mouth, ear, planned_mute: (true, false), local_mute: none })
+        Ok(VoicePath {
+            me: config.me,
+            codecs,
+            mouth,
+            ear,
+            planned_mute: (true, false),
+            local_mute: none,
+            planned_budget_bps: plan::DEFAULT_BUDGET_BPS,
+            local_budget_bps: u32::MAX,
+        })
     }
 
     /// Follows this plan from now on. The only call that allocates. Old keys of a peer that stays live 2 s more, a peer
@@ -118,7 +129,8 @@ impl VoicePath {
         }
         self.planned_mute = (plan.microphone_muted, plan.speaker_muted);
         self.obey_mute();
-        self.mouth.controller.set_budget(plan.budget_bps);
+        self.planned_budget_bps = plan.budget_bps;
+        self.mouth.controller.set_budget(plan.budget_bps.min(self.local_budget_bps));
         let sealing = self.mouth.set_key(plan.seal.as_ref(), plan.checkpoints);
         self.ear.apply(now, plan, self.codecs.as_ref())?;
         if sealing { Ok(()) } else { Err(PlanError::SpentKey) }
@@ -139,6 +151,13 @@ impl VoicePath {
     pub fn set_speaker_muted(&mut self, muted: bool) {
         self.local_mute.1 = muted;
         self.obey_mute();
+    }
+
+    /// Spends at most so many bits per second, beside what the plan allows; 0 sends no redundancy at all, as a measurement
+    /// of plain concealment needs it.
+    pub fn limit_budget(&mut self, bps: u32) {
+        self.local_budget_bps = bps;
+        self.mouth.controller.set_budget(self.planned_budget_bps.min(bps));
     }
 
     /// Sets how loud one speaker is in the mix, 0..=4; 1 is as sent.

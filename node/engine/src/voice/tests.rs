@@ -310,6 +310,23 @@ fn loss_is_reported_and_answered_with_redundancy() {
 }
 
 #[test]
+fn a_local_limit_of_the_budget_outlives_plans() {
+    let mut party = Party::new(2, Transmit::OpenMicrophone, FrameLength::Ms20);
+    party.network = Box::new(|rng| (!rng.next_u32().is_multiple_of(5)).then_some(5_000));
+    party.paths[0].limit_budget(0);
+    for round in 0..500_u64 {
+        if round == 100 {
+            let plan = plan_for(0, &party.ids, &[0, 1]);
+            party.paths[0].apply(Time::from_micros(party.now_us), &plan).expect("a plain plan");
+        }
+        party.step(FrameLength::Ms20, hum);
+    }
+    let stats = party.speaker(1, 0).stats;
+    assert_eq!(stats.from_list, 0, "{stats:?}");
+    assert!(stats.concealed >= 60, "{stats:?}");
+}
+
+#[test]
 fn the_first_syllable_is_heard_although_the_detector_is_late() {
     let mut party = Party::new(2, Transmit::VoiceActivated, FrameLength::Ms20);
     let mut stem = Vec::new();
