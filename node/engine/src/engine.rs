@@ -436,7 +436,9 @@ impl Engine {
             DirectFrame::Proof(proof) => handshake::on_proof(state, from, &proof),
             DirectFrame::Unknown { heads } => handshake::on_unknown(state, from, &heads),
             DirectFrame::Introduce(operations) => handshake::on_introduce(state, from, &operations),
-            DirectFrame::Farewell(operations) => handshake::on_farewell(state, from, &operations),
+            DirectFrame::Farewell { operations, acknowledgements } => {
+                handshake::on_farewell(state, from, &operations, &acknowledgements);
+            }
             DirectFrame::Parcel(parcel) => self.on_parcel(from, parcel),
             DirectFrame::Sync(frame) => {
                 reconcile::on_frame(&mut self.reconcile, &mut self.chat, state, from, frame);

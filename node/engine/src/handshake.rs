@@ -9,18 +9,21 @@
 //! A newcomer whom our log does not know yet answers `unknown` with the operations that made it a member, but only to a peer that
 //! has proven to be a member itself: nobody learns operations by guessing. Until proven, nothing but these frames is looked at.
 
-use halloo_crdt::log::{Inserted, Log, OpKind, SignedOp};
+use halloo_crdt::log::{Inserted, Log, OpKind, Row, SignedOp};
 use halloo_crypto::id::{DeviceId, OpId};
 
 use crate::lane::PeerKey;
 use crate::output::{Event, Output};
 use crate::peers::{HANDSHAKE_PATIENCE, HELLOS_MAX, INTRODUCTIONS_MAX};
 use crate::snapshot::Table;
-use crate::state::{Fact, State};
+use crate::state::{Fact, State, row_name};
 use crate::timers::Timer;
 use crate::wire::direct::{DirectFrame, MAX_NAMES, ProofFrame};
 use crate::wire::proof::ProofContext;
 use crate::wire::{MAX_DIRECT_BYTES, MAX_ITEMS};
+
+/// Acknowledgements in a farewell: more than half of any group that removes by hand.
+const MAX_FAREWELL_ROWS: usize = 256;
 
 /// A connection came up.
 pub(crate) fn on_up(state: &mut State, peer: PeerKey) {
@@ -143,7 +146,12 @@ fn farewell(state: &mut State, from: PeerKey, device: &DeviceId) {
     });
     let keep = fitting.count().min(MAX_ITEMS);
     operations.drain(..operations.len() - keep);
-    state.send(from, &DirectFrame::Farewell(operations));
+    let facts = ends.iter().map(|end| halloo_crdt::log::Fact::Remove(*end));
+    let rows = facts.flat_map(|fact| {
+        state.log.board().words(&fact).filter_map(|(_, word)| word.row()).collect::<Vec<_>>()
+    });
+    let acknowledgements = rows.map(Row::to_bytes).take(MAX_FAREWELL_ROWS).collect();
+    state.send(from, &DirectFrame::Farewell { operations, acknowledgements });
 }
 
 fn past_of(log: &Log, heads: &[OpId]) -> std::collections::BTreeSet<OpId> {
@@ -163,7 +171,12 @@ pub(crate) fn on_unknown(state: &mut State, from: PeerKey, heads: &[OpId]) {
         return state.drop_frame(&from, "unknown from a stranger");
     }
     let known = past_of(&state.log, heads);
-    let lacking = state.log.ops().into_iter().filter(|op| !known.contains(&op.id())).map(SignedOp::to_bytes);
+    introduce(state, from, |id| known.contains(id));
+}
+
+/// Hands over the operations that a peer does not know, as many as fit.
+fn introduce(state: &mut State, to: PeerKey, known: impl Fn(&OpId) -> bool) {
+    let lacking = state.log.ops().into_iter().filter(|op| !known(&op.id())).map(SignedOp::to_bytes);
     let mut size = 0;
     let operations: Vec<Vec<u8>> = lacking
         .take_while(|op| {
@@ -172,7 +185,7 @@ pub(crate) fn on_unknown(state: &mut State, from: PeerKey, heads: &[OpId]) {
         })
         .take(MAX_ITEMS)
         .collect();
-    state.send(from, &DirectFrame::Introduce(operations));
+    state.send(to, &DirectFrame::Introduce(operations));
 }
 
 /// A device with a good signature hands us operations that shall make it a member. They are kept only if they do.
@@ -192,17 +205,38 @@ pub(crate) fn on_introduce(state: &mut State, from: PeerKey, operations: &[Vec<u
     place(state, from);
 }
 
-/// A member hands us what ended our membership. Kept only if our own log then says so.
-pub(crate) fn on_farewell(state: &mut State, from: PeerKey, operations: &[Vec<u8>]) {
-    if state.peers.member(&from).is_none() {
-        return state.drop_frame(&from, "farewell from a stranger");
-    }
+/// Somebody hands us what ended our membership in its eyes. If our own log then says so too, it did; if not, both removed each
+/// other, say, and we hand over what it lacks: whoever knows the same facts comes to the same roster.
+pub(crate) fn on_farewell(state: &mut State, from: PeerKey, operations: &[Vec<u8>], rows: &[Vec<u8>]) {
+    let Some(peer) = state.peers.get_mut(&from) else { return };
+    let (claimed, before) = (peer.claimed.map(|claimed| claimed.device()), peer.introductions);
+    peer.introductions = before.saturating_add(1);
+    let Some(device) = claimed.filter(|_| before < INTRODUCTIONS_MAX) else {
+        return state.drop_frame(&from, "farewell without a proof, or one too many");
+    };
     let mut trial = state.log.clone();
     let new = insert_all(&mut trial, operations);
-    if trial.view().account_of(&state.me()).is_some() {
-        return state.drop_frame(&from, "farewell that ends nothing");
+    let mut settled = Vec::new();
+    for row in rows.iter().filter_map(|bytes| Row::from_bytes(bytes).ok()) {
+        if trial.acknowledge(row.clone()) == Ok(true) {
+            settled.push(row);
+        }
+    }
+    let out = trial.view().account_of(&state.me()).is_none();
+    if !out && trial.view().account_of(&device).is_none() && state.log.view().account_of(&device).is_none() {
+        // It is out as well, by what both know now: it hears the same from us.
+        let theirs = past_of(&trial, &trial.removed_after(&device, &[]));
+        return introduce(state, from, |id| !theirs.contains(id));
     }
     adopt(state, trial, new);
+    for row in settled {
+        let bytes = row.to_bytes();
+        state.out.put(Table::Acknowledgement, &row_name(&bytes), bytes);
+        state.tell(Fact::Acknowledged);
+    }
+    if !out {
+        introduce(state, from, |_| false);
+    }
 }
 
 fn insert_all(log: &mut Log, operations: &[Vec<u8>]) -> Vec<OpId> {

@@ -5,14 +5,13 @@ use halloo_crdt::log::{
 };
 use halloo_crypto::group::check_key_package;
 use halloo_crypto::id::{AccountId, DeviceId, InviteId, OpId};
-use halloo_crypto::kdf;
 
 use crate::commits::{self, Commits};
 use crate::handshake::store_operations;
 use crate::lane::PeerKey;
 use crate::output::{Event, Refusal, Warning};
 use crate::snapshot::Table;
-use crate::state::{Fact, Membership, State, name_of};
+use crate::state::{Fact, Membership, State, name_of, row_name};
 use crate::wire::bundle::VerifiedRequest;
 use crate::wire::parcel::{Parcel, ParcelKind};
 
@@ -203,11 +202,6 @@ pub(crate) fn on_acknowledgements(state: &mut State, from: &PeerKey, rows: &[Vec
     if changed {
         state.tell(Fact::Acknowledged);
     }
-}
-
-/// The key of a row in the store, and its name in reconciliation.
-pub(crate) fn row_name(bytes: &[u8]) -> [u8; 32] {
-    kdf::hash("acknowledgement row", &[bytes])
 }
 
 /// Acknowledges the Removes that are new, so that they become anchored.

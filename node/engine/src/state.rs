@@ -13,6 +13,7 @@ use halloo_crdt::log::{Author, Log};
 use halloo_crdt::messages::Messages;
 use halloo_crypto::data::DataSealer;
 use halloo_crypto::id::{AccountId, DeviceId, GroupId, Incarnation, MessageId, OpId};
+use halloo_crypto::kdf;
 use halloo_crypto::sealed;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
@@ -389,4 +390,9 @@ pub(crate) fn box_aad(group: &GroupId, kind: ParcelKind, from: &DeviceId, to: &D
 pub(crate) fn name_of(state: &State, account: &AccountId) -> String {
     let said = state.document.profile(account).display_name;
     if said.is_empty() { account.to_string().chars().take(8).collect() } else { said }
+}
+
+/// The key of a row in the store, and its name in reconciliation.
+pub(crate) fn row_name(bytes: &[u8]) -> [u8; 32] {
+    kdf::hash("acknowledgement row", &[bytes])
 }

@@ -184,6 +184,12 @@ pub struct StatusView {
     pub branches: u32,
     /// Whether the current epoch holds a leaf that the log removed.
     pub tainted: bool,
+    /// Whether this device is in the call.
+    pub in_call: bool,
+    /// Whether its microphone is muted.
+    pub microphone_muted: bool,
+    /// Whether its loudspeaker is off.
+    pub speaker_muted: bool,
     /// Proven peers.
     pub peers: u32,
     /// Operations known.

@@ -35,3 +35,6 @@ mod limits;
 
 #[path = "string/restarts.rs"]
 mod restarts;
+
+#[path = "string/quarrels.rs"]
+mod quarrels;

@@ -11,7 +11,8 @@
 //!  kind 33 proof       | device, 32 | nonce of the verifier, 32 | signature, 64 |
 //!  kind 34 unknown     | count u16 | head of the log, 32 | ...     "your signature is good, my log does not know you"
 //!  kind 35 introduce   | blobs: signed operations |              the answer to a proven peer's `unknown`
-//!  kind 36 farewell    | blobs: signed operations |              "my log removed you, here is the Remove and its past"
+//!  kind 36 farewell    | blobs: signed operations | blobs: signed rows of the board |
+//!                                                                "my log removed you, here is the Remove, its past, who saw it"
 //!
 //!  after the proof
 //!  kind 1..8           a parcel, its kind byte included
@@ -119,8 +120,13 @@ pub enum DirectFrame {
     },
     /// Kind 35: operations that make the sender a member.
     Introduce(Vec<Vec<u8>>),
-    /// Kind 36: operations that unmade the receiver a member.
-    Farewell(Vec<Vec<u8>>),
+    /// Kind 36: what unmade the receiver a member.
+    Farewell {
+        /// The removals and their past.
+        operations: Vec<Vec<u8>>,
+        /// Who acknowledged them.
+        acknowledgements: Vec<Vec<u8>>,
+    },
     /// Kinds 1 to 8.
     Parcel(Parcel),
     /// Kind 40.
@@ -153,7 +159,7 @@ impl DirectFrame {
             DirectFrame::Proof(_) => 33,
             DirectFrame::Unknown { .. } => 34,
             DirectFrame::Introduce(_) => 35,
-            DirectFrame::Farewell(_) => 36,
+            DirectFrame::Farewell { .. } => 36,
             DirectFrame::Parcel(parcel) => parcel.kind as u8,
             DirectFrame::Sync(_) => 40,
             DirectFrame::Epochs(_) => 41,
@@ -188,8 +194,10 @@ impl DirectFrame {
             DirectFrame::Unknown { heads } => {
                 put_names(&mut out, heads.iter().map(|h| h.as_bytes().as_slice()))
             }
-            DirectFrame::Introduce(operations) | DirectFrame::Farewell(operations) => {
-                put_blobs(&mut out, operations)
+            DirectFrame::Introduce(operations) => put_blobs(&mut out, operations),
+            DirectFrame::Farewell { operations, acknowledgements } => {
+                put_blobs(&mut out, operations);
+                put_blobs(&mut out, acknowledgements);
             }
             DirectFrame::Parcel(_) => unreachable!("returned above"),
             DirectFrame::Sync(sync) => {
@@ -241,7 +249,10 @@ impl DirectFrame {
             }),
             34 => DirectFrame::Unknown { heads: names(reader)?.into_iter().map(OpId::from_bytes).collect() },
             35 => DirectFrame::Introduce(reader.blobs(MAX_ITEMS, MAX_OPERATION_BYTES)?),
-            36 => DirectFrame::Farewell(reader.blobs(MAX_ITEMS, MAX_OPERATION_BYTES)?),
+            36 => DirectFrame::Farewell {
+                operations: reader.blobs(MAX_ITEMS, MAX_OPERATION_BYTES)?,
+                acknowledgements: reader.blobs(MAX_ITEMS, MAX_OPERATION_BYTES)?,
+            },
             40 => {
                 let realm = reader.u8()?;
                 let realm = Realm::from_byte(realm).ok_or(WireError::Kind(realm))?;

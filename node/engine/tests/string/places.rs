@@ -146,6 +146,27 @@ fn a_place_reaches_who_is_connected_only_through_another() {
 }
 
 #[test]
+fn eight_on_the_map_cost_each_a_few_kilobytes_a_second() {
+    let mut world = World::group(8, 98);
+    for who in 0..8 {
+        world.command(who, Command::Share { lease: Some(3_600 * SECOND) }).expect("shared");
+    }
+    world.run(5 * SECOND);
+    let before: Vec<(u64, u64)> =
+        world.people.iter().map(|person| (person.frames_out, person.bytes_out)).collect();
+    for n in 0..20 {
+        for who in 0..8 {
+            move_to(&mut world, who, 47.0 + f64::from(n) * 1e-4, 8.0 + who as f64 * 1e-3);
+            world.run(Duration::from_millis(125));
+        }
+    }
+    for (person, (frames, bytes)) in world.people.iter().zip(before) {
+        let (frames, bytes) = ((person.frames_out - frames) / 20, (person.bytes_out - bytes) / 20);
+        assert!(bytes <= 10_000 && frames <= 20, "{}: {frames} frames, {bytes} bytes a second", person.name);
+    }
+}
+
+#[test]
 fn nonsense_fixes_are_left_out() {
     let mut world = World::group(2, 97);
     world.command(0, Command::Share { lease: Some(3_600 * SECOND) }).expect("shared");

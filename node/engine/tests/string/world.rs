@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use halloo_crypto::id::{AccountId, DeviceId};
+use halloo_crypto::id::{AccountId, DeviceId, MessageId};
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
 use halloo_crypto::invite::code::ShortCode;
 use halloo_crypto::invite::link::Link;
@@ -68,11 +68,17 @@ pub struct Person {
     life: u64,
     due: Option<Time>,
     requests: u64,
+    /// Frames and bytes handed to the mesh.
+    pub frames_out: u64,
+    /// Bytes handed to the mesh; a gossip frame counts once for each neighbour that it goes to.
+    pub bytes_out: u64,
     /// Every direct and gossip frame that this person sent, for searches of the wire.
     pub sent: Vec<Vec<u8>>,
     /// Gossip that came in, so that it can be handed to somebody else later.
     pub heard: Vec<(usize, Lane, Vec<u8>)>,
     pub pairing_failed: Option<String>,
+    /// Whether it was told to leave: its own last word may go out.
+    pub leaving: bool,
     /// How far this person's wall clock is off, milliseconds.
     pub skew_ms: i64,
     /// While set the disk confirms nothing.
@@ -81,6 +87,32 @@ pub struct Person {
     pub keep_bundle: bool,
     /// What was kept.
     pub bundle: Option<(Vec<u8>, halloo_crypto::group::KeyPackageSecret)>,
+}
+
+/// What is checked at every output of every member, whatever the test is about.
+#[derive(Default)]
+pub struct Judges {
+    /// (beacon tag, incarnation, counter) of every outer seal ever made: INV-3.
+    nonces: BTreeSet<[u8; 32]>,
+    /// (reader, life, message) of every message shown: INV-4.
+    shown: BTreeSet<(usize, u64, MessageId)>,
+}
+
+impl Judges {
+    fn judge(&mut self, who: usize, life: u64, member: bool, output: &Output) {
+        match output {
+            Output::Publish { bytes, .. } => {
+                assert!(member, "who is out publishes nothing");
+                let name: [u8; 32] = bytes[1..33].try_into().expect("an outer seal has a head");
+                assert!(self.nonces.insert(name), "INV-3: a (key, nonce) twice");
+            }
+            Output::Event(Event::Message(entry)) => {
+                assert!(self.shown.insert((who, life, entry.id)), "INV-4: shown twice");
+            }
+            Output::Send { lane: Lane::Gossip(_), .. } => panic!("gossip is published"),
+            _ => {}
+        }
+    }
 }
 
 /// The strings, the clock and the people.
@@ -98,6 +130,7 @@ pub struct World {
     pub trace: [u8; 32],
     pub keep_frames: bool,
     steps: u64,
+    judges: Judges,
 }
 
 fn pair(a: usize, b: usize) -> (usize, usize) {
@@ -121,6 +154,7 @@ impl World {
             trace: [0; 32],
             keep_frames: false,
             steps: 0,
+            judges: Judges::default(),
         }
     }
 
@@ -154,7 +188,10 @@ impl World {
             sent: Vec::new(),
             heard: Vec::new(),
             pairing_failed: None,
+            leaving: false,
             skew_ms: 0,
+            frames_out: 0,
+            bytes_out: 0,
             disk_stuck: false,
             keep_bundle: false,
             bundle: None,
@@ -216,6 +253,7 @@ impl World {
         self.people[who].joiner = Some(Joiner::new(identity, ticket, rng, self.now.mono));
         for other in self.neighbours(who) {
             self.post(who, Duration::ZERO, Delivery::Up(other));
+            self.post(other, Duration::ZERO, Delivery::Up(who));
         }
     }
 
@@ -255,6 +293,7 @@ impl World {
 
     /// A command without waiting for its reply.
     pub fn ask(&mut self, who: usize, command: Command) -> u64 {
+        self.people[who].leaving |= matches!(command, Command::Leave);
         self.people[who].requests += 1;
         let request = self.people[who].requests;
         self.hand(who, Input::Command { request, command });
@@ -397,6 +436,10 @@ impl World {
     }
 
     fn grant(&mut self, who: usize, output: Output) {
+        // A removal is published by who signed it, itself included when it leaves: judged by the state before.
+        let member = self.people[who].engine.as_ref().is_none_or(|engine| engine.status().member)
+            || matches!(output, Output::Publish { .. }) && self.people[who].leaving;
+        self.judges.judge(who, self.people[who].life, member, &output);
         match output {
             Output::Send { to, lane, bytes } => {
                 if let Some(to) = self.by_peer(&to) {
@@ -452,6 +495,8 @@ impl World {
         if self.keep_frames {
             self.people[from].sent.push(bytes.clone());
         }
+        self.people[from].frames_out += 1;
+        self.people[from].bytes_out += bytes.len() as u64;
         let arrives = self.now.mono.after(self.latency());
         let arrives = arrives.max(self.last_direct.get(&(from, to)).copied().unwrap_or(Time::ZERO));
         self.last_direct.insert((from, to), arrives);
@@ -467,6 +512,8 @@ impl World {
             if !reachable || self.chance(self.faults.gossip_loss) {
                 continue;
             }
+            self.people[from].frames_out += 1;
+            self.people[from].bytes_out += bytes.len() as u64;
             let copies = 1 + u32::from(self.chance(self.faults.duplicates));
             for _ in 0..copies {
                 let after = self.latency();
@@ -675,8 +722,9 @@ impl World {
         const NAMES: [&str; 8] = ["Ada", "Ben", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal"];
         let mut world = World::new(seed);
         world.found(NAMES[0]);
-        for name in NAMES.iter().take(n).skip(1) {
-            world.join(0, name);
+        for at in 1..n {
+            let name = NAMES.get(at).map_or_else(|| format!("P{at}"), ToString::to_string);
+            world.join(0, &name);
         }
         world.run(Duration::from_secs(20));
         world

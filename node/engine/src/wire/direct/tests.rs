@@ -19,7 +19,7 @@ fn samples() -> Vec<DirectFrame> {
         }),
         DirectFrame::Unknown { heads: vec![OpId::from_bytes([4; 32]); 3] },
         DirectFrame::Introduce(vec![vec![5; 10], vec![6; 20]]),
-        DirectFrame::Farewell(vec![]),
+        DirectFrame::Farewell { operations: vec![vec![1; 4]], acknowledgements: vec![vec![2; 5]] },
         DirectFrame::Parcel(Parcel::new(ParcelKind::BoxedContents, vec![vec![7; 9]])),
         sync(Step::Ask),
         sync(Step::Answer),
