@@ -155,6 +155,14 @@ impl Book {
         }
     }
 
+    /// The engine wants no more of this peer: from now on it is a stranger that discovery found.
+    pub(super) fn disown(&mut self, peer: PeerKey) {
+        if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
+            line.member = false;
+            line.source = Source::Found;
+        }
+    }
+
     /// The last connection to a peer closed.
     pub(super) fn disconnected(&mut self, now: Duration, peer: PeerKey) {
         if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {

@@ -128,6 +128,7 @@ impl Task {
             }
             NetCommand::Expel(peer) => {
                 mesh.expel(peer);
+                self.book.disown(peer);
                 Ok(())
             }
             NetCommand::Verdict { ticket, verdict } => {

@@ -83,6 +83,20 @@ fn a_stranger_is_left_alone_and_a_member_is_not() {
 }
 
 #[test]
+fn who_is_expelled_is_not_run_after() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1)], Source::Given);
+    book.due(S);
+    book.connected(None, peer(1));
+    book.is_member(peer(1));
+    book.disown(peer(1));
+    book.disconnected(2 * S, peer(1));
+    assert_eq!(book.next_due(), Some(2 * S + STRANGER_RETRY));
+    book.look_around(3 * S, false);
+    assert_eq!(book.next_due(), Some(2 * S + STRANGER_RETRY));
+}
+
+#[test]
 fn an_address_becomes_a_peer_when_it_answers() {
     let mut book = Book::default();
     book.add(S, None, &[address(1)], Source::Given);
