@@ -55,7 +55,9 @@ pub async fn run(args: &DemoArgs, json: bool) -> Result<u8> {
     }
     let stage = match stage::enter(args.host)? {
         stage::Entry::Here(stage) => stage,
-        stage::Entry::Ran(code) => return Ok(if code == ExitCode::SUCCESS { exit::OK } else { exit::FAILED }),
+        stage::Entry::Ran(code) => {
+            return Ok(if code == ExitCode::SUCCESS { exit::OK } else { exit::FAILED });
+        }
     };
     let dir = folder(args)?;
     let material = material::prepare(args, &dir)?;

@@ -20,7 +20,9 @@ const SOCKET_PATH_MAX: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// Another process holds the lock.
-    #[error("another halloo (process {pid}) runs in {home}; use it, or stop it, or choose another home with --home")]
+    #[error(
+        "another halloo (process {pid}) runs in {home}; use it, or stop it, or choose another home with --home"
+    )]
     InUse {
         /// The folder.
         home: PathBuf,
@@ -60,7 +62,9 @@ impl Home {
     pub fn open(asked: Option<PathBuf>) -> Result<Self, HomeError> {
         let folder = asked
             .or_else(|| std::env::var_os("HALLOO_HOME").map(PathBuf::from))
-            .or_else(|| directories::ProjectDirs::from("", "", "halloo").map(|dirs| dirs.data_dir().to_path_buf()))
+            .or_else(|| {
+                directories::ProjectDirs::from("", "", "halloo").map(|dirs| dirs.data_dir().to_path_buf())
+            })
             .ok_or(HomeError::Nowhere)?;
         let home = Home { folder };
         home.make(&home.folder)?;
@@ -102,8 +106,13 @@ impl Home {
     pub fn lock(&self) -> Result<HomeLock, HomeError> {
         let path = self.file("lock");
         let world = |error| HomeError::World { path: path.clone(), error };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(world)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(world)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -94,7 +94,8 @@ impl Keys {
         let Some((&VERSION, body)) = plain.split_first() else { return Err(KeysError::Damaged) };
         let stored: Stored = postcard::from_bytes(body).map_err(|_| KeysError::Damaged)?;
         let device = DeviceSecret::from_bytes(&stored.device).map_err(|_| KeysError::Damaged)?;
-        let certificate = DeviceCertificate::from_bytes(&stored.certificate).map_err(|_| KeysError::Damaged)?;
+        let certificate =
+            DeviceCertificate::from_bytes(&stored.certificate).map_err(|_| KeysError::Damaged)?;
         let account = AccountSecret::from_bytes(&stored.account).map_err(|_| KeysError::Damaged)?;
         if certificate.device != device.id() || certificate.account != account.id() {
             return Err(KeysError::Damaged);
@@ -110,7 +111,8 @@ impl Keys {
     /// The public transport key.
     pub fn peer(&self) -> PeerKey {
         let mut seed = Zeroizing::new(*self.transport.expose());
-        let secret = ed25519::SecretKey::try_from_bytes(seed.as_mut()).expect("any 32 bytes are an Ed25519 seed");
+        let secret =
+            ed25519::SecretKey::try_from_bytes(seed.as_mut()).expect("any 32 bytes are an Ed25519 seed");
         PeerKey(ed25519::Keypair::from(secret).public().to_bytes())
     }
 

@@ -104,7 +104,11 @@ impl Storage {
         let thread = std::thread::Builder::new()
             .name("halloo-disk".into())
             .spawn(move || writer.run())
-            .map_err(|error| StoreError::Io { doing: "starting the writer of", path: path.to_path_buf(), source: error })?;
+            .map_err(|error| StoreError::Io {
+                doing: "starting the writer of",
+                path: path.to_path_buf(),
+                source: error,
+            })?;
         Ok((Storage { jobs: Some(jobs), events, thread: Some(thread) }, loaded))
     }
 
@@ -252,7 +256,8 @@ impl Sealed {
         match record.split_first() {
             Some((&WHOLE, value)) => Ok(value.to_vec()),
             Some((&SPLIT, count)) => {
-                let count = u16::from_be_bytes(count.try_into().map_err(|_| StorageError::Pieces("a count is cut"))?);
+                let count =
+                    u16::from_be_bytes(count.try_into().map_err(|_| StorageError::Pieces("a count is cut"))?);
                 let mut value = Vec::with_capacity(usize::from(count) * PIECE);
                 for n in 0..count {
                     let piece = store.get(&piece_key(key, n))?;
@@ -296,7 +301,8 @@ impl Sealed {
             batch.put(key, [&[WHOLE], sealed].concat());
             return Ok(());
         }
-        let count = u16::try_from(sealed.chunks(PIECE).len()).map_err(|_| StorageError::Pieces("a value is over 4 GB"))?;
+        let count = u16::try_from(sealed.chunks(PIECE).len())
+            .map_err(|_| StorageError::Pieces("a value is over 4 GB"))?;
         for (n, piece) in (0..count).zip(sealed.chunks(PIECE)) {
             batch.put(piece_key(&key, n), piece);
         }

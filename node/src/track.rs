@@ -36,15 +36,24 @@ impl Track {
     /// # Errors
     /// No such file, not GPX, no points, a speed out of range.
     pub fn open(ask: &TrackAsk, now_ms: u64) -> Result<Self, DoorError> {
-        let failed = |what: String| DoorError::new("track", what, "give a GPX file with at least one track point");
+        let failed =
+            |what: String| DoorError::new("track", what, "give a GPX file with at least one track point");
         if !SPEED.contains(&ask.speed) {
-            return Err(DoorError::new("track", format!("a speed of {} is out of range", ask.speed), "0.01 to 1000"));
+            return Err(DoorError::new(
+                "track",
+                format!("a speed of {} is out of range", ask.speed),
+                "0.01 to 1000",
+            ));
         }
-        let file = std::fs::File::open(&ask.file).map_err(|error| failed(format!("cannot read {}: {error}", ask.file)))?;
-        let track = gpx::read(std::io::BufReader::new(file)).map_err(|error| failed(format!("{} is not GPX: {error}", ask.file)))?;
+        let file = std::fs::File::open(&ask.file)
+            .map_err(|error| failed(format!("cannot read {}: {error}", ask.file)))?;
+        let track = gpx::read(std::io::BufReader::new(file))
+            .map_err(|error| failed(format!("{} is not GPX: {error}", ask.file)))?;
         let waypoints = track.tracks.iter().flat_map(|t| &t.segments).flat_map(|s| &s.points);
         let points: Vec<Point> = place(waypoints, ask.speed).into_iter().skip(ask.skip).collect();
-        let Some(first) = points.first().map(|p| p.after) else { return Err(failed("the track has no points".into())) };
+        let Some(first) = points.first().map(|p| p.after) else {
+            return Err(failed("the track has no points".into()));
+        };
         let points = points.into_iter().map(|p| Point { after: p.after - first, ..p }).collect();
         Ok(Track { points, next: 0, began: Instant::now(), began_ms: now_ms })
     }
@@ -86,7 +95,8 @@ fn place<'a>(waypoints: impl Iterator<Item = &'a gpx::Waypoint>, speed: f64) -> 
 
 fn unix_seconds(time: gpx::Time) -> Option<f64> {
     let text = time.format().ok()?;
-    let parsed = time::OffsetDateTime::parse(&text, &time::format_description::well_known::Iso8601::DEFAULT).ok()?;
+    let parsed =
+        time::OffsetDateTime::parse(&text, &time::format_description::well_known::Iso8601::DEFAULT).ok()?;
     Some(parsed.unix_timestamp_nanos() as f64 / 1e9)
 }
 

@@ -107,7 +107,9 @@ impl Vault {
         let salt: [u8; SALT] = head[2..2 + SALT].try_into().map_err(|_| VaultError::Damaged)?;
         let nonce: [u8; NONCE] = head[2 + SALT..].try_into().map_err(|_| VaultError::Damaged)?;
         let (wrapping, failure) = match file[1] {
-            BY_PASSPHRASE => (stretch(passphrase.ok_or(VaultError::Passphrase)?, &salt)?, VaultError::Passphrase),
+            BY_PASSPHRASE => {
+                (stretch(passphrase.ok_or(VaultError::Passphrase)?, &salt)?, VaultError::Passphrase)
+            }
             BY_KEY_FILE => (key_file(home)?, VaultError::Damaged),
             _ => return Err(VaultError::Damaged),
         };
@@ -150,7 +152,8 @@ fn key_file(home: &Home) -> Result<Secret<[u8; 32]>, VaultError> {
 }
 
 fn stretch(passphrase: &str, salt: &[u8; SALT]) -> Result<Secret<[u8; 32]>, VaultError> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, Some(32)).expect("the parameters are within the RFC's limits");
+    let params =
+        Params::new(MEMORY_KIB, PASSES, 1, Some(32)).expect("the parameters are within the RFC's limits");
     let mut key = [0_u8; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(passphrase.as_bytes(), salt, &mut key)

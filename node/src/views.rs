@@ -3,8 +3,8 @@
 use crate::place_name::PrecisionName;
 use halloo_crdt::log::Role;
 use halloo_engine::output::{
-    Activity, ActivityEntry, ChatEntry, DeviceView, Event, InviteView, LocationView, MemberView, PairingProgress,
-    StatusView, Warning,
+    Activity, ActivityEntry, ChatEntry, DeviceView, Event, InviteView, LocationView, MemberView,
+    PairingProgress, StatusView, Warning,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,9 @@ pub fn role_word(role: Role) -> &'static str {
 
 /// A word as a role.
 pub fn role_of(word: &str) -> Option<Role> {
-    [Role::Owner, Role::Admin, Role::Moderator, Role::Member].into_iter().find(|role| role_word(*role) == word)
+    [Role::Owner, Role::Admin, Role::Moderator, Role::Member]
+        .into_iter()
+        .find(|role| role_word(*role) == word)
 }
 
 /// A member with its devices.
@@ -155,7 +157,9 @@ pub fn status(view: &StatusView) -> Value {
 /// An event of the engine; `None` for those that only programs inside the node need.
 pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
     Some(match event {
-        Event::MemberJoined { account, name } => json!({"event": "joined", "account": account.to_string(), "name": name}),
+        Event::MemberJoined { account, name } => {
+            json!({"event": "joined", "account": account.to_string(), "name": name})
+        }
         Event::MemberLeft { account } => json!({"event": "left", "account": account.to_string()}),
         Event::MemberRemoved { account, by } => {
             json!({"event": "removed", "account": account.to_string(), "by": by.to_string()})
@@ -171,7 +175,9 @@ pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
             json!({"event": "receipt", "message": message.to_string(), "account": account.to_string(), "read": read})
         }
         Event::Location(view) => tagged("location", location(view, now_ms)),
-        Event::LocationExpired { device } => json!({"event": "location-expired", "device": device.to_string()}),
+        Event::LocationExpired { device } => {
+            json!({"event": "location-expired", "device": device.to_string()})
+        }
         Event::Presence { device, account, online } => json!({
             "event": "presence", "device": device.to_string(), "account": account.to_string(), "online": online,
         }),
@@ -214,7 +220,9 @@ fn pairing(progress: &PairingProgress) -> Value {
         PairingProgress::Joined { account } => {
             json!({"event": "pairing", "step": "joined", "account": account.to_string()})
         }
-        PairingProgress::WrongWords { left } => json!({"event": "pairing", "step": "wrong-words", "left": left}),
+        PairingProgress::WrongWords { left } => {
+            json!({"event": "pairing", "step": "wrong-words", "left": left})
+        }
         PairingProgress::Burned => json!({"event": "pairing", "step": "burned"}),
     }
 }
@@ -224,10 +232,18 @@ fn warning_text(warning: &Warning) -> String {
         Warning::ClockSkew { device, seconds } => {
             format!("the clock of device {device:?} differs by {seconds} s; set the clock of one of you")
         }
-        Warning::BadFrames { count, .. } => format!("{count} frames of a neighbour broke the rules and were dropped"),
-        Warning::Equivocation { device } => format!("device {device:?} signed two contents for one place; it is frozen"),
-        Warning::VoidOperation { op } => format!("operation {op:?} has no effect: its author had no authority for it"),
-        Warning::CannotFollow { device } => format!("device {device:?} cannot follow the keys and asks to come in again"),
+        Warning::BadFrames { count, .. } => {
+            format!("{count} frames of a neighbour broke the rules and were dropped")
+        }
+        Warning::Equivocation { device } => {
+            format!("device {device:?} signed two contents for one place; it is frozen")
+        }
+        Warning::VoidOperation { op } => {
+            format!("operation {op:?} has no effect: its author had no authority for it")
+        }
+        Warning::CannotFollow { device } => {
+            format!("device {device:?} cannot follow the keys and asks to come in again")
+        }
         Warning::Overflow { what } => format!("{what} is full; something was dropped"),
     }
 }

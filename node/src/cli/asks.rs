@@ -60,7 +60,9 @@ pub fn talk(sound: &SoundArgs) -> TalkAsk {
     let absolute = |name: &Option<String>| match name.as_deref() {
         None => "device".to_owned(),
         Some(name) if name == "-" || name == "null" || name.starts_with("device") => name.to_owned(),
-        Some(path) => std::path::absolute(path).map_or_else(|_| path.to_owned(), |p| p.to_string_lossy().into_owned()),
+        Some(path) => {
+            std::path::absolute(path).map_or_else(|_| path.to_owned(), |p| p.to_string_lossy().into_owned())
+        }
     };
     TalkAsk {
         source: absolute(&sound.source),
@@ -84,7 +86,8 @@ pub fn span(text: &str) -> Result<Duration> {
         "d" => 24 * 3600,
         _ => bail!("`{text}` is no span; write for instance 90s, 30m, 2h or 1d"),
     };
-    let count: u64 = number.parse().with_context(|| format!("`{text}` is no span; write for instance 90s or 2h"))?;
+    let count: u64 =
+        number.parse().with_context(|| format!("`{text}` is no span; write for instance 90s or 2h"))?;
     match count.checked_mul(seconds_each).filter(|seconds| *seconds <= SPAN_MAX) {
         Some(seconds) => Ok(Duration::from_secs(seconds)),
         None => bail!("`{text}` is too long; a year is the most"),

@@ -1,9 +1,9 @@
 //! The live view: events as they happen, what is typed goes to the group.
 
 use super::{Cli, show};
-use crate::terminal::{exit, line, tell};
 use crate::daemon::Running;
 use crate::door::{Client, Request};
+use crate::terminal::{exit, line, tell};
 use anyhow::Result;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};

@@ -1,8 +1,8 @@
 //! Answers and events as text for people: data on stdout, talk on stderr.
 
 use super::Command;
-use crate::terminal::{line, tell};
 use crate::door::{ClientError, DoorError};
+use crate::terminal::{line, tell};
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -12,7 +12,8 @@ pub struct Waiting(indicatif::ProgressBar);
 impl Waiting {
     /// Shows a spinner with this text.
     pub fn start(visible: bool, text: &str) -> Self {
-        let bar = if visible { indicatif::ProgressBar::new_spinner() } else { indicatif::ProgressBar::hidden() };
+        let bar =
+            if visible { indicatif::ProgressBar::new_spinner() } else { indicatif::ProgressBar::hidden() };
         bar.set_message(text.to_owned());
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         Waiting(bar)
@@ -95,8 +96,12 @@ pub fn event(event: &Value) -> Option<String> {
         "call-joined" => format!("* {} is in the call", name()),
         "call-left" => format!("* {} left the call", name()),
         "pairing" if event["step"] == "emoji" => format!("* pairing: both sides show {}", emoji(event)),
-        "pairing" if event["step"] == "wrong-words" => format!("! pairing: wrong words, {} tries left", event["left"]),
-        "pairing" if event["step"] == "burned" => "! pairing: the code is burned; the link still works".to_owned(),
+        "pairing" if event["step"] == "wrong-words" => {
+            format!("! pairing: wrong words, {} tries left", event["left"])
+        }
+        "pairing" if event["step"] == "burned" => {
+            "! pairing: the code is burned; the link still works".to_owned()
+        }
         "invite" => format!("* next code: {}", text(event, "code")),
         "warning" => format!("! {}", text(event, "text")),
         "lagged" => format!("! {} events were not shown", event["missed"]),
@@ -133,7 +138,13 @@ fn invite(view: &Value) -> Result<()> {
 }
 
 fn member(m: &Value) -> String {
-    let state = if m["own"] == true { "you" } else if m["online"] == true { "here" } else { "away" };
+    let state = if m["own"] == true {
+        "you"
+    } else if m["online"] == true {
+        "here"
+    } else {
+        "away"
+    };
     let devices = m["devices"].as_array().cloned().unwrap_or_default();
     let any = |key: &str| devices.iter().any(|d| d[key] == true);
     let voice = match (any("in_call"), any("microphone_muted")) {
@@ -162,8 +173,12 @@ fn location(l: &Value) -> String {
         _ => "-".to_owned(),
     };
     let who = if l["own"] == true { "you" } else { text(l, "name") };
-    let (latitude, longitude) = (l["latitude"].as_f64().unwrap_or(0.0), l["longitude"].as_f64().unwrap_or(0.0));
-    format!("{who}\t{latitude:.5}\t{longitude:.5}\t\u{b1}{:.0} m\t{away}\t{age} s ago", l["accuracy_m"].as_f64().unwrap_or(0.0))
+    let (latitude, longitude) =
+        (l["latitude"].as_f64().unwrap_or(0.0), l["longitude"].as_f64().unwrap_or(0.0));
+    format!(
+        "{who}\t{latitude:.5}\t{longitude:.5}\t\u{b1}{:.0} m\t{away}\t{age} s ago",
+        l["accuracy_m"].as_f64().unwrap_or(0.0)
+    )
 }
 
 fn emoji(value: &Value) -> String {

@@ -33,7 +33,9 @@ fn words_of_a_message_are_joined_and_files_become_absolute() {
     let request = asks::request(&cli.command).unwrap().unwrap();
     assert!(matches!(request, crate::door::Request::Say { text, .. } if text == "at the bridge"));
     let cli = Cli::try_parse_from(["halloo", "talk", "--in", "a.wav", "--out", "null"]).unwrap();
-    let crate::door::Request::Talk(talk) = asks::request(&cli.command).unwrap().unwrap() else { panic!("not talk") };
+    let crate::door::Request::Talk(talk) = asks::request(&cli.command).unwrap().unwrap() else {
+        panic!("not talk")
+    };
     assert!(std::path::Path::new(&talk.source).is_absolute());
     assert_eq!(talk.sink, "null");
 }

@@ -35,11 +35,13 @@ impl Capture {
     /// The socket is not permitted, the file cannot be written.
     pub fn start(file: &Path) -> Result<Self> {
         let protocol = Protocol::from(i32::from(EVERY_PROTOCOL.to_be()));
-        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).context("packet sockets are not permitted")?;
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))
+            .context("packet sockets are not permitted")?;
         socket.set_read_timeout(Some(LOOK))?;
         // A smaller buffer than asked for is no reason to fail.
         let _smaller = socket.set_recv_buffer_size(BUFFER);
-        let mut out = std::io::BufWriter::new(std::fs::File::create(file).context("cannot write the capture")?);
+        let mut out =
+            std::io::BufWriter::new(std::fs::File::create(file).context("cannot write the capture")?);
         out.write_all(&pcap_header())?;
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);

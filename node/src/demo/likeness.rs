@@ -78,7 +78,8 @@ pub fn likeness(said: &[f32], heard: &[f32]) -> (f64, u64) {
     let apart = |pairs: &[(f64, f64)]| pairs.iter().map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
     let mut swayed = Vec::with_capacity(counts.len());
     for piece in counts.chunks(PIECE) {
-        let nearest = (low..=high).map(|delay| pairs_at(piece, delay)).min_by(|a, b| apart(a).total_cmp(&apart(b)));
+        let nearest =
+            (low..=high).map(|delay| pairs_at(piece, delay)).min_by(|a, b| apart(a).total_cmp(&apart(b)));
         swayed.extend(nearest.unwrap_or_default());
     }
     (correlation(&swayed).max(0.0), best.1 as u64)

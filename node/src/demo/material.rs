@@ -56,7 +56,8 @@ pub fn prepare(args: &DemoArgs, dir: &Path) -> Result<Material> {
     for number in 1..=args.members {
         let source = clips.get((number - 1) % clips.len()).context("no recordings")?;
         let clip = dir.join(format!("said-{number}.wav"));
-        let length = cut(source, &clip, longest).with_context(|| format!("{} is no usable WAV", source.display()))?;
+        let length =
+            cut(source, &clip, longest).with_context(|| format!("{} is no usable WAV", source.display()))?;
         let apart = coordinates.len() / (args.members + 1);
         let skip = (number - 1) * apart.min(20);
         parts.push(Part { name: name(number)?, clip, length, track: track.clone(), skip });

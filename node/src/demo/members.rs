@@ -38,7 +38,13 @@ impl Member {
     ///
     /// # Errors
     /// It cannot be started, or ends before its door is open; its log says why.
-    pub async fn start(dir: &Path, number: usize, name: &str, stage: &Stage, peer: Option<&str>) -> Result<Self> {
+    pub async fn start(
+        dir: &Path,
+        number: usize,
+        name: &str,
+        stage: &Stage,
+        peer: Option<&str>,
+    ) -> Result<Self> {
         let home = dir.join(format!("home-{number}"));
         let log = dir.join(format!("member-{number}.log"));
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;

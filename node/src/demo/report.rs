@@ -113,7 +113,8 @@ fn stem(dir: &Path, listener: usize, device: &str) -> PathBuf {
 
 /// The part of a recording that a turn covers; what lies before its beginning or after its end is silence.
 fn part(path: &Path, stamps: &Stamps, turn: &Turn) -> Result<Vec<f32>> {
-    let mut reader = hound::WavReader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut reader =
+        hound::WavReader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let sample = |ns: u64| (ns.saturating_sub(stamps.began_ns) as f64 * SAMPLES_PER_NS) as u32;
     let (from, to) = (sample(turn.from_ns), sample(turn.to_ns));
     let length = (to - from) as usize;
@@ -147,7 +148,9 @@ fn ways(findings: &Findings, all: &[Stamps]) -> Vec<f64> {
 fn percentile(values: &mut [f64], percent: usize) -> Value {
     values.sort_by(f64::total_cmp);
     let at = values.len() * percent / 100;
-    values.get(at.min(values.len().saturating_sub(1))).map_or(Value::Null, |v| json!((v * 10.0).round() / 10.0))
+    values
+        .get(at.min(values.len().saturating_sub(1)))
+        .map_or(Value::Null, |v| json!((v * 10.0).round() / 10.0))
 }
 
 /// Expected by rate: each member walks at 1 Hz while the others listen; delivered: distinct positions that arrived.
@@ -158,7 +161,9 @@ fn locations(findings: &Findings) -> Value {
     let mut delivered = BTreeSet::new();
     let mut ages = Vec::new();
     for (listener, events) in findings.events.iter().enumerate() {
-        let positions = events.iter().filter(|(at, e)| e["event"] == "location" && e["own"] == false && (from..=to).contains(at));
+        let positions = events
+            .iter()
+            .filter(|(at, e)| e["event"] == "location" && e["own"] == false && (from..=to).contains(at));
         for (at, event) in positions {
             let taken = event["taken_ms"].as_u64().unwrap_or(0);
             if delivered.insert((listener, event["device"].to_string(), taken)) {
@@ -181,7 +186,9 @@ fn messages(findings: &Findings) -> Value {
                 continue;
             }
             sent += 1;
-            delivered += usize::from(events.iter().any(|(_, e)| e["event"] == "message" && e["text"] == text.as_str()));
+            delivered += usize::from(
+                events.iter().any(|(_, e)| e["event"] == "message" && e["text"] == text.as_str()),
+            );
         }
     }
     json!({ "written": findings.messages.len(), "members": count, "sent": sent, "delivered": delivered })
@@ -265,15 +272,33 @@ fn failures(values: &Value) -> Vec<String> {
     let (sent, delivered) = (number("/locations/sent"), number("/locations/delivered"));
     must(delivered >= sent * LOCATIONS_MIN, format!("{delivered} of {sent} positions arrived"));
     must(number("/muted/frames_sent") == 0.0, "a muted member sent frames".into());
-    must(number(&format!("{removed}/frames_offered_after")) > 0.0, "the removed member was offered no frames".into());
-    must(number(&format!("{removed}/frames_opened_before")) > 0.0, "the removed member never heard anything".into());
+    must(
+        number(&format!("{removed}/frames_offered_after")) > 0.0,
+        "the removed member was offered no frames".into(),
+    );
+    must(
+        number(&format!("{removed}/frames_opened_before")) > 0.0,
+        "the removed member never heard anything".into(),
+    );
     must(number(&format!("{removed}/frames_opened_after")) == 0.0, "the removed member opened frames".into());
-    must(number(&format!("{removed}/sealed_offered_after")) > 0.0, "the removed member was offered no messages".into());
-    must(number(&format!("{removed}/messages_opened_after")) == 0.0, "the removed member opened messages".into());
-    must(number("/wire/plaintext_canaries") == 0.0, format!("in clear on the wire: {}", values["wire"]["found"]));
+    must(
+        number(&format!("{removed}/sealed_offered_after")) > 0.0,
+        "the removed member was offered no messages".into(),
+    );
+    must(
+        number(&format!("{removed}/messages_opened_after")) == 0.0,
+        "the removed member opened messages".into(),
+    );
+    must(
+        number("/wire/plaintext_canaries") == 0.0,
+        format!("in clear on the wire: {}", values["wire"]["found"]),
+    );
     must(number("/wire/control_found_in/taps") > 0.0, "the control was not found in the taps".into());
     if values["wire"]["captured"] == true {
-        must(number("/wire/control_found_in/capture") > 0.0, "the control was not found in the capture".into());
+        must(
+            number("/wire/control_found_in/capture") > 0.0,
+            "the control was not found in the capture".into(),
+        );
     }
     failures
 }
@@ -299,15 +324,58 @@ impl Report {
         let rows = [
             ("joined after, ms", v["join_ms"].to_string()),
             ("first speech after, ms", v["first_speech_ms"].to_string()),
-            ("pairs heard; least likeness", format!("{}; {}", v["speech"]["pairs"], round(&v["speech"]["correlation_min"]))),
-            ("mouth to ear, ms: p50; p95", format!("{}; {}", v["speech"]["mouth_to_ear_ms"]["p50"], v["speech"]["mouth_to_ear_ms"]["p95"])),
-            ("frames sent; lost on the wire; concealed", format!("{}; {}; {}", v["speech"]["frames_sent"], v["speech"]["frames_lost"], v["speech"]["frames_concealed"])),
+            (
+                "pairs heard; least likeness",
+                format!("{}; {}", v["speech"]["pairs"], round(&v["speech"]["correlation_min"])),
+            ),
+            (
+                "mouth to ear, ms: p50; p95",
+                format!(
+                    "{}; {}",
+                    v["speech"]["mouth_to_ear_ms"]["p50"], v["speech"]["mouth_to_ear_ms"]["p95"]
+                ),
+            ),
+            (
+                "frames sent; lost on the wire; concealed",
+                format!(
+                    "{}; {}; {}",
+                    v["speech"]["frames_sent"], v["speech"]["frames_lost"], v["speech"]["frames_concealed"]
+                ),
+            ),
             ("frames sent while muted", v["muted"]["frames_sent"].to_string()),
-            ("positions: arrived of expected; age p95, ms", format!("{} of {}; {}", v["locations"]["delivered"], v["locations"]["sent"], v["locations"]["age_ms_p95"])),
-            ("messages: arrived of sent", format!("{} of {}", v["messages"]["delivered"], v["messages"]["sent"])),
-            ("removed member: frames opened of offered", format!("{} of {}", v["removed_member"]["frames_opened_after"], v["removed_member"]["frames_offered_after"])),
-            ("removed member: messages opened of offered", format!("{} of {}", v["removed_member"]["messages_opened_after"], v["removed_member"]["messages_offered_after"])),
-            ("on the wire: bytes; controls; canaries found", format!("{}; {}; {}", v["wire"]["bytes"], v["wire"]["control_found"], v["wire"]["plaintext_canaries"])),
+            (
+                "positions: arrived of expected; age p95, ms",
+                format!(
+                    "{} of {}; {}",
+                    v["locations"]["delivered"], v["locations"]["sent"], v["locations"]["age_ms_p95"]
+                ),
+            ),
+            (
+                "messages: arrived of sent",
+                format!("{} of {}", v["messages"]["delivered"], v["messages"]["sent"]),
+            ),
+            (
+                "removed member: frames opened of offered",
+                format!(
+                    "{} of {}",
+                    v["removed_member"]["frames_opened_after"], v["removed_member"]["frames_offered_after"]
+                ),
+            ),
+            (
+                "removed member: messages opened of offered",
+                format!(
+                    "{} of {}",
+                    v["removed_member"]["messages_opened_after"],
+                    v["removed_member"]["messages_offered_after"]
+                ),
+            ),
+            (
+                "on the wire: bytes; controls; canaries found",
+                format!(
+                    "{}; {}; {}",
+                    v["wire"]["bytes"], v["wire"]["control_found"], v["wire"]["plaintext_canaries"]
+                ),
+            ),
         ];
         rows.iter().try_for_each(|(name, value)| crate::terminal::line(&format!("{name:<46} {value}")))
     }

@@ -99,9 +99,14 @@ impl Play {
     /// # Errors
     /// One does not start.
     pub async fn begin(dir: &Path, stage: &Stage, material: Material) -> Result<Self> {
-        let mut findings = Findings { control: format!("control-{:016x}", u64::from_be_bytes(crate::vault::random()?)), ..Findings::default() };
+        let mut findings = Findings {
+            control: format!("control-{:016x}", u64::from_be_bytes(crate::vault::random()?)),
+            ..Findings::default()
+        };
         let capture = match stage {
-            Stage::Namespace => Capture::start(&dir.join("wire.pcap")).map_err(|error| findings.no_capture = Some(format!("{error:#}"))).ok(),
+            Stage::Namespace => Capture::start(&dir.join("wire.pcap"))
+                .map_err(|error| findings.no_capture = Some(format!("{error:#}")))
+                .ok(),
             Stage::Host(why) => {
                 findings.no_capture = Some(why.clone());
                 None
@@ -145,7 +150,10 @@ impl Play {
         tokio::time::sleep(self.parts[0].length.max(self.parts[1].length) + TAIL).await;
         tell(&format!("{} is muted", self.parts[1].name));
         self.muted().await?;
-        tell(&format!("{} is removed, and still offered everything", self.parts[self.members.len() - 1].name));
+        tell(&format!(
+            "{} is removed, and still offered everything",
+            self.parts[self.members.len() - 1].name
+        ));
         self.removal().await?;
         for member in &mut self.members {
             self.findings.who.push((member.name.clone(), member.account.clone(), member.device.clone()));
@@ -238,7 +246,9 @@ impl Play {
         for n in 0..self.members.len() {
             self.members[n].ask(Request::Share { seconds: SHARE_S }).await?;
             let file = self.parts[n].track.to_string_lossy().into_owned();
-            self.members[n].ask(Request::Track(TrackAsk { file, speed: 1.0, skip: self.parts[n].skip })).await?;
+            self.members[n]
+                .ask(Request::Track(TrackAsk { file, speed: 1.0, skip: self.parts[n].skip }))
+                .await?;
         }
         Ok(())
     }
@@ -297,7 +307,8 @@ impl Play {
         let texts = |answer: &Value| answer["messages"].as_array().map_or(0, Vec::len);
         self.findings.walked_ms.1 = crate::driver::now().wall_ms;
         tokio::time::sleep(SETTLE).await;
-        let messages_before = texts(&self.members[last].ask(Request::Log { limit: 500, before: None }).await?);
+        let messages_before =
+            texts(&self.members[last].ask(Request::Log { limit: 500, before: None }).await?);
         // Cut off, it never hears of its removal: it keeps every key and goes on trying to open what it is offered.
         self.members[last].ask(Request::Isolate).await?;
         self.members[0].ask(Request::Remove { member: name }).await?;

@@ -63,7 +63,12 @@ fn permitted() -> Option<&'static [&'static str]> {
     let try_it = set_up_lines().join(" && ");
     KINDS.into_iter().find(|kind| {
         let mut probe = Command::new("unshare");
-        probe.args(*kind).args(["sh", "-c", &try_it]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        probe
+            .args(*kind)
+            .args(["sh", "-c", &try_it])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         probe.status().is_ok_and(|status| status.success())
     })
 }

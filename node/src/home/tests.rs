@@ -27,7 +27,10 @@ fn a_private_file_is_replaced_whole() {
     home.write_private("a", b"two").unwrap();
     assert_eq!(home.read("a").unwrap().unwrap(), b"two");
     #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(home.file("a")).unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(home.file("a")).unwrap().permissions()) & 0o777,
+        0o600
+    );
 }
 
 #[test]

@@ -77,7 +77,10 @@ async fn a_value_that_shrinks_or_goes_leaves_no_piece_behind() {
         assert_eq!(loaded.groups[&group(1)].pairs[b"e".as_slice()], vec![u8::try_from(n).unwrap(); size]);
         storage.close().await;
         let (store, _) = SledStore::open(&disk.home.store()).unwrap();
-        assert_eq!(store.range(b"p").unwrap().len(), if size > PIECE { (size + crate::vault::OVERHEAD).div_ceil(PIECE) } else { 0 });
+        assert_eq!(
+            store.range(b"p").unwrap().len(),
+            if size > PIECE { (size + crate::vault::OVERHEAD).div_ceil(PIECE) } else { 0 }
+        );
     }
     let (mut storage, _) = disk.open();
     storage.write(group(1), batch(1, &[], &[b"e"])).await;
@@ -92,7 +95,9 @@ async fn a_value_that_shrinks_or_goes_leaves_no_piece_behind() {
 async fn nothing_readable_lies_on_the_disk_and_values_cannot_change_places() {
     let disk = Disk::new();
     let (mut storage, _) = disk.open();
-    storage.write(group(1), batch(1, &[(b"ma", b"canary-text".to_vec()), (b"mb", b"other".to_vec())], &[])).await;
+    storage
+        .write(group(1), batch(1, &[(b"ma", b"canary-text".to_vec()), (b"mb", b"other".to_vec())], &[]))
+        .await;
     written(&mut storage).await;
     storage.close().await;
     let (store, _) = SledStore::open(&disk.home.store()).unwrap();
@@ -103,5 +108,8 @@ async fn nothing_readable_lies_on_the_disk_and_values_cannot_change_places() {
     store.commit(&swap).unwrap();
     drop(store);
     let vault = Arc::new(Vault::open(&disk.home, None).unwrap());
-    assert!(matches!(Storage::open(&disk.home.store(), vault), Err(StorageError::Vault(VaultError::Value(_)))));
+    assert!(matches!(
+        Storage::open(&disk.home.store(), vault),
+        Err(StorageError::Vault(VaultError::Value(_)))
+    ));
 }

@@ -4,8 +4,9 @@ use super::*;
 
 #[test]
 fn records_are_read_back_and_a_cut_record_is_left_for_later() {
-    let records: Vec<Record> =
-        (0..5_u8).map(|n| Record { lane: n % 4, from: [n; 32], bytes: vec![n; usize::from(n) * 100] }).collect();
+    let records: Vec<Record> = (0..5_u8)
+        .map(|n| Record { lane: n % 4, from: [n; 32], bytes: vec![n; usize::from(n) * 100] })
+        .collect();
     let mut file = Vec::new();
     records.iter().for_each(|record| write_record(&mut file, record).unwrap());
     assert_eq!(parse(&file), (records.clone(), file.len()));

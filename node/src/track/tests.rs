@@ -5,7 +5,8 @@ use super::*;
 fn file(body: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.gpx");
-    let head = r#"<?xml version="1.0"?><gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1">"#;
+    let head =
+        r#"<?xml version="1.0"?><gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1">"#;
     std::fs::write(&path, format!("{head}<trk><trkseg>{body}</trkseg></trk></gpx>")).unwrap();
     let path = path.to_string_lossy().into_owned();
     (folder, path)
