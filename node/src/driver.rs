@@ -225,8 +225,9 @@ impl Driver {
             }
             NetEvent::PairFailed { peer, .. } => self.joining_failed(PeerKey(peer.0)).await,
             NetEvent::PeerAddresses { peer, addresses } => self.remember(peer, &addresses).await,
-            // A lost frame means that the two differ: a fresh PeerUp makes the engine reconcile.
+            // A lost frame means that the two differ: to prove and to reconcile again mends it.
             NetEvent::DirectFailed { peer } if self.connected.contains(&PeerKey(peer.0)) => {
+                self.feed_all(Input::PeerDown(PeerKey(peer.0))).await;
                 self.feed_all(Input::PeerUp(PeerKey(peer.0))).await;
             }
             NetEvent::DirectFailed { .. } => {}
