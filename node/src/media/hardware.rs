@@ -26,8 +26,20 @@ pub struct DeviceInfo {
     pub default: bool,
 }
 
+/// Keeps the system's library from writing to stderr on this thread: what goes wrong comes back as an error.
+#[cfg(target_os = "linux")]
+fn hush() {
+    if let Err(error) = alsa::Output::local_error_handler() {
+        tracing::debug!(%error, "the sound library keeps talking to stderr");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hush() {}
+
 /// The devices of the machine, at most 64, those for both directions first.
 pub fn list() -> Vec<DeviceInfo> {
+    hush();
     let host = cpal::default_host();
     let name = |device: Option<cpal::Device>| {
         device.and_then(|device| device.description().ok().map(|d| d.name().to_owned()))
@@ -64,6 +76,7 @@ impl Microphone {
     /// # Errors
     /// [`DeviceError::Caller`] if there is none, [`DeviceError::World`] if the system refuses it.
     pub fn open(name: Option<&str>) -> Result<Self, DeviceError> {
+        hush();
         let host = cpal::default_host();
         let device = match name {
             None => host.default_input_device(),
@@ -76,7 +89,7 @@ impl Microphone {
         let offered = device.supported_input_configs().into_iter().flatten().map(|range| (range, ()));
         let config =
             choose(offered.map(|(range, ())| range)).map_or_else(|| device.default_input_config(), Ok);
-        let config = config.map_err(|error| refused("asking the microphone what it can do", &error))?;
+        let config = config.map_err(|error| unable("microphone", name, &error))?;
         let (card, voice) = microphone(config.sample_rate()).ok_or_else(|| odd_rate(&config))?;
         let stream = build_in(&device, &config, card)?;
         stream.play().map_err(|error| refused("starting the microphone", &error))?;
@@ -90,6 +103,7 @@ impl Loudspeaker {
     /// # Errors
     /// [`DeviceError::Caller`] if there is none, [`DeviceError::World`] if the system refuses it.
     pub fn open(name: Option<&str>) -> Result<Self, DeviceError> {
+        hush();
         let host = cpal::default_host();
         let device = match name {
             None => host.default_output_device(),
@@ -101,7 +115,7 @@ impl Loudspeaker {
         let device = device.ok_or_else(|| nothing("loudspeaker", name))?;
         let offered = device.supported_output_configs().into_iter().flatten();
         let config = choose(offered).map_or_else(|| device.default_output_config(), Ok);
-        let config = config.map_err(|error| refused("asking the loudspeaker what it can do", &error))?;
+        let config = config.map_err(|error| unable("loudspeaker", name, &error))?;
         let (card, voice) = loudspeaker(config.sample_rate()).ok_or_else(|| odd_rate(&config))?;
         let stream = build_out(&device, &config, card)?;
         stream.play().map_err(|error| refused("starting the loudspeaker", &error))?;
@@ -258,6 +272,14 @@ fn nothing(what: &str, name: Option<&str>) -> DeviceError {
     DeviceError::Caller {
         what,
         next: "`halloo doctor` lists the devices; a WAV file, null or - will do as well",
+    }
+}
+
+/// Some systems name a default device that is not there.
+fn unable(what: &str, name: Option<&str>, error: &cpal::Error) -> DeviceError {
+    match error.kind() {
+        cpal::ErrorKind::DeviceNotAvailable => nothing(what, name),
+        _ => refused(&format!("asking the {what} what it can do"), error),
     }
 }
 

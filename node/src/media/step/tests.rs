@@ -66,7 +66,8 @@ impl Member {
         let path = VoicePath::new(config, Box::new(codecs), &mut rng).expect("codec");
         let (road, ends) = road();
         let tape = Tape::default();
-        let step_ends = Ends { source, sink: Some(Box::new(tape.clone())), road, recorder: None, plain: None };
+        let step_ends =
+            Ends { source, sink: Some(Box::new(tape.clone())), road, recorder: None, plain: None };
         Self { n, step: Step::new(path, &config, step_ends), ends, tape, events: Vec::new() }
     }
 
@@ -201,18 +202,26 @@ fn mute_and_the_talk_key_stop_the_very_next_frame() {
     members[1].step.path.set_microphone_muted(true);
     members[1].plan(&[1]);
     let sent = |members: &mut [Member]| members[0].step.stats().voice.mouth.frames_sent;
-    (0..20).for_each(|at| drop(turn(&mut members, at)));
+    for at in 0..20 {
+        turn(&mut members, at);
+    }
     let open = sent(&mut members);
     assert!(open >= 19);
     members[0].step.path.set_microphone_muted(true);
-    (20..40).for_each(|at| drop(turn(&mut members, at)));
+    for at in 20..40 {
+        turn(&mut members, at);
+    }
     assert_eq!(sent(&mut members), open);
     members[0].step.path.set_microphone_muted(false);
     members[0].step.transmit(Transmit::PushToTalk { pressed: false });
-    (40..60).for_each(|at| drop(turn(&mut members, at)));
+    for at in 40..60 {
+        turn(&mut members, at);
+    }
     assert_eq!(sent(&mut members), open);
     members[0].step.transmit(Transmit::PushToTalk { pressed: true });
-    (60..70).for_each(|at| drop(turn(&mut members, at)));
+    for at in 60..70 {
+        turn(&mut members, at);
+    }
     assert!(sent(&mut members) > open);
 }
 
