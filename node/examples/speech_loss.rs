@@ -37,6 +37,9 @@ struct Options {
     files: Vec<PathBuf>,
 }
 
+/// Payloads with the microsecond at which they arrive.
+type OnTheWay = Vec<(u64, Vec<u8>)>;
+
 fn options() -> Result<Options, Box<dyn std::error::Error>> {
     let mut o = Options {
         out: PathBuf::new(),
@@ -134,7 +137,7 @@ fn run(pcm: &[f32], o: &Options, loss: u32, budget_bps: u32) -> Result<Run, Box<
         losing: false,
     };
     let (mut there, mut reports_there, mut back) = (link(1), link(2), link(3));
-    let (mut to_ear, mut to_mouth): (Vec<(u64, Vec<u8>)>, Vec<(u64, Vec<u8>)>) = (Vec::new(), Vec::new());
+    let (mut to_ear, mut to_mouth): (OnTheWay, OnTheWay) = (Vec::new(), Vec::new());
     let mut heard = Vec::with_capacity(pcm.len());
     let mut delays = 0.0;
     let silence = vec![0.0; FRAME];
