@@ -11,6 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 
 const TOPIC: Topic = Topic([7; 32]);
 
+/// What a tap saw.
+type Tapped = (TapLane, Vec<u8>);
+
 fn config(seed: u8) -> NetConfig {
     NetConfig {
         seed: [seed; 32],
@@ -70,7 +73,7 @@ async fn pair(mut second: NetConfig) -> (Running, Running) {
 #[test]
 fn two_nodes_talk_over_every_lane_and_the_tap_sees_all_of_it() {
     runtime().block_on(async {
-        let seen: Arc<Mutex<Vec<(TapLane, Vec<u8>)>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<Tapped>>> = Arc::default();
         let tapped = Arc::clone(&seen);
         let tap = move |lane, bytes: &[u8]| tapped.lock().expect("one writer").push((lane, bytes.to_vec()));
         let (mut first, mut second) = pair(NetConfig { tap: Some(Arc::new(tap)), ..config(2) }).await;
