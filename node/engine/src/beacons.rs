@@ -10,10 +10,11 @@
 //!  topic of a week = HMAC(HKDF(secret, "beacon topic"), week),  week = Unix time / 604,800 s
 //! ```
 //!
-//! Everybody in the roster at those heads may know the secret; when the log has removed any of them the beacon is *tainted* and
-//! nothing more is published under it. Among the untainted ones the one with the newest heads is used, then the lowest id: the
-//! choice is a function of the facts known. A record carries no signature: whoever seals it to the epoch is a member, and a
-//! member who makes needless beacons costs the others [`MAX_BEACONS`] at most.
+//! Everybody who was in the roster at those heads, or came later, may know the secret; once the log has removed anybody in a
+//! way that those heads do not know, the beacon is *tainted* and nothing more is published under it. Among the untainted ones
+//! the one with the newest heads is used, then the lowest id: the choice is a function of the facts known. A record carries no
+//! signature: whoever seals it to the epoch is a member, and a member who makes needless beacons costs the others
+//! [`MAX_BEACONS`] at most.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

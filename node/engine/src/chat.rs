@@ -409,3 +409,6 @@ pub(crate) fn check_emoji(emoji: &str) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

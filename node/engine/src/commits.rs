@@ -295,12 +295,14 @@ fn realises(state: &State, parent: &GroupSession, next: &GroupSession, heads: &[
     if leaves.keys().any(|leaf| !roster.devices().contains_key(leaf)) {
         return false;
     }
+    // Who had a leaf and is in the roster must have one still: only a package that never got in is an excuse.
     roster.devices().keys().filter(|device| !leaves.contains_key(device)).all(|device| {
         let key_package = roster.device(device).map(|entry| &entry.grant.key_package);
-        key_package.is_none_or(|bytes| {
-            !check_key_package(&state.group, bytes).is_ok_and(|info| info.device == *device)
-                || parent.clashes(bytes)
-        })
+        !parent.contains(device)
+            && key_package.is_none_or(|bytes| {
+                let usable = check_key_package(&state.group, bytes).is_ok_and(|info| info.device == *device);
+                !usable || parent.clashes(bytes)
+            })
     })
 }
 
@@ -478,3 +480,6 @@ pub(crate) fn store_node(state: &mut State, id: &EpochId) {
         state.out.put(Table::Trail, &tag, trace);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -270,10 +270,6 @@ impl Engine {
         commits::on_epoch(&mut self.commits, state);
         if core::mem::take(&mut self.commits.made_here) {
             topics::ensure(state);
-        } else if state.beacons.best().is_none() {
-            // Whoever made the commit makes the beacon; if it does not come, we do.
-            let patience = state.config.round_trip * 8;
-            state.timers.set_no_later(Timer::Topics, state.now.mono.after(patience));
         }
         chat::flush(&mut self.chat, state);
         location::on_epoch(&mut self.here, state);

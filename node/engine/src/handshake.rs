@@ -301,3 +301,6 @@ fn expel(state: &mut State, peer: PeerKey, device: DeviceId) {
     farewell(state, peer, &device);
     state.tell(Fact::Gone(peer, device));
 }
+
+#[cfg(test)]
+mod tests;

@@ -320,3 +320,6 @@ pub(crate) fn views(room: &Invites, state: &State) -> Vec<InviteView> {
     let open = state.log.view().invites().keys();
     open.filter_map(|op| view(room, state, op)).filter(|view| view.open).collect()
 }
+
+#[cfg(test)]
+mod tests;

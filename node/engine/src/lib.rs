@@ -40,4 +40,7 @@ mod birth;
 pub mod engine;
 pub mod query;
 
+#[cfg(test)]
+mod rig;
+
 pub use engine::Engine;

@@ -420,3 +420,6 @@ pub(crate) fn views(room: &Here, state: &State) -> Vec<LocationView> {
     let devices: Vec<DeviceId> = state.live.locations().map(|(device, _)| *device).collect();
     devices.iter().filter_map(|device| view_of(room, state, device)).collect()
 }
+
+#[cfg(test)]
+mod tests;

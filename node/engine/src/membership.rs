@@ -267,6 +267,8 @@ fn event_of(state: &State, id: &OpId) -> Option<Event> {
         OpKind::Remove { account } => Event::MemberRemoved { account: *account, by },
         OpKind::SetRole { account, role } => Event::RoleChanged { account: *account, role: *role },
         OpKind::DeviceRevoke { device, .. } => Event::DeviceRevoked { device: *device },
+        // The room of the invites tells the end of own ones.
+        OpKind::InviteRevoke { invite } if state.log.get(invite)?.author() == state.me() => return None,
         OpKind::InviteRevoke { invite } => Event::InviteClosed { invite: invite_name(invite) },
         OpKind::Genesis { .. } | OpKind::DeviceAdd { .. } | OpKind::Invite { .. } => return None,
     })
@@ -282,3 +284,6 @@ pub(crate) fn check(state: &State, action: Action) -> Result<(), Refusal> {
     }
     if state.log.may(&state.me(), action) { Ok(()) } else { Err(Refusal::NotAllowed) }
 }
+
+#[cfg(test)]
+mod tests;

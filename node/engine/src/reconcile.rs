@@ -407,3 +407,6 @@ fn hand_over(state: &mut State, to: PeerKey, realm: Realm, ids: &[MessageId]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

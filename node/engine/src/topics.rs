@@ -1,6 +1,8 @@
 //! The room of the beacons: judges them by the log, follows their topics, makes a new one when the last was tainted.
 
+use halloo_crdt::log::{Log, OpKind, SignedOp};
 use halloo_crypto::secret::Secret;
+use rand_core::Rng as _;
 
 use crate::beacons::{Beacon, Standing};
 use crate::lane::PeerKey;
@@ -36,18 +38,31 @@ pub(crate) fn refresh(state: &mut State) {
     if state.is_member() {
         let next = state.beacons.next_change(now).unwrap_or(now.after(WEEK_CHECK));
         state.timers.set(Timer::Topics, next.min(now.after(WEEK_CHECK)));
+        if state.beacons.best().is_none() {
+            // Whoever made the commit makes the beacon; if it does not come, one of us does.
+            let spread = u64::from(state.rng.next_u32()) % 1_000;
+            let patience = state.config.round_trip * 4 + core::time::Duration::from_millis(spread);
+            state.timers.set_no_later(Timer::Topics, now.after(patience));
+        }
     }
 }
 
-/// Sound if nobody who may know it was removed since.
-fn standing(log: &halloo_crdt::log::Log, beacon: &Beacon) -> Standing {
-    let Ok(then) = log.view_at(beacon.heads()) else { return Standing::Unplaced };
-    let now = log.view().devices();
-    if then.devices().keys().any(|device| !now.contains_key(device)) {
+/// Sound if nobody was removed since: whoever was a member when it was made, or came later, was given the secret.
+fn standing(log: &Log, beacon: &Beacon) -> Standing {
+    let known = beacon.heads().iter().filter_map(|head| log.get(head)).map(SignedOp::seq);
+    let heights: Vec<u64> = known.collect();
+    if heights.len() < beacon.heads().len() {
+        return Standing::Unplaced;
+    }
+    let ends = log.ops().into_iter().filter(|op| {
+        matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. })
+            && log.void(&op.id()).is_none()
+    });
+    let mut unknown_to_it = ends.filter(|end| !log.closure_contains(beacon.heads(), &end.id()));
+    if unknown_to_it.next().is_some() {
         return Standing::Tainted;
     }
-    let heights = beacon.heads().iter().filter_map(|head| log.get(head)).map(|op| op.seq());
-    Standing::Sound(heights.max().unwrap_or(0))
+    Standing::Sound(heights.into_iter().max().unwrap_or(0))
 }
 
 /// Makes a beacon if none is usable, once it can be sealed to the remaining.
@@ -116,3 +131,6 @@ pub(crate) fn on_proven(state: &mut State, peer: PeerKey) {
     let records: Vec<Vec<u8>> = state.beacons.sound().map(Beacon::to_bytes).collect();
     state.send_boxed(peer, ParcelKind::BoxedBeacons, records);
 }
+
+#[cfg(test)]
+mod tests;

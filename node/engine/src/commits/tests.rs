@@ -1,0 +1,187 @@
+//! Commits of insiders who do not follow the log, of the future, and of nobody.
+
+use super::*;
+use crate::rig::{Rig, identity};
+use crate::wire::parcel::Parcel;
+use halloo_crypto::group::CommitPlan;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
+fn rng() -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(9)
+}
+
+/// A commit that member `who` makes behind its engine's back.
+fn rogue(rig: &mut Rig, who: usize, plan: &CommitPlan) -> Vec<u8> {
+    let session = rig.engine(who).state.epochs.tip().session.clone();
+    session.prepare(plan, &mut rng()).expect("MLS takes it").commit
+}
+
+fn heads(rig: &mut Rig, who: usize) -> Vec<OpId> {
+    rig.engine(who).state.heads()
+}
+
+fn hand(rig: &mut Rig, commit: Vec<u8>) {
+    let from = rig.peer(1);
+    let parcel = Parcel::new(ParcelKind::Commits, vec![commit]);
+    rig.hand_direct(0, from, &DirectFrame::Parcel(parcel));
+    rig.settle();
+}
+
+const BAD: &str = "commit that does not follow the log";
+
+#[test]
+fn an_insider_adds_nobody_whom_the_log_does_not_know() {
+    let mut rig = Rig::group(3, 1);
+    let epoch = rig.engine(0).status().epoch;
+    let outsider = identity(&mut rng(), "Eve", 99);
+    let group = rig.engine(0).group();
+    let package = KeyPackageSecret::generate(group, &outsider.device, &mut rng()).expect("a package");
+    let heads = heads(&mut rig, 1);
+    let commit =
+        rogue(&mut rig, 1, &CommitPlan { add: vec![package.key_package().to_vec()], remove: vec![], heads });
+    hand(&mut rig, commit);
+    assert_eq!((rig.dropped(0, BAD), rig.engine(0).status().epoch), (1, epoch));
+}
+
+#[test]
+fn an_insider_removes_nobody_whom_the_log_keeps() {
+    let mut rig = Rig::group(3, 2);
+    let epoch = rig.engine(0).status().epoch;
+    let victim = rig.members[2].identity.device.id();
+    let heads = heads(&mut rig, 1);
+    let commit = rogue(&mut rig, 1, &CommitPlan { add: vec![], remove: vec![victim], heads });
+    hand(&mut rig, commit);
+    assert_eq!((rig.dropped(0, BAD), rig.engine(0).status().epoch), (1, epoch));
+}
+
+#[test]
+fn a_commit_that_puts_us_out_against_the_log_changes_nothing() {
+    let mut rig = Rig::group(3, 3);
+    let epoch = rig.engine(0).status().epoch;
+    let ada = rig.members[0].identity.device.id();
+    let heads = heads(&mut rig, 1);
+    let commit = rogue(&mut rig, 1, &CommitPlan { add: vec![], remove: vec![ada], heads });
+    hand(&mut rig, commit);
+    let status = rig.engine(0).status();
+    assert_eq!((status.epoch, status.member), (epoch, true));
+}
+
+#[test]
+fn a_commit_that_names_older_heads_cannot_bring_back_a_removed_leaf() {
+    let mut rig = Rig::group(3, 4);
+    let old_heads = heads(&mut rig, 1);
+    let old_session = rig.engine(1).state.epochs.tip().session.clone();
+    let removed = rig.members[2].identity.account();
+    rig.command(0, crate::input::Command::Remove(removed)).expect("removed");
+    rig.pass(core::time::Duration::from_secs(5));
+    let epoch = rig.engine(0).status().epoch;
+    let plan = CommitPlan { add: vec![], remove: vec![], heads: old_heads };
+    let commit = old_session.prepare(&plan, &mut rng()).expect("MLS takes it").commit;
+    hand(&mut rig, commit);
+    let status = rig.engine(0).status();
+    assert_eq!((status.epoch, status.tainted), (epoch, false), "the branch with the removal is heavier");
+}
+
+#[test]
+fn an_honest_update_is_followed_and_a_second_copy_costs_nothing() {
+    let mut rig = Rig::group(2, 5);
+    let before = rig.engine(0).status();
+    let heads = heads(&mut rig, 1);
+    let commit = rogue(&mut rig, 1, &CommitPlan { heads, ..CommitPlan::default() });
+    hand(&mut rig, commit.clone());
+    let after = rig.engine(0).status();
+    assert_ne!(after.epoch, before.epoch);
+    assert_eq!(after.branches, before.branches + 1);
+    hand(&mut rig, commit);
+    assert_eq!(rig.engine(0).status().branches, after.branches);
+    assert_eq!(rig.dropped(0, BAD), 0);
+}
+
+#[test]
+fn commits_of_the_future_wait_within_their_bound() {
+    let mut rig = Rig::group(2, 6);
+    let mut random = rng();
+    let mut commit = vec![0; 200];
+    for _ in 0..MAX_WAITING + 20 {
+        random.fill_bytes(&mut commit);
+        commit[0] = 1;
+        hand(&mut rig, commit.clone());
+    }
+    assert_eq!(rig.engine(0).commits.waiting.len(), MAX_WAITING);
+    rig.say(0, "unimpressed");
+    assert_eq!(rig.texts(1), ["unimpressed"]);
+}
+
+#[test]
+fn a_commit_with_heads_that_are_not_known_waits_for_them() {
+    let mut rig = Rig::group(3, 7);
+    rig.cut = true;
+    let role = halloo_crdt::log::Role::Moderator;
+    let account = rig.members[2].identity.account();
+    rig.command(0, crate::input::Command::SetRole { account, role }).expect("appointed");
+    let heads = heads(&mut rig, 0);
+    let commit = rogue(&mut rig, 0, &CommitPlan { heads, ..CommitPlan::default() });
+    let ops: Vec<Vec<u8>> = rig.engine(0).state.log.ops().into_iter().map(|op| op.to_bytes()).collect();
+    let from = rig.peer(0);
+    let epoch = rig.engine(1).status().epoch;
+    rig.hand_direct(1, from, &DirectFrame::Parcel(Parcel::new(ParcelKind::Commits, vec![commit])));
+    assert_eq!(rig.engine(1).commits.waiting.len(), 1);
+    assert_eq!(rig.engine(1).status().epoch, epoch);
+    rig.hand_direct(1, from, &DirectFrame::Parcel(Parcel::new(ParcelKind::Operations, ops)));
+    assert!(rig.engine(1).commits.waiting.is_empty());
+    assert_ne!(
+        rig.engine(1).status().epoch,
+        epoch,
+        "INV-1: the same facts, the same epoch, whatever came first"
+    );
+}
+
+#[test]
+fn random_and_mutated_commits_change_nothing() {
+    let mut rig = Rig::group(2, 8);
+    let epoch = rig.engine(0).status().epoch;
+    let heads = heads(&mut rig, 1);
+    let valid = rogue(&mut rig, 1, &CommitPlan { heads, ..CommitPlan::default() });
+    let mut random = rng();
+    for round in 0..300_usize {
+        let mut bytes = valid.clone();
+        let at = random.next_u32() as usize % bytes.len();
+        match round % 3 {
+            0 => bytes[at] ^= 1 << (random.next_u32() % 8),
+            1 => bytes.truncate(at),
+            _ => random.fill_bytes(&mut bytes[9.min(at)..]),
+        }
+        hand(&mut rig, bytes);
+    }
+    assert_eq!(rig.engine(0).status().epoch, epoch);
+    hand(&mut rig, valid);
+    assert_ne!(rig.engine(0).status().epoch, epoch, "forgeries do not block the real one");
+}
+
+#[test]
+fn nothing_to_do_is_no_commit_and_what_is_to_do_is_planned_whole() {
+    let mut rig = Rig::group(3, 9);
+    let engine = rig.engine(0);
+    assert!(plan(&engine.commits, &engine.state).is_none());
+    let device =
+        engine.state.log.view().devices().keys().copied().find(|device| *device != engine.state.me());
+    let device = device.expect("another member");
+    let package = engine.state.log.view().device(&device).map(|entry| entry.grant.key_package.clone());
+    engine.commits.refresh.insert(device, package.expect("granted"));
+    let plan = plan(&engine.commits, &engine.state).expect("a fresh leaf");
+    assert_eq!((plan.remove, plan.add.len()), (vec![device], 1));
+}
+
+#[test]
+fn newcomers_that_wait_are_bounded_and_forgotten_with_their_connection() {
+    let mut room = Commits::default();
+    let mut random = rng();
+    for n in 0..MAX_JOINING + 5 {
+        let newcomer = identity(&mut random, "N", 1);
+        let took = expect(&mut room, PeerKey([n as u8; 32]), newcomer.certificate, None);
+        assert_eq!(took, n < MAX_JOINING);
+    }
+    on_peer_down(&mut room, &PeerKey([3; 32]));
+    assert_eq!(room.joining.len(), MAX_JOINING - 1);
+}

@@ -1,0 +1,107 @@
+//! Reconciliation with a neighbour that breaks off, lies, or asks for what it may not have.
+
+use super::*;
+use crate::input::{Command, Input};
+use crate::rig::Rig;
+use core::time::Duration;
+
+fn sync(realm: Realm, step: Step, session: u32, message: &[u8]) -> DirectFrame {
+    DirectFrame::Sync(SyncFrame { realm, step, session, message: message.to_vec() })
+}
+
+#[test]
+fn garbage_in_every_step_is_dropped_and_the_next_session_works() {
+    let mut rig = Rig::group(2, 80);
+    let from = rig.peer(1);
+    for realm in Realm::ALL {
+        for step in [Step::Ask, Step::Answer, Step::Want] {
+            for message in [&b""[..], b"\x01", b"\x01\x61\xff\xff\xff", b"\x02abc", &[0; 33]] {
+                rig.hand_direct(0, from, &sync(realm, step, 4_000_000, message));
+                rig.settle();
+            }
+        }
+    }
+    assert!(rig.dropped(0, "bad reconciliation frame") >= 6);
+    rig.cut = true;
+    rig.say(1, "said while cut");
+    rig.cut = false;
+    rig.pass(Duration::from_secs(90));
+    assert_eq!(rig.texts(0), ["said while cut"]);
+}
+
+#[test]
+fn answers_and_wants_of_sessions_that_are_over_are_counted_and_dropped() {
+    let mut rig = Rig::group(2, 81);
+    let from = rig.peer(1);
+    rig.hand_direct(0, from, &sync(Realm::Contents, Step::Answer, 9_999, b"\x01abc"));
+    rig.hand_direct(0, from, &sync(Realm::Contents, Step::Want, 9_999, &[0; 32]));
+    assert_eq!(rig.dropped(0, "answer of a reconciliation that is over"), 1);
+    assert_eq!(rig.dropped(0, "want of a reconciliation that is over"), 1);
+}
+
+#[test]
+fn the_items_for_a_newcomer_hold_the_document_and_nothing_from_before_it_came() {
+    let mut rig = Rig::group(2, 82);
+    rig.say(0, "old");
+    rig.say(1, "old too");
+    // A third comes; what it may have is told by its device.
+    let mut rig3 = Rig::group(3, 82);
+    rig3.say(0, "new");
+    let newcomer = rig3.members[2].identity.device.id();
+    let engine = rig3.engine(0);
+    let all: Vec<_> = engine.state.messages.sync_items().collect();
+    let told = items(&engine.state, Realm::Contents, &newcomer);
+    assert!(told.len() <= all.len());
+    let founder = engine.state.me();
+    let mut entitled = Entitlement::of(newcomer);
+    for (_, id) in &told {
+        let content = engine.state.messages.get(id).expect("held");
+        assert!(entitled.to(&engine.state, content), "INV-4");
+    }
+    assert_eq!(items(&engine.state, Realm::Contents, &founder).len(), all.len(), "the founder may have all");
+    let stranger = DeviceId::from_bytes([9; 32]);
+    let documents = items(&engine.state, Realm::Contents, &stranger);
+    let chat = documents.iter().filter_map(|(_, id)| engine.state.messages.get(id));
+    assert!(chat.into_iter().all(|content| matches!(content.content().body, Body::Document(_))));
+}
+
+#[test]
+fn both_sides_name_items_alike_and_sessions_differ() {
+    let mut rig = Rig::group(2, 83);
+    let (a, b) = (rig.peer(0), rig.peer(1));
+    let asker = rig.members[0].identity.device.id();
+    let ours = session_key(&rig.engine(0).state, &b, Realm::Contents, 5, &asker);
+    let theirs = session_key(&rig.engine(1).state, &a, Realm::Contents, 5, &asker);
+    assert!(ours.is_some());
+    assert_eq!(ours, theirs);
+    assert_ne!(ours, session_key(&rig.engine(0).state, &b, Realm::Contents, 6, &asker));
+    assert_ne!(ours, session_key(&rig.engine(0).state, &b, Realm::Operations, 5, &asker));
+    assert_eq!(session_key(&rig.engine(0).state, &PeerKey([99; 32]), Realm::Contents, 5, &asker), None);
+}
+
+#[test]
+fn a_session_that_nobody_answers_is_begun_again() {
+    let mut rig = Rig::group(2, 84);
+    rig.cut = true;
+    let before = rig.members[0].sent.len();
+    let peer = rig.peer(1);
+    let now = rig.now;
+    let engine = rig.engine(0);
+    engine.state.now = now;
+    rig.pass(ROUTINE + PATIENCE * 4);
+    let asks = rig.members[0].sent[before..].iter().filter(|(to, bytes)| *to == Some(peer) && bytes[9] == 40);
+    assert!(asks.count() >= 3);
+}
+
+#[test]
+fn a_neighbour_that_goes_is_forgotten() {
+    let mut rig = Rig::group(2, 85);
+    let peer = rig.peer(1);
+    rig.hand(0, Input::PeerDown(peer));
+    rig.settle();
+    rig.cut = true;
+    assert_eq!(rig.engine(0).status().peers, 0);
+    rig.command(0, Command::Say { text: "alone".into(), reply_to: None }).expect("said");
+    rig.pass(Duration::from_secs(120));
+    assert_eq!(rig.engine(0).status().undelivered, 1, "nobody else is known to hold it");
+}

@@ -1,0 +1,93 @@
+//! Beacons of members, of the removed, and of nobody.
+
+use super::*;
+use crate::beacons::MAX_BEACONS;
+use crate::input::Command;
+use crate::rig::Rig;
+use crate::wire::direct::DirectFrame;
+use crate::wire::parcel::Parcel;
+use core::time::Duration;
+
+fn hand(rig: &mut Rig, kind: ParcelKind, items: Vec<Vec<u8>>) {
+    let from = rig.peer(1);
+    rig.hand_direct(0, from, &DirectFrame::Parcel(Parcel::new(kind, items)));
+    rig.settle();
+}
+
+#[test]
+fn a_removal_replaces_the_beacon_for_the_remaining_only() {
+    let mut rig = Rig::group(3, 70);
+    let before = rig.engine(0).state.beacons.best().expect("one").id();
+    let cleo = rig.members[2].identity.account();
+    rig.command(0, Command::Remove(cleo)).expect("removed");
+    rig.pass(Duration::from_secs(5));
+    let after = rig.engine(0).state.beacons.best().expect("one").id();
+    assert_ne!(after, before);
+    assert_eq!(rig.engine(1).state.beacons.best().expect("one").id(), after);
+    assert!(rig.engine(2).state.beacons.all().all(|beacon| beacon.id() != after), "she never hears of it");
+    assert_eq!(rig.engine(2).state.beacons.topics().count(), 0, "and follows nothing any more");
+}
+
+#[test]
+fn only_one_beacon_is_made_for_one_removal() {
+    let mut rig = Rig::group(4, 71);
+    let known = rig.engine(0).state.beacons.all().count();
+    let dan = rig.members[3].identity.account();
+    rig.command(0, Command::Remove(dan)).expect("removed");
+    rig.pass(Duration::from_secs(20));
+    for who in 0..3 {
+        assert_eq!(rig.engine(who).state.beacons.all().count(), known + 1, "{who}");
+    }
+}
+
+#[test]
+fn a_beacon_under_an_epoch_of_the_removed_is_not_believed() {
+    let mut rig = Rig::group(3, 72);
+    let old = rig.engine(2).state.epochs.tip().keys.clone();
+    let cleo = rig.members[2].identity.account();
+    rig.command(0, Command::Remove(cleo)).expect("removed");
+    rig.pass(Duration::from_secs(5));
+    let heads = rig.engine(0).state.heads();
+    let trap = Beacon::new(Secret::new([6; 32]), heads);
+    let seal = rig.engine(2).state.sealer.seal(&old, AAD, &trap.to_bytes()).expect("sealed");
+    hand(&mut rig, ParcelKind::Beacons, vec![seal]);
+    assert_eq!(rig.dropped(0, "beacon under a tainted epoch"), 1);
+    assert!(rig.engine(0).state.beacons.all().all(|beacon| beacon.id() != trap.id()));
+}
+
+#[test]
+fn a_member_that_makes_beacons_without_end_costs_its_bound() {
+    let mut rig = Rig::group(2, 73);
+    let heads = rig.engine(1).state.heads();
+    let keys = rig.engine(1).state.epochs.tip().keys.clone();
+    for n in 0..60_u8 {
+        let beacon = Beacon::new(Secret::new([n; 32]), heads.clone());
+        let seal = rig.engine(1).state.sealer.seal(&keys, AAD, &beacon.to_bytes()).expect("sealed");
+        hand(&mut rig, ParcelKind::Beacons, vec![seal]);
+    }
+    assert!(rig.engine(0).state.beacons.all().count() <= MAX_BEACONS);
+    assert!(rig.engine(0).state.beacons.topics().count() <= 3 * MAX_BEACONS);
+    rig.say(0, "still heard");
+    rig.pass(Duration::from_secs(40));
+    assert_eq!(rig.texts(1), ["still heard"]);
+}
+
+#[test]
+fn malformed_records_and_seals_are_dropped() {
+    let mut rig = Rig::group(2, 74);
+    let keys = rig.engine(1).state.epochs.tip().keys.clone();
+    let seal = rig.engine(1).state.sealer.seal(&keys, AAD, &[1, 2, 3]).expect("sealed");
+    hand(&mut rig, ParcelKind::Beacons, vec![seal, vec![0; 100], vec![]]);
+    assert_eq!(rig.dropped(0, "malformed beacon"), 1);
+    assert_eq!(rig.dropped(0, "beacon of an epoch that is not known"), 2);
+}
+
+#[test]
+fn a_beacon_whose_heads_are_not_known_waits_for_them() {
+    let mut rig = Rig::group(2, 75);
+    let future = Beacon::new(Secret::new([8; 32]), vec![halloo_crypto::id::OpId::from_bytes([250; 32])]);
+    assert_eq!(standing(&rig.engine(0).state.log, &future), Standing::Unplaced);
+    let heads = rig.engine(0).state.heads();
+    let present = Beacon::new(Secret::new([8; 32]), heads);
+    assert!(matches!(standing(&rig.engine(0).state.log, &present), Standing::Sound(_)));
+}
