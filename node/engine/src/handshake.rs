@@ -25,14 +25,15 @@ use crate::wire::{MAX_DIRECT_BYTES, MAX_ITEMS};
 /// Acknowledgements in a farewell: more than half of any group that removes by hand.
 const MAX_FAREWELL_ROWS: usize = 256;
 
-/// A connection came up.
+/// A connection came up. One that was up already has been replaced without a word: all begins anew.
 pub(crate) fn on_up(state: &mut State, peer: PeerKey) {
+    on_down(state, &peer);
     let nonce = state.nonce();
     if state.peers.up(peer, nonce, state.now.mono) {
         state.send_now(peer, &DirectFrame::Hello { nonce });
         state.timers.within(Timer::PeerTimeout, state.now.mono, HANDSHAKE_PATIENCE);
     } else {
-        state.count("peer without room, or up twice");
+        state.count("no room for another peer");
     }
 }
 
@@ -74,12 +75,20 @@ pub(crate) fn on_hello(state: &mut State, from: PeerKey, nonce: [u8; 32]) {
     }
     let now = state.now.mono;
     let Some(peer) = state.peers.get_mut(&from) else { return };
-    let new = peer.their_nonce != Some(nonce);
-    peer.their_nonce = Some(nonce);
+    let before = peer.their_nonce.replace(nonce);
     let ours = peer.nonce;
-    if new {
-        // Its engine may have begun after our hello had gone by; it cannot prove itself before it hears it.
+    if before.is_some_and(|before| before != nonce) {
+        // Its engine began anew behind the same connection: it must prove itself again, and knows nothing that it knew.
         peer.hello_at = now;
+        let member = peer.forget();
+        if let Some(device) = member {
+            state.tell(Fact::Gone(from, device));
+        }
+        state.timers.within(Timer::PeerTimeout, now, HANDSHAKE_PATIENCE);
+    }
+    if before != Some(nonce) {
+        // Its engine may have begun after our hello had gone by; it cannot prove itself before it hears it. Our nonce stays
+        // the same on one connection, or two that begin anew would never come to an end.
         state.send_now(from, &DirectFrame::Hello { nonce: ours });
     }
     let context = ProofContext { group: state.group, prover: state.identity.peer, verifier: from, nonce };

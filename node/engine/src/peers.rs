@@ -62,6 +62,15 @@ impl Peer {
         }
     }
 
+    /// Forgets who it was and what it knew, but not our nonce; gives the member that it was.
+    pub fn forget(&mut self) -> Option<DeviceId> {
+        let member = self.member();
+        let (nonce, their_nonce) = (self.nonce, self.their_nonce);
+        *self = Peer { their_nonce, ..Peer::new(nonce, self.hello_at) };
+        debug_assert!(self.member().is_none(), "it must prove itself again");
+        member
+    }
+
     /// The member's device at the other end; `None` until it is proven.
     pub fn member(&self) -> Option<DeviceId> {
         self.claimed.filter(|_| self.proven).map(|claimed| claimed.device())

@@ -187,3 +187,40 @@ fn the_past_of_a_head_is_all_that_it_follows() {
     assert!(past_of(log, &[]).is_empty());
     assert_eq!(past_of(log, &[OpId::from_bytes([9; 32])]).len(), 1, "an unknown head has no known past");
 }
+
+#[test]
+fn a_neighbour_that_begins_anew_behind_the_same_connection_proves_itself_again() {
+    let mut rig = Rig::group(2, 30);
+    let ben = rig.peer(1);
+    assert!(rig.engine(0).state.peers.member(&ben).is_some());
+    rig.cut = true;
+    let before = rig.members[0].events.len();
+    rig.hand_direct(0, ben, &DirectFrame::Hello { nonce: [42; 32] });
+    assert!(rig.engine(0).state.peers.member(&ben).is_none(), "who forgot everything is a stranger");
+    let nonce = rig.engine(0).state.peers.get(&ben).expect("up").nonce;
+    let context = ProofContext { group: rig.engine(0).group(), prover: ben, verifier: rig.peer(0), nonce };
+    let device = rig.members[1].identity.device.clone();
+    rig.hand_direct(0, ben, &DirectFrame::Proof(context.prove(&device)));
+    assert!(rig.engine(0).state.peers.member(&ben).is_some());
+    let proven =
+        rig.members[0].events[before..].iter().filter(|event| matches!(event, Event::PeerProven { .. }));
+    assert_eq!(proven.count(), 1);
+    // The same hello again, late, changes nothing.
+    rig.hand_direct(0, ben, &DirectFrame::Hello { nonce: [42; 32] });
+    assert!(rig.engine(0).state.peers.member(&ben).is_some());
+}
+
+#[test]
+fn a_second_up_without_a_down_begins_anew() {
+    let mut rig = Rig::group(2, 31);
+    let ben = rig.peer(1);
+    for _ in 0..3 {
+        rig.hand(0, Input::PeerUp(ben));
+        rig.settle();
+        rig.pass(core::time::Duration::from_secs(5));
+        assert!(rig.engine(0).state.peers.member(&ben).is_some());
+    }
+    rig.say(0, "still together");
+    rig.pass(core::time::Duration::from_secs(2));
+    assert_eq!(rig.texts(1), ["still together"]);
+}

@@ -136,3 +136,19 @@ fn damage_in_the_store_is_an_error_that_names_the_next_step_or_harmless() {
         }
     }
 }
+
+#[test]
+fn a_restart_that_the_network_does_not_notice_is_healed_by_the_handshake() {
+    let mut world = World::group(3, 406);
+    world.say(1, "before");
+    world.run(2 * SECOND);
+    world.crash_unnoticed(1, 99);
+    world.restart_unnoticed(1);
+    world.run(2 * SECOND);
+    world.say(0, "to Ben");
+    world.say(1, "from Ben");
+    world.run(5 * SECOND);
+    for who in 0..3 {
+        assert_eq!(world.texts(who).len(), 3, "{who}");
+    }
+}

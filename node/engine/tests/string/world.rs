@@ -357,6 +357,14 @@ impl World {
 
     /// The power goes: the first `durable` of the unconfirmed batches reached the disk, the rest are lost.
     pub fn crash(&mut self, who: usize, durable: usize) {
+        self.crash_unnoticed(who, durable);
+        for other in self.neighbours(who) {
+            self.post(other, Duration::ZERO, Delivery::Down(who));
+        }
+    }
+
+    /// As [`Self::crash`], but the others' connections do not notice.
+    pub fn crash_unnoticed(&mut self, who: usize, durable: usize) {
         let person = &mut self.people[who];
         person.engine = None;
         person.life += 1;
@@ -368,15 +376,11 @@ impl World {
         person.subscribed.clear();
         person.admitted.clear();
         person.seen.clear();
-        for other in self.neighbours(who) {
-            self.post(other, Duration::ZERO, Delivery::Down(who));
-        }
     }
 
     /// The power is back.
     pub fn restart(&mut self, who: usize) {
-        let snapshot = self.people[who].disk.clone();
-        self.start(who, Origin::Restore(snapshot));
+        self.restart_unnoticed(who);
         for other in self.neighbours(who) {
             self.post(other, Duration::ZERO, Delivery::Up(who));
         }
@@ -385,6 +389,12 @@ impl World {
     /// The clocks of one person.
     pub fn now_of(&self, who: usize) -> Now {
         Now { wall_ms: self.now.wall_ms.saturating_add_signed(self.people[who].skew_ms), ..self.now }
+    }
+
+    /// As [`Self::restart`], behind connections that never went down.
+    pub fn restart_unnoticed(&mut self, who: usize) {
+        let snapshot = self.people[who].disk.clone();
+        self.start(who, Origin::Restore(snapshot));
     }
 
     pub fn hand(&mut self, who: usize, input: Input) {
