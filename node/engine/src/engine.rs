@@ -482,3 +482,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

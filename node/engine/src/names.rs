@@ -107,3 +107,6 @@ fn edit_document(room: &mut Chat, state: &mut State, edits: &[Edit]) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -396,3 +396,6 @@ pub(crate) fn name_of(state: &State, account: &AccountId) -> String {
 pub(crate) fn row_name(bytes: &[u8]) -> [u8; 32] {
     kdf::hash("acknowledgement row", &[bytes])
 }
+
+#[cfg(test)]
+mod tests;

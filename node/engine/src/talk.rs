@@ -162,3 +162,6 @@ pub(crate) fn refresh(call: &mut Call, here: &mut Here, state: &mut State) {
     );
     handle(call, here, state, CallInput::Epochs(keys));
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,6 @@ fn to_entry(state: &State, item: Item) -> ChatEntry {
         void: item.void,
     }
 }
+
+#[cfg(test)]
+mod tests;
