@@ -1,7 +1,4 @@
 //! A step of the voice path allocates nothing once everybody has spoken.
-//!
-//! One exception, in a crate below: `sframe` 2.1 reads each header field through a `Vec` of eight bytes. Those are told
-//! apart by their size and bounded; anything else fails the test.
 
 use halloo_crypto::id::DeviceId;
 use halloo_crypto::media::{Kid, MediaKey};
@@ -17,10 +14,6 @@ const FRAME: usize = 960;
 /// Steps before counting: every buffer has had its largest content.
 const WARM_UP: u64 = 200;
 const STEPS: u64 = 1_000;
-/// What `sframe` allocates for a header field.
-const HEADER_FIELD_BYTES: u64 = 8;
-/// Two fields, read for the key id, for the replay window, and for opening.
-const HEADER_FIELDS_READ: u64 = 6;
 
 fn key(n: u8) -> MediaKey {
     MediaKey::from_parts(Kid(0x200 + u64::from(n)), Secret::new([n; 32]))
@@ -82,9 +75,7 @@ fn allocations(transmit: Transmit) -> u64 {
             std::hint::black_box(first.speakers().map(|s| s.stem.len()).sum::<usize>());
         });
         if step >= WARM_UP {
-            counted += mouth.count_total + ear.count_total;
-            assert_eq!(opening.bytes_total, opening.count_total * HEADER_FIELD_BYTES, "only header fields");
-            assert!(opening.count_total <= arrived.len() as u64 * HEADER_FIELDS_READ, "and each a few times");
+            counted += mouth.count_total + opening.count_total + ear.count_total;
         }
     }
     let heard = paths[0].speakers().filter(|s| s.stats.played > STEPS / 3 && s.stats.from_list > 0).count();
