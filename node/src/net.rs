@@ -11,6 +11,7 @@ mod query;
 
 mod book;
 
+mod lives;
 mod outbox;
 
 mod swarm;

@@ -80,6 +80,7 @@ impl Driver {
             let addresses = link.addresses.iter().filter_map(|text| text.parse().ok()).collect();
             self.carry(NetCommand::Reach { peer: None, addresses }).await;
         }
+        self.carry(NetCommand::LookAround).await;
         let identity = self.keys.identity();
         let (device, certificate, peer, name) =
             (identity.device, identity.certificate, identity.peer, identity.name);

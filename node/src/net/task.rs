@@ -1,6 +1,7 @@
 //! The network task: one loop over commands, the swarm, the dial book and the driver's queue.
 
 use super::book::{Book, Source, Target};
+use super::lives::Lives;
 use super::outbox::Outbox;
 use super::swarm::{Node, NodeEvent};
 use super::{NetCommand, NetConfig, NetEvent, Tap, TapLane, address, query};
@@ -35,6 +36,7 @@ pub(super) struct Task {
     addresses: BTreeSet<Multiaddr>,
     asked: BTreeMap<PairId, u64>,
     outbox: Outbox,
+    lives: Lives,
     start: Instant,
 }
 
@@ -51,6 +53,7 @@ impl Task {
             addresses: BTreeSet::new(),
             asked: BTreeMap::new(),
             outbox: Outbox::default(),
+            lives: Lives::default(),
             start: Instant::now(),
         }
     }
@@ -246,10 +249,12 @@ impl Task {
                 let target = self.dials.remove(&connection_id);
                 if let Some(peer) = PeerKey::from_peer_id(&peer_id) {
                     self.book.connected(target.as_ref(), peer);
+                    self.on_return(peer_id, connection_id);
                 }
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
-                if let Some(peer) = PeerKey::from_peer_id(&peer_id) {
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
+                self.lives.closed(&peer_id, connection_id);
+                if let Some(peer) = PeerKey::from_peer_id(&peer_id).filter(|_| num_established == 0) {
                     self.book.disconnected(now, peer);
                 }
             }
@@ -298,6 +303,18 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// A peer that connects although it was connected was started anew, and remembers nothing: which topics we follow it was
+    /// told over a connection of its earlier life, and gossipsub says it once. So all connections go, the fresh one too;
+    /// the peer dials again at once, and everything begins anew on both sides.
+    fn on_return(&mut self, peer_id: PeerId, connection: ConnectionId) {
+        if !self.lives.established(peer_id, connection, self.now()) {
+            return;
+        }
+        tracing::debug!(%peer_id, "a peer was started anew");
+        // An error says that the last connection has closed in the meantime, which is what is wanted.
+        let _closed = self.swarm.disconnect_peer_id(peer_id);
     }
 
     fn on_mesh(&mut self, event: MeshEvent) {

@@ -40,7 +40,7 @@ pub struct Direct {
 /// One connected peer.
 #[derive(Default)]
 struct Link {
-    /// Oldest first; frames are sent on the first and the others stand by.
+    /// Oldest first, but for a peer that was started anew; frames are sent on the first and the others stand by.
     connections: Vec<Line>,
     keep: bool,
     next_number: u64,
@@ -187,14 +187,23 @@ impl Link {
     }
 
     /// A head of a new session, or one that skips what its sender gave up, sets the number; a repeat does not.
-    fn on_opened(&mut self, id: ConnectionId, head: Head) {
+    ///
+    /// A new session in place of an old one says that the peer was started anew: the connection that says so is the live one, so
+    /// what waits is sent there from now on, although older connections may still look open.
+    fn on_opened(&mut self, id: ConnectionId, head: Head, session: u64) -> Option<(ConnectionId, ToHandler)> {
+        let anew = self.expected.is_some_and(|(known, _)| known != head.session);
         self.expected = match self.expected {
             Some((session, next)) if session == head.session => Some((session, next.max(head.first))),
             _ => Some((head.session, head.first)),
         };
-        if let Some(line) = self.connections.iter_mut().find(|line| line.id == id) {
-            line.position = head.first;
+        let at = self.connections.iter().position(|line| line.id == id)?;
+        self.connections[at].position = head.first;
+        if !anew || at == 0 {
+            return None;
         }
+        self.connections[..=at].rotate_right(1);
+        debug_assert_eq!(self.connections[0].id, id, "the live connection comes first");
+        self.restart(session)
     }
 
     fn on_acked(&mut self, id: ConnectionId, next: u64) {
@@ -250,8 +259,10 @@ impl NetworkBehaviour for Direct {
             FromHandler::Frame(bytes) => self.on_frame(peer, id, bytes),
             FromHandler::StreamLost => self.on_stream_lost(peer, id),
             FromHandler::Opened(head) => {
-                if let Some(link) = self.peers.get_mut(&peer) {
-                    link.on_opened(id, head);
+                let session = self.session;
+                let start = self.peers.get_mut(&peer).and_then(|link| link.on_opened(id, head, session));
+                if let Some((line, start)) = start {
+                    self.queue.push_back(notify(peer, line, start));
                 }
             }
             FromHandler::Acked(next) => {
