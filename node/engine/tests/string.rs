@@ -38,3 +38,6 @@ mod restarts;
 
 #[path = "string/quarrels.rs"]
 mod quarrels;
+
+#[path = "string/conversation.rs"]
+mod conversation;

@@ -85,3 +85,70 @@ fn a_stuck_disk_is_noticed() {
     let _ = out.written(WriteId(1));
     assert!(!out.is_choked());
 }
+
+/// What the outbox does, said another way: each wish carries the number of the last batch before it.
+#[derive(Default)]
+struct Model {
+    asked: u64,
+    confirmed: u64,
+    open: bool,
+    waiting: Vec<(u64, u8)>,
+    left: Vec<u8>,
+}
+
+impl Model {
+    fn close(&mut self, held: Vec<u8>) {
+        if self.open {
+            self.asked += 1;
+            self.open = false;
+        }
+        self.waiting.extend(held.into_iter().map(|wish| (self.asked, wish)));
+        self.release();
+    }
+
+    fn release(&mut self) {
+        let confirmed = self.confirmed;
+        let (free, waiting) = self.waiting.drain(..).partition(|(batch, _)| *batch <= confirmed);
+        self.waiting = waiting;
+        self.left.extend::<Vec<u8>>(Vec::<(u64, u8)>::into_iter(free).map(|(_, wish)| wish).collect());
+    }
+}
+
+proptest::proptest! {
+    /// However writes, wishes and confirmations are mixed: nothing leaves before what it rests on, nothing is lost, nothing
+    /// overtakes.
+    #[test]
+    fn wishes_leave_in_order_and_never_before_their_batch(steps in proptest::collection::vec(0..4_u8, 1..80)) {
+        let mut out = Outbox::default();
+        let mut model = Model::default();
+        let (mut held, mut left) = (Vec::new(), Vec::new());
+        for (number, step) in steps.into_iter().enumerate() {
+            let wish = number as u8;
+            match step {
+                0 => {
+                    out.put(Table::Content, &[wish], vec![]);
+                    model.open = true;
+                }
+                1 => {
+                    out.durable(event(wish));
+                    held.push(wish);
+                }
+                2 => {
+                    left.extend(out.close().iter().map(tag));
+                    model.close(std::mem::take(&mut held));
+                }
+                _ if out.pending() > 0 => {
+                    left.extend(out.close().iter().map(tag));
+                    model.close(std::mem::take(&mut held));
+                    model.confirmed += 1;
+                    left.extend(out.written(WriteId(model.confirmed)).iter().map(tag));
+                    model.release();
+                }
+                _ => {}
+            }
+            proptest::prop_assert_eq!(out.pending() as u64, model.asked - model.confirmed);
+            proptest::prop_assert_eq!(&left, &model.left);
+            proptest::prop_assert!(left.is_sorted());
+        }
+    }
+}
