@@ -41,3 +41,6 @@ mod quarrels;
 
 #[path = "string/conversation.rs"]
 mod conversation;
+
+#[path = "string/sparse.rs"]
+mod sparse;
