@@ -47,3 +47,19 @@ fn a_counter_stands_at_the_end_of_its_nonce() {
     assert_eq!(counter_nonce(0x0102), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
     assert_eq!(counter_nonce(u64::MAX)[4..], [0xff; 8]);
 }
+
+#[test]
+fn every_changed_or_missing_byte_is_seen() {
+    let key = AeadKey::new(&[3; 32]);
+    let sealed = key.seal(&counter_nonce(1), b"place", b"a stored value");
+    for at in 0..sealed.len() {
+        for bit in 0..8 {
+            let mut bad = sealed.clone();
+            bad[at] ^= 1 << bit;
+            assert!(key.open(&counter_nonce(1), b"place", &bad).is_err(), "byte {at}, bit {bit}");
+        }
+        assert!(key.open(&counter_nonce(1), b"place", &sealed[..at]).is_err(), "cut at {at}");
+    }
+    let longer = [sealed.as_slice(), b"x"].concat();
+    assert!(key.open(&counter_nonce(1), b"place", &longer).is_err());
+}

@@ -345,3 +345,27 @@ proptest! {
         prop_assert_eq!((link.unacked.len(), link.unacked_bytes), (0, 0));
     }
 }
+
+#[test]
+fn a_peer_that_was_started_anew_is_answered_where_it_says_so() {
+    let mut direct = connected(&[1]);
+    let head = |session| FromHandler::Opened(Head { session, first: 0 });
+    direct.on_connection_handler_event(peer(), line(1), head(7));
+    send(&mut direct, b"for the dead");
+    wishes(&mut direct);
+    direct.on_established(peer(), line(2));
+    direct.on_connection_handler_event(peer(), line(2), head(8));
+    assert_eq!(wishes(&mut direct), [start(2, 0, &[b"for the dead"])]);
+    send(&mut direct, b"next");
+    assert_eq!(wishes(&mut direct), [Wish::Send { line: 2, frame: b"next".to_vec() }]);
+}
+
+#[test]
+fn a_second_connection_of_one_life_only_stands_by() {
+    let mut direct = connected(&[1, 2]);
+    let head = || FromHandler::Opened(Head { session: 7, first: 0 });
+    direct.on_connection_handler_event(peer(), line(1), head());
+    direct.on_connection_handler_event(peer(), line(2), head());
+    send(&mut direct, b"a");
+    assert_eq!(wishes(&mut direct), [start(1, 0, &[b"a"])]);
+}
