@@ -20,7 +20,7 @@ pub fn derive(secret: &[u8], label: &str, context: &[u8]) -> Secret<[u8; 32]> {
     Secret::new(key)
 }
 
-/// As [`derive`], for any output of at most 255 x 32 bytes.
+/// As [`derive()`], for any output of at most 255 x 32 bytes.
 pub(crate) fn expand(secret: &[u8], label: &str, context: &[u8], out: &mut [u8]) {
     let label_len = [label_len(label)];
     Hkdf::<Sha256>::new(None, secret)
