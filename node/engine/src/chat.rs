@@ -269,6 +269,12 @@ pub(crate) fn on_contents(room: &mut Chat, state: &mut State, ids: &[MessageId])
     let mut shown: BTreeSet<MessageId> = BTreeSet::new();
     for id in ids {
         let Some(content) = state.messages.get(id).cloned() else { continue };
+        if state.log.view().account_of(&content.content().author).is_none()
+            && !room.vouchers.covers(&content.content().author)
+        {
+            // The first words of somebody who was removed before they arrived.
+            timeline::revouch(&mut room.vouchers, state);
+        }
         timeline::vouch(&mut room.vouchers, state, content.content());
         let c = content.content();
         owed |= c.author != state.me() && !matches!(c.body, Body::Receipt { .. });

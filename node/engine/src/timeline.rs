@@ -19,6 +19,13 @@ pub(crate) struct Vouchers {
     by_removed: BTreeMap<DeviceId, Vouched>,
 }
 
+impl Vouchers {
+    /// Whether what is said of this removed author is gathered.
+    pub(crate) fn covers(&self, author: &DeviceId) -> bool {
+        self.by_removed.contains_key(author)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Vouched {
     ids: BTreeSet<MessageId>,

@@ -65,3 +65,24 @@ fn a_line_that_is_not_there_is_nothing() {
     assert!(rig.engine(0).message(&MessageId::from_bytes([1; 32])).is_none());
     assert!(rig.engine(0).timeline(None, 10).entries.is_empty());
 }
+
+#[test]
+fn words_that_arrive_after_their_author_was_removed_are_judged_like_those_that_came_before() {
+    // Ben hears Cleo, vouches by a receipt, and only then does Ada hear either of them.
+    let mut rig = Rig::group(3, 164);
+    let device = rig.members[2].identity.device.id();
+    assert!(!rig.engine(0).chat.vouchers.covers(&device));
+    rig.say(2, "heard by Ben first");
+    rig.pass(Duration::from_secs(2));
+    let cleo = rig.members[2].identity.account();
+    rig.command(0, Command::Remove(cleo)).expect("removed");
+    rig.pass(Duration::from_secs(2));
+    assert!(rig.engine(0).chat.vouchers.covers(&device));
+    rig.engine(0).chat.vouchers = Vouchers::default();
+    // A late content of hers, as reconciliation brings it, gathers the vouchers again.
+    let id = rig.engine(0).timeline(None, 1).entries[0].id;
+    let engine = rig.engine(0);
+    crate::chat::on_contents(&mut engine.chat, &mut engine.state, &[id]);
+    assert!(engine.chat.vouchers.covers(&device));
+    assert_eq!(void_of(&mut rig, 0), [("heard by Ben first".to_string(), false)]);
+}
