@@ -17,7 +17,8 @@ usage: cargo xtask COMMAND
   demo [ARGS]              install what the build lacks, build, run `halloo demo ARGS`
   test                     the whole gate: format, tidy, lints, tests, documentation, dependency lists, small proofs
   bench [NAME] [--json]    print the figures (all, or those of NAME); --list names them
-  prove WHAT[.LINE]        run the acceptance lines of a capability at full size, for instance `first-halloo.2`
+  prove WHAT[.LINE]        run the acceptance lines of a capability at full size, for instance `first-halloo.2`;
+                           with --small as the gate does; without WHAT it lists them
   tidy                     check the layout rules of the tree
   deps [--write]           compare the dependency lists of the binaries with docs/deps, or write them anew";
 

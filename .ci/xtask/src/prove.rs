@@ -49,9 +49,10 @@ const LINES: &[Line] = &[
     Line { name: "first-halloo.7", what: "what goes wrong in front of a person", run: bad_input::run },
 ];
 
-/// `prove CAPABILITY[.LINE]`.
+/// `prove CAPABILITY[.LINE] [--small]`.
 pub fn run(args: &[String]) -> Result<()> {
-    let Some(wanted) = args.first() else {
+    let size = if args.iter().any(|a| a == "--small") { Size::Small } else { Size::Full };
+    let Some(wanted) = args.iter().find(|a| !a.starts_with("--")) else {
         LINES.iter().for_each(|l| println!("{:<16} {}", l.name, l.what));
         return Ok(());
     };
@@ -64,7 +65,7 @@ pub fn run(args: &[String]) -> Result<()> {
     if chosen.is_empty() {
         bail!("nothing is called {wanted}; `cargo xtask prove` lists the lines");
     }
-    execute(&chosen, Size::Full)
+    execute(&chosen, size)
 }
 
 /// Every line at small size.
