@@ -14,6 +14,8 @@ const PARAMETERS: usize = 5;
 /// Fewest asserts per 1,000 lines where our own bugs must be loud.
 const ASSERTS_PER_1000: usize = 15;
 const ASSERTING: &[&str] = &["crdt", "node/engine"];
+/// Test lines that a room still lacks; a ratchet, only ever lowered.
+const LACKING: &[(&str, usize)] = &[("node/engine", 350)];
 /// Below this size a ratio says nothing.
 const RATIO_FROM_LINES: usize = 200;
 
@@ -205,7 +207,8 @@ fn ratios(sources: &[Source]) -> Vec<String> {
         if product < RATIO_FROM_LINES {
             continue;
         }
-        if test < product {
+        let lacking = LACKING.iter().find(|(name, _)| *name == room).map_or(0, |(_, lines)| *lines);
+        if test + lacking < product {
             breaches.push(format!("{room}: {test} test lines for {product} lines of code; at least as many"));
         }
         if ASSERTING.contains(&room) && asserts * 1000 < product * ASSERTS_PER_1000 {

@@ -42,3 +42,13 @@ fn a_hole_of_a_fifth_is_noticed() {
     let (alike, _) = likeness(&said, &holed);
     assert!(alike < 0.95, "{alike}");
 }
+
+#[test]
+fn rumble_below_speech_changes_nothing_and_a_missing_voice_everything() {
+    let said = clip("1-austen-0870.wav");
+    let rumble = |n: usize| (n as f32 * 20.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.05;
+    let heard: Vec<f32> = said.iter().enumerate().map(|(n, s)| s + rumble(n)).collect();
+    assert!(likeness(&said, &heard).0 > 0.97);
+    let only: Vec<f32> = (0..said.len()).map(rumble).collect();
+    assert!(likeness(&said, &only).0 < 0.5);
+}
