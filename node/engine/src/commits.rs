@@ -24,10 +24,11 @@ use crate::invariants::{
 };
 use crate::lane::PeerKey;
 use crate::output::Event;
+use crate::peers::STRANDED_PATIENCE;
 use crate::snapshot::Table;
 use crate::state::{Fact, State};
 use crate::timers::Timer;
-use crate::wire::direct::{DirectFrame, MAX_NAMES};
+use crate::wire::direct::{DirectFrame, EpochsFrame, MAX_NAMES};
 use crate::wire::parcel::ParcelKind;
 
 /// Commits that may wait for their parent or for operations: as many as the epoch tree holds.
@@ -35,7 +36,7 @@ pub(crate) const MAX_WAITING: usize = 64;
 /// Commits whose fate is remembered, so that a second copy costs no work.
 const MAX_JUDGED: usize = 1_024;
 /// Newcomers that may wait for a bundle at a time; the pairing admits fewer.
-const MAX_JOINING: usize = 64;
+pub(crate) const MAX_JOINING: usize = 64;
 /// Welcomes kept for members that are away; each re-add by anybody replaces one.
 const MAX_WELCOMES: usize = 64;
 /// Heads that a commit may name.
@@ -51,7 +52,7 @@ pub(crate) struct Commits {
     judged: BTreeSet<[u8; 32]>,
     judged_order: VecDeque<[u8; 32]>,
     /// Devices to be given a fresh leaf, with the key package to use.
-    refresh: BTreeMap<DeviceId, Vec<u8>>,
+    pub(crate) refresh: BTreeMap<DeviceId, Vec<u8>>,
     /// Welcomes not delivered yet.
     welcomes: BTreeMap<DeviceId, Vec<u8>>,
     /// Newcomers that wait for a bundle: the transport to hand it to, and whom to seal it to.
@@ -61,10 +62,12 @@ pub(crate) struct Commits {
     /// Whether this device, a newcomer, still owes its first commit.
     pub(crate) owes_update: bool,
     /// What this newcomer joined with, in case its branch loses; forgotten when settled.
-    pub(crate) key_package: Option<KeyPackageSecret>,
+    pub(crate) key_packages: VecDeque<KeyPackageSecret>,
     /// Whether the last change of epoch was a commit of this device.
     pub(crate) made_here: bool,
     last_change_ms: u64,
+    /// When this device last asked to be added again.
+    pub(crate) asked_ms: Option<u64>,
 }
 
 /// What became of a commit.
@@ -405,10 +408,11 @@ pub(crate) fn schedule_update(room: &mut Commits, state: &mut State) {
     state.timers.within(Timer::CommitDue, state.now.mono, wait);
 }
 
-/// Tells a neighbour which epochs we hold, so that it sends us the commits that we lack.
+/// Tells a neighbour where we stand, so that it sends us the commits that we lack.
 pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
     let tags = state.epochs.tags(MAX_NAMES);
-    state.send(peer, &DirectFrame::Epochs(tags));
+    let (weight, commit) = state.epochs.standing();
+    state.send(peer, &DirectFrame::Epochs(EpochsFrame { weight, commit, tags }));
 }
 
 /// A member's device proved itself: it is given its welcome if one waits.
@@ -420,11 +424,19 @@ pub(crate) fn on_proven(room: &mut Commits, state: &mut State, peer: PeerKey) {
     }
 }
 
-/// A neighbour says which epochs it holds: it gets the commits that lead from there to ours.
-pub(crate) fn on_epochs(state: &mut State, from: PeerKey, tags: Vec<[u8; 8]>) {
-    let commits = state.epochs.commits_after(&tags);
-    if let Some(peer) = state.peers.get_mut(&from) {
-        peer.epochs = tags;
+/// A neighbour says where it stands: it gets the commits that lead from there to ours, or is told that none do.
+pub(crate) fn on_epochs(state: &mut State, from: PeerKey, theirs: EpochsFrame) {
+    let commits = state.epochs.commits_after(&theirs.tags);
+    let stranded = !state.tainted && state.epochs.strands(&theirs.tags, (theirs.weight, theirs.commit));
+    let now = state.now.mono;
+    let Some(peer) = state.peers.get_mut(&from) else { return };
+    peer.epochs = theirs.tags;
+    let since = stranded.then(|| peer.stranded_since.unwrap_or(now));
+    peer.stranded_since = since;
+    match since {
+        Some(since) if now.since(since) >= STRANDED_PATIENCE => state.send(from, &DirectFrame::Stranded),
+        Some(_) => state.tell(Fact::Stranded(from)),
+        None => {}
     }
     state.send_items(from, ParcelKind::Commits, commits);
 }
@@ -434,12 +446,8 @@ pub(crate) fn on_welcome(room: &mut Commits, state: &mut State, from: &PeerKey, 
     let Some(welcome) = open_welcome(state, seal) else {
         return state.drop_frame(from, "welcome that does not open");
     };
-    let Some(secret) = &room.key_package else {
-        return state.drop_frame(from, "welcome that was not asked for");
-    };
-    let Ok(session) = GroupSession::join(&welcome, secret) else {
-        return state.drop_frame(from, "welcome that does not open");
-    };
+    let joined = room.key_packages.iter().find_map(|secret| GroupSession::join(&welcome, secret).ok());
+    let Some(session) = joined else { return state.drop_frame(from, "welcome that does not open") };
     let heads = session.heads();
     let known = state.epochs.get(&session.epoch_id()).is_some();
     let (Ok(weight), false) = (state.log.weight(&heads), known) else {
@@ -466,7 +474,7 @@ pub(crate) fn on_settle(room: &mut Commits, state: &mut State) {
     let pruned = state.epochs.prune(state.now.wall_ms);
     pruned.epochs.iter().for_each(|id| state.out.del(Table::Epoch, id.as_bytes()));
     pruned.traces.iter().for_each(|tag| state.out.del(Table::Trail, tag));
-    room.key_package = None;
+    room.key_packages.clear();
 }
 
 /// Writes one epoch and the commit that began it.

@@ -2,7 +2,6 @@
 
 use halloo_crdt::content::Body;
 use halloo_crdt::log::OpKind;
-use halloo_crypto::group::EpochTag;
 use halloo_crypto::id::{GroupId, OpId};
 use halloo_crypto::pake::Door;
 use rand_chacha::ChaCha20Rng;
@@ -28,7 +27,7 @@ use crate::wire::WireError;
 use crate::wire::direct::DirectFrame;
 use crate::wire::gossip::GossipFrame;
 use crate::wire::parcel::{Parcel, ParcelKind};
-use crate::{handshake, membership, names, talk, topics};
+use crate::{handshake, membership, names, rejoin, talk, topics};
 
 /// Rounds in which rooms may answer each other within one input; a handful is usual, more is a loop of ours.
 const MAX_ROUNDS: usize = 10_000;
@@ -106,7 +105,7 @@ impl Engine {
             }
             Kind::Founded(name) => Some(name),
             Kind::Joined { key_package, cells } => {
-                self.commits.key_package = Some(*key_package);
+                rejoin::keep(&mut self.commits, *key_package);
                 self.commits.owes_update = true;
                 commits::schedule_update(&mut self.commits, &mut self.state);
                 if !cells.is_empty() {
@@ -245,6 +244,7 @@ impl Engine {
             }
             Fact::MustCommit => commits::commit_now(&mut self.commits, &mut self.state, false),
             Fact::Gap => reconcile::on_gap(&mut self.reconcile, &mut self.state),
+            Fact::Stranded(peer) => reconcile::on_stranded(&mut self.reconcile, &mut self.state, peer),
         }
     }
 
@@ -439,10 +439,9 @@ impl Engine {
             DirectFrame::Sync(frame) => {
                 reconcile::on_frame(&mut self.reconcile, &mut self.chat, state, from, frame);
             }
-            DirectFrame::Epochs(tags) => {
-                let tags: Vec<EpochTag> = tags;
-                commits::on_epochs(state, from, tags);
-            }
+            DirectFrame::Epochs(theirs) => commits::on_epochs(state, from, theirs),
+            DirectFrame::Stranded => rejoin::on_stranded(&mut self.commits, state, from),
+            DirectFrame::Rejoin(package) => rejoin::on_rejoin(&mut self.commits, state, &from, package),
             DirectFrame::Welcome(seal) => commits::on_welcome(&mut self.commits, state, &from, &seal),
             frame @ (DirectFrame::Signal(_) | DirectFrame::Call(_)) => {
                 talk::on_frame(&mut self.call, &mut self.here, state, from, frame);

@@ -10,6 +10,7 @@
 //! bytes: both were applied to clones of the parent when they came. Here is bookkeeping only; whether a commit is valid is for
 //! [`crate::membership`] to say before it inserts one.
 
+use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::data::{self, DataError, DataKeys};
@@ -70,8 +71,8 @@ impl Node {
     }
 
     /// The place in the order of rivals: smaller wins.
-    fn rank(&self) -> (core::cmp::Reverse<u64>, CommitId) {
-        (core::cmp::Reverse(self.weight), self.commit_id)
+    fn rank(&self) -> (Reverse<u64>, CommitId) {
+        (Reverse(self.weight), self.commit_id)
     }
 
     /// For the store.
@@ -312,11 +313,20 @@ impl Epochs {
         node.spent = true;
     }
 
-    /// Names of the epochs that this device can open, current branch first, newest first, at most `max`.
+    /// Names of the epochs that this device can open, the current one first, then newest first, at most `max`.
     pub fn tags(&self, max: usize) -> Vec<EpochTag> {
         let mut nodes: Vec<&Node> = self.nodes.values().collect();
-        nodes.sort_by_key(|node| (core::cmp::Reverse(node.session.depth()), node.commit_id));
+        nodes.sort_by_key(|node| (node.id() != self.tip, Reverse(node.session.depth()), node.commit_id));
         nodes.into_iter().take(max).map(|node| node.session.tag()).collect()
+    }
+
+    /// Whether a member with these epochs (its current one first) and this rank is on a branch from which nothing leads to ours,
+    /// and has to come over. Who knows the other's epoch and is elsewhere has decided by the rule; if neither knows the other's,
+    /// the lower rank yields.
+    pub fn strands(&self, tags: &[EpochTag], rank: (u64, [u8; 32])) -> bool {
+        let Some(theirs) = tags.first().filter(|_| !self.leads_here(tags)) else { return false };
+        let own = (Reverse(self.tip().weight), self.tip().commit_id.0);
+        self.by_tag.contains_key(theirs) || own < (Reverse(rank.0), rank.1)
     }
 
     /// The commits that lead a peer with these epochs to ours, parents first.
@@ -332,6 +342,24 @@ impl Epochs {
             }
         }
         commits
+    }
+
+    /// Whether any of these epochs leads to the current one by commits that are kept here.
+    pub fn leads_here(&self, tags: &[EpochTag]) -> bool {
+        let mut at = self.tip().session.tag();
+        loop {
+            if tags.contains(&at) {
+                return true;
+            }
+            let parent = self.trail.get(&at).and_then(|trace| peek_epoch(&trace.commit));
+            let Some(parent) = parent else { return false };
+            at = parent;
+        }
+    }
+
+    /// The rank of the current epoch as it is told to others: weight and commit.
+    pub fn standing(&self) -> (u64, [u8; 32]) {
+        (self.tip().weight, self.tip().commit_id.0)
     }
 
     /// The trail entry of an epoch as the store keeps it: depth, then the commit.

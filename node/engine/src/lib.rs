@@ -27,6 +27,7 @@ mod topics;
 mod handshake;
 mod bundles;
 mod commits;
+mod rejoin;
 mod membership;
 mod invites;
 mod timeline;

@@ -14,6 +14,9 @@ use crate::wire::proof::Claimed;
 pub const MAX_PEERS: usize = 1_024;
 /// Bad frames after which a neighbour is reported once to the user.
 pub const BAD_FRAMES_WARNED: u32 = 16;
+/// How long a neighbour must be stranded before it is told: a race that was lost is healed by the next commit, and a welcome may
+/// be on its way.
+pub const STRANDED_PATIENCE: core::time::Duration = core::time::Duration::from_secs(5);
 /// Introductions looked at on one connection: each may cost a thousand signatures, and an honest newcomer needs one.
 pub const INTRODUCTIONS_MAX: u8 = 3;
 /// How long a handshake may take before the hello is repeated.
@@ -44,6 +47,8 @@ pub struct Peer {
     pub bad_frames: u32,
     /// Introductions that it sent on this connection.
     pub introductions: u8,
+    /// Since when none of its epochs leads to ours, which outranks it.
+    pub stranded_since: Option<Time>,
 }
 
 impl Peer {
@@ -59,6 +64,7 @@ impl Peer {
             view: PeerView::default(),
             bad_frames: 0,
             introductions: 0,
+            stranded_since: None,
         }
     }
 

@@ -23,6 +23,7 @@ use crate::chat::{self, Chat};
 use crate::commits;
 use crate::lane::PeerKey;
 use crate::output::Event;
+use crate::peers::STRANDED_PATIENCE;
 use crate::state::{State, row_name};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -82,6 +83,15 @@ pub(crate) fn on_proven(room: &mut Reconcile, state: &mut State, peer: PeerKey) 
         begin(room, state, peer, Realm::Operations);
     } else {
         talk.begin_at = Some(state.now.mono.after(POLITENESS));
+    }
+    schedule(room, state);
+}
+
+/// A neighbour seems unable to follow: a while later it is compared with again, and told if it still is.
+pub(crate) fn on_stranded(room: &mut Reconcile, state: &mut State, peer: PeerKey) {
+    let again = state.now.mono.after(STRANDED_PATIENCE);
+    if let Some(talk) = room.peers.get_mut(&peer) {
+        talk.begin_at.get_or_insert(again);
     }
     schedule(room, state);
 }

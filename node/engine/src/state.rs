@@ -62,6 +62,8 @@ pub(crate) enum Fact {
     MustCommit,
     /// Something is referred to that is not here: ask the neighbours soon.
     Gap,
+    /// This neighbour seems unable to follow: compare with it again in a while.
+    Stranded(PeerKey),
 }
 
 /// Whether this device is still in the group.

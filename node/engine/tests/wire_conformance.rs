@@ -7,7 +7,7 @@ use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
 use halloo_engine::beacons::Beacon;
 use halloo_engine::wire::bundle::Bundle;
-use halloo_engine::wire::direct::{DirectFrame, ProofFrame, Realm, Step, SyncFrame, route_tag};
+use halloo_engine::wire::direct::{DirectFrame, EpochsFrame, ProofFrame, Realm, Step, SyncFrame, route_tag};
 use halloo_engine::wire::gossip;
 use halloo_engine::wire::parcel::{Parcel, ParcelKind};
 
@@ -30,6 +30,7 @@ fn direct() -> Vec<(&'static str, DirectFrame)> {
     };
     let device = DeviceId::from_bytes([0x22; 32]);
     let proof = ProofFrame { device, nonce: [0x33; 32], signature: Signature::from_bytes([0x44; 64]) };
+    let epochs = EpochsFrame { weight: 5, commit: [0x12; 32], tags: vec![[0x77; 8], [0x78; 8]] };
     vec![
         ("hello", DirectFrame::Hello { nonce: [0x33; 32] }),
         ("proof", DirectFrame::Proof(proof)),
@@ -40,7 +41,9 @@ fn direct() -> Vec<(&'static str, DirectFrame)> {
         ("sync ask", sync(Realm::Operations, Step::Ask)),
         ("sync answer", sync(Realm::Acknowledgements, Step::Answer)),
         ("sync want", sync(Realm::Contents, Step::Want)),
-        ("epochs", DirectFrame::Epochs(vec![[0x77; 8], [0x78; 8]])),
+        ("epochs", DirectFrame::Epochs(epochs)),
+        ("stranded", DirectFrame::Stranded),
+        ("rejoin", DirectFrame::Rejoin(vec![0xab; 4])),
         ("signal", DirectFrame::Signal(vec![0x88; 4])),
         ("call", DirectFrame::Call(vec![0x99; 4])),
         ("welcome", DirectFrame::Welcome(vec![0xaa; 4])),

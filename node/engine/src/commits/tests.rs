@@ -185,3 +185,40 @@ fn newcomers_that_wait_are_bounded_and_forgotten_with_their_connection() {
     on_peer_down(&mut room, &PeerKey([3; 32]));
     assert_eq!(room.joining.len(), MAX_JOINING - 1);
 }
+
+#[test]
+fn who_is_told_that_it_cannot_follow_asks_once_and_is_added_again() {
+    let mut rig = Rig::group(2, 10);
+    let from = rig.peer(0);
+    let before = rig.engine(0).status().epoch;
+    let sent = rig.members[1].sent.len();
+    for _ in 0..3 {
+        rig.hand_direct(1, from, &DirectFrame::Stranded);
+    }
+    let asked =
+        rig.members[1].sent[sent..].iter().filter(|(to, bytes)| *to == Some(from) && bytes[9] == 46).count();
+    assert_eq!(asked, 1);
+    rig.settle();
+    rig.pass(core::time::Duration::from_secs(10));
+    let status = rig.engine(0).status();
+    assert_ne!(status.epoch, before);
+    assert_eq!((status.epoch, status.epoch_devices), (rig.engine(1).status().epoch, 2));
+    rig.say(0, "with you again");
+    assert_eq!(rig.texts(1), ["with you again"]);
+}
+
+#[test]
+fn a_package_of_another_device_brings_nobody_in() {
+    let mut rig = Rig::group(3, 11);
+    let epoch = rig.engine(0).status().epoch;
+    let cleo = rig.members[2].identity.device.clone();
+    let group = rig.engine(0).group();
+    let package =
+        KeyPackageSecret::generate(group, &cleo, &mut rng()).expect("a package").key_package().to_vec();
+    let from = rig.peer(1);
+    rig.hand_direct(0, from, &DirectFrame::Rejoin(package));
+    rig.hand_direct(0, from, &DirectFrame::Rejoin(vec![1; 200]));
+    rig.settle();
+    assert_eq!(rig.dropped(0, "key package of another device"), 2);
+    assert_eq!(rig.engine(0).status().epoch, epoch);
+}

@@ -141,6 +141,8 @@ fn who_lacks_commits_gets_them_parents_first() {
         };
     }
     assert_eq!(tree.commits_after(&[start]).len(), 4);
+    assert!(tree.leads_here(&[start]) && tree.leads_here(&[[1; 8], tree.tip().session.tag()]));
+    assert!(!tree.leads_here(&[[9; 8]]) && !tree.leads_here(&[]));
     assert!(tree.descends(&tree.tip().id(), &pair.ada.epoch_id()));
     assert!(!tree.descends(&pair.ada.epoch_id(), &tree.tip().id()));
     drop(follower);

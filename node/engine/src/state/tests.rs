@@ -22,7 +22,7 @@ fn nothing_is_sealed_to_a_tainted_epoch_or_by_who_is_out() {
 #[should_panic(expected = "strangers are told nothing")]
 fn sending_more_than_the_handshake_to_a_stranger_is_a_bug_of_ours() {
     let mut rig = Rig::group(1, 131);
-    rig.engine(0).state.send(PeerKey([9; 32]), &DirectFrame::Epochs(vec![]));
+    rig.engine(0).state.send(PeerKey([9; 32]), &DirectFrame::Stranded);
 }
 
 #[test]

@@ -18,10 +18,13 @@
 //!  kind 1..8           a parcel, its kind byte included
 //!  kind 40 sync        | realm u8 | step u8 | session u32 | step 1, 2: message of the reconciliation
 //!                                                         | step 3: keyed id, 32 | ...          "send me these"
-//!  kind 41 epochs      | count u16 | epoch tag, 8 | ...          the epochs that I can open, newest first
+//!  kind 41 epochs      | weight u64 | commit id, 32 | count u16 | epoch tag, 8 | ...
+//!                                      rank of my current epoch, then the epochs that I can open, newest first
 //!  kind 42 signal      | HPKE seal to the receiver's box key |   signalling of the media endpoint
 //!  kind 43 call        | HPKE seal to the receiver's box key |   keys of the call
 //!  kind 44 welcome     | HPKE seal to the receiver's box key |   MLS Welcome, for a member whose branch was lost
+//!  kind 45 stranded    (nothing)                             "none of your epochs leads to mine, and mine outranks yours"
+//!  kind 46 rejoin      | MLS KeyPackage |                    "add me again by this"
 //! ```
 //!
 //! The route tag tells a driver with several engines whose frame it is: the first eight bytes of a hash of the group id. A
@@ -42,6 +45,8 @@ const HEAD_BYTES: usize = ROUTE_BYTES + 2;
 pub const MAX_NAMES: usize = 128;
 /// Longest operation in an `introduce` or `farewell`; the log's own limit is lower.
 const MAX_OPERATION_BYTES: usize = 64 * 1024;
+/// Longest key package in a `rejoin`; MLS checks for less.
+const MAX_PACKAGE_BYTES: usize = 4 * 1024;
 /// Length of an epoch tag.
 pub const TAG_BYTES: usize = 8;
 
@@ -131,14 +136,29 @@ pub enum DirectFrame {
     Parcel(Parcel),
     /// Kind 40.
     Sync(SyncFrame),
-    /// Kind 41: tags of the epochs that the sender can open.
-    Epochs(Vec<[u8; TAG_BYTES]>),
+    /// Kind 41: where the sender stands.
+    Epochs(EpochsFrame),
     /// Kind 42: sealed signalling.
     Signal(Vec<u8>),
     /// Kind 43: sealed call keys.
     Call(Vec<u8>),
     /// Kind 44: a sealed welcome to the branch that won.
     Welcome(Vec<u8>),
+    /// Kind 45: none of the receiver's epochs leads to the sender's, which outranks it.
+    Stranded,
+    /// Kind 46: a fresh key package of the sender, to be added again by.
+    Rejoin(Vec<u8>),
+}
+
+/// Where a member stands in the epoch tree.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EpochsFrame {
+    /// Weight of its current epoch.
+    pub weight: u64,
+    /// Commit that began its current epoch.
+    pub commit: [u8; 32],
+    /// Tags of the epochs that it can open, newest first, at most [`MAX_NAMES`].
+    pub tags: Vec<[u8; TAG_BYTES]>,
 }
 
 /// The fields of a proof; what is signed is drawn in [`super::proof`].
@@ -163,6 +183,8 @@ impl DirectFrame {
             DirectFrame::Parcel(parcel) => parcel.kind as u8,
             DirectFrame::Sync(_) => 40,
             DirectFrame::Epochs(_) => 41,
+            DirectFrame::Stranded => 45,
+            DirectFrame::Rejoin(_) => 46,
             DirectFrame::Signal(_) => 42,
             DirectFrame::Call(_) => 43,
             DirectFrame::Welcome(_) => 44,
@@ -206,10 +228,16 @@ impl DirectFrame {
                 out.extend_from_slice(&sync.session.to_be_bytes());
                 out.extend_from_slice(&sync.message);
             }
-            DirectFrame::Epochs(tags) => put_names(&mut out, tags.iter().map(|t| t.as_slice())),
-            DirectFrame::Signal(seal) | DirectFrame::Call(seal) | DirectFrame::Welcome(seal) => {
-                out.extend_from_slice(seal)
+            DirectFrame::Epochs(EpochsFrame { weight, commit, tags }) => {
+                out.extend_from_slice(&weight.to_be_bytes());
+                out.extend_from_slice(commit);
+                put_names(&mut out, tags.iter().map(|t| t.as_slice()));
             }
+            DirectFrame::Stranded => {}
+            DirectFrame::Signal(seal)
+            | DirectFrame::Call(seal)
+            | DirectFrame::Welcome(seal)
+            | DirectFrame::Rejoin(seal) => out.extend_from_slice(seal),
         }
         out
     }
@@ -269,10 +297,19 @@ impl DirectFrame {
                     message: reader.rest().to_vec(),
                 })
             }
-            41 => DirectFrame::Epochs(names(reader)?),
+            41 => DirectFrame::Epochs(EpochsFrame {
+                weight: reader.u64()?,
+                commit: reader.array()?,
+                tags: names(reader)?,
+            }),
             42 => DirectFrame::Signal(sealed(reader)?),
             43 => DirectFrame::Call(sealed(reader)?),
             44 => DirectFrame::Welcome(reader.rest().to_vec()),
+            45 => DirectFrame::Stranded,
+            46 => match reader.rest() {
+                package if package.len() <= MAX_PACKAGE_BYTES => DirectFrame::Rejoin(package.to_vec()),
+                _ => return Err(WireError::TooLong),
+            },
             other => return Err(WireError::Kind(other)),
         })
     }

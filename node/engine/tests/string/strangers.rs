@@ -115,7 +115,7 @@ fn a_stranger_with_the_route_tag_is_told_nothing() {
     let device = halloo_crypto::identity::DeviceSecret::generate(&mut rng);
     use halloo_engine::wire::direct::DirectFrame;
     let hello = DirectFrame::Hello { nonce: [5; 32] }.to_bytes(route);
-    let epochs = DirectFrame::Epochs(vec![[0; 8]]).to_bytes(route);
+    let epochs = DirectFrame::Stranded.to_bytes(route);
     let unknown = DirectFrame::Unknown { heads: vec![] }.to_bytes(route);
     let proof = halloo_engine::wire::proof::ProofContext {
         group: world.engine(0).group(),

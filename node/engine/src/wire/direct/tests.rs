@@ -24,7 +24,9 @@ fn samples() -> Vec<DirectFrame> {
         sync(Step::Ask),
         sync(Step::Answer),
         sync(Step::Want),
-        DirectFrame::Epochs(vec![[8; 8], [9; 8]]),
+        DirectFrame::Epochs(EpochsFrame { weight: 3, commit: [4; 32], tags: vec![[8; 8], [9; 8]] }),
+        DirectFrame::Stranded,
+        DirectFrame::Rejoin(vec![7; 300]),
         DirectFrame::Signal(vec![1; 60]),
         DirectFrame::Call(vec![2; 60]),
         DirectFrame::Welcome(vec![3; 60]),
@@ -49,9 +51,11 @@ fn only_the_handshake_precedes_the_proof() {
 
 #[test]
 fn the_bytes_are_those_of_the_drawing() {
-    let bytes = DirectFrame::Epochs(vec![[0xee; 8]]).to_bytes(ROUTE);
-    assert_eq!(bytes[..12], [1, 2, 3, 4, 5, 6, 7, 8, 1, 41, 0, 1]);
-    assert_eq!(bytes[12..], [0xee; 8]);
+    let frame = EpochsFrame { weight: 7, commit: [0xdd; 32], tags: vec![[0xee; 8]] };
+    let bytes = DirectFrame::Epochs(frame).to_bytes(ROUTE);
+    assert_eq!(bytes[..18], [1, 2, 3, 4, 5, 6, 7, 8, 1, 41, 0, 0, 0, 0, 0, 0, 0, 7]);
+    assert_eq!(bytes[18..50], [0xdd; 32]);
+    assert_eq!(bytes[50..], [0, 1, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee]);
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn another_route_version_or_kind_is_told_apart() {
     assert_eq!(DirectFrame::parse(&[bytes.as_slice(), &[0]].concat(), ROUTE), Err(WireError::NotCanonical));
     assert_eq!(DirectFrame::parse(&vec![0; MAX_DIRECT_BYTES + 1], ROUTE), Err(WireError::TooLong));
     let mut many = bytes[..10].to_vec();
-    many[9] = 41;
+    many[9] = 34;
     many.extend_from_slice(&[0xff, 0xff]);
     assert_eq!(DirectFrame::parse(&many, ROUTE), Err(WireError::TooLong));
 }
