@@ -29,7 +29,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "seal",
         what: "seal and open of a frame of voice and of a message",
-        from: Program::Example("halloo-crypto", "seal_figures", &["media"]),
+        from: Program::Example("halloo-crypto", "seal_figures", &["media", "group"]),
     },
     Bench {
         name: "crdt",
