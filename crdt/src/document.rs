@@ -1,19 +1,21 @@
 //! The automerge document of a group: name, settings, places, profiles; fed only from content.
 //!
-//! What automerge gets is built here from checked fields (`document/change.rs`), so a peer's bytes never reach its parser. The
+//! A change is built here from checked fields (`document/change.rs`), so a peer's bytes never reach automerge's parser. The
 //! document is a pure function of the set of contents: a change waits until its dependencies are in, of two changes of one actor
 //! under one number the one in the content with the lower id counts and the actor is frozen after it, and what depended on the
 //! other stays held: orphaned, never dropped.
 //!
-//! No chance and no clock: the actor is derived from (device, incarnation), the commit time is 0. Automerge draws 16 random
-//! bytes for a default actor when a document is made; they are replaced before anything could use them.
+//! No chance and no clock: the actor is derived from (device, incarnation), the commit time is 0, and the values are merged here
+//! (`document/registers.rs`). Automerge's own merge draws a default actor and the keys of its hash maps from the system. It is
+//! given the same changes by whoever exports the document ([`Document::changes`]), and the tests hold the two against each other.
 
 mod change;
+mod registers;
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, Change, ObjId, ROOT, ReadDoc};
+use automerge::Change;
 use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId};
 
 pub use change::{MAX_VALUE_BYTES, Value};
@@ -21,6 +23,7 @@ pub use model::{Edit, MAX_NAME_BYTES, Place, Profile};
 
 use crate::content::{Body, VerifiedContent};
 use change::{Actor, DocChange, MAX_DEPS, MAX_OPS, MAX_REPLACED, Op, OpName};
+use registers::Registers;
 
 /// Most changes that may wait for others. Contents come in causal order, so only the past of a liar's loser makes them wait.
 pub const MAX_HELD: usize = 4_096;
@@ -119,12 +122,12 @@ impl Writer {
 #[derive(Debug, Clone)]
 pub struct Document {
     me: Actor,
-    doc: Automerge,
     /// change hash -> number of its last operation
     merged: BTreeMap<[u8; 32], u32>,
+    /// The merged changes that no merged one follows.
+    heads: BTreeSet<[u8; 32]>,
     writers: BTreeMap<Actor, Writer>,
-    /// Every operation that ever set a key.
-    sets: BTreeMap<String, BTreeSet<OpName>>,
+    registers: Registers,
     /// By change hash: two contents may carry one change.
     held: BTreeMap<[u8; 32], Candidate>,
     in_flight: bool,
@@ -133,20 +136,19 @@ pub struct Document {
 impl Document {
     /// An empty document, edited as (device, incarnation).
     pub fn new(device: &DeviceId, incarnation: &Incarnation) -> Self {
-        let me = Actor::of(device, incarnation);
+        Self::empty(Actor::of(device, incarnation))
+    }
+
+    fn empty(me: Actor) -> Self {
         Self {
             me,
-            doc: Automerge::new().with_actor(me.id()),
             merged: BTreeMap::new(),
+            heads: BTreeSet::new(),
             writers: BTreeMap::new(),
-            sets: BTreeMap::new(),
+            registers: Registers::default(),
             held: BTreeMap::new(),
             in_flight: false,
         }
-    }
-
-    fn doc(&self) -> &Automerge {
-        &self.doc
     }
 
     /// Merges the change in a content that the log entitles; `account` is whose device its author is. Call it in causal order
@@ -169,10 +171,7 @@ impl Document {
         if self.merged.contains_key(&hash) {
             return Applied::Duplicate;
         }
-        let mut ready = Vec::new();
-        let applied = self.settle(candidate, &mut ready);
-        self.feed(ready);
-        applied
+        self.settle(candidate)
     }
 
     /// Files a change under its number. Whether that makes wrong what was merged.
@@ -201,38 +200,27 @@ impl Document {
     /// Starts over from all contents that count, in causal order (`Messages::documents` with each author's account): after a lie
     /// came to light, after entitlements changed, and at start. About 10 us a change.
     pub fn rebuild<'a>(&mut self, contents: impl IntoIterator<Item = (&'a VerifiedContent, AccountId)>) {
-        let in_flight = self.in_flight;
-        let me = self.me;
-        *self = Self {
-            me,
-            doc: Automerge::new().with_actor(me.id()),
-            merged: BTreeMap::new(),
-            writers: BTreeMap::new(),
-            sets: BTreeMap::new(),
-            held: BTreeMap::new(),
-            in_flight,
-        };
+        *self = Self { in_flight: self.in_flight, ..Self::empty(self.me) };
         let candidates: Vec<Candidate> =
             contents.into_iter().filter_map(|(content, account)| candidate(content, &account).ok()).collect();
         for candidate in &candidates {
             self.file(candidate);
         }
-        let mut ready = Vec::new();
         for candidate in candidates {
             let hash = candidate.change.hash().0;
             let allowed =
                 self.writers.get(&candidate.actor).is_some_and(|w| w.allows(candidate.fields.seq, &hash));
             if allowed && !self.merged.contains_key(&hash) {
-                self.settle(candidate, &mut ready);
+                self.settle(candidate);
             }
         }
-        self.feed(ready);
+        assert!(self.held.keys().all(|hash| !self.merged.contains_key(hash)), "what is merged waits no more");
     }
 
     /// Checks one change against what is merged, then whoever waited for it, until nothing moves.
-    fn settle(&mut self, candidate: Candidate, ready: &mut Vec<Change>) -> Applied {
+    fn settle(&mut self, candidate: Candidate) -> Applied {
         match self.judge(&candidate) {
-            Ok(true) => self.merge(candidate, ready),
+            Ok(true) => self.merge(candidate),
             Ok(false) if self.held.len() >= MAX_HELD => return Applied::Refused(Refusal::HeldFull),
             Ok(false) => {
                 self.held.insert(candidate.change.hash().0, candidate);
@@ -248,7 +236,7 @@ impl Document {
             let Some((hash, good)) = found else { return Applied::Merged };
             let waiting = self.held.remove(&hash).expect("it was just found");
             if good {
-                self.merge(waiting, ready);
+                self.merge(waiting);
             }
         }
     }
@@ -276,7 +264,7 @@ impl Document {
                 if name.number >= fields.first_op {
                     return Err(Refusal::Inconsistent);
                 }
-                if !self.sets.get(&op.key).is_some_and(|sets| sets.contains(name)) {
+                if !self.registers.was_set(&op.key, name) {
                     return Ok(false);
                 }
             }
@@ -284,7 +272,7 @@ impl Document {
         Ok(true)
     }
 
-    fn merge(&mut self, candidate: Candidate, ready: &mut Vec<Change>) {
+    fn merge(&mut self, candidate: Candidate) {
         let Candidate { actor, fields, change, .. } = candidate;
         let hash = change.hash().0;
         let last_op = fields.last_op().expect("a candidate's numbers were checked");
@@ -297,19 +285,13 @@ impl Document {
             "changes of one actor are merged in order"
         );
         writer.last = Some((fields.seq, hash));
+        fields.deps.iter().for_each(|dep| {
+            self.heads.remove(dep);
+        });
+        self.heads.insert(hash);
         for (number, op) in (fields.first_op..).zip(fields.ops) {
-            if op.value.is_some() {
-                self.sets.entry(op.key).or_default().insert(OpName { number, actor });
-            }
+            self.registers.merge(OpName { number, actor }, op);
         }
-        ready.push(change);
-    }
-
-    /// Gives automerge what was checked.
-    fn feed(&mut self, ready: Vec<Change>) {
-        assert!(self.held.keys().all(|hash| !self.merged.contains_key(hash)), "what is merged waits no more");
-        let fed = self.doc.apply_changes(ready);
-        assert!(fed.is_ok(), "automerge takes every change that the checks let through: {fed:?}");
     }
 
     /// Makes one change of several edits by one's own `account`. The bytes go into `Body::Document`; the change counts when that
@@ -322,10 +304,14 @@ impl Document {
         for edit in edits {
             wanted.extend(model::writes(account, edit)?);
         }
-        wanted.retain(|key, value| self.get(key) != *value || self.current(key).len() > 1);
+        wanted.retain(|key, value| self.get(key) != *value || self.registers.current(key).count() > 1);
         let ops: Vec<Op> = wanted
             .into_iter()
-            .map(|(key, value)| Op { replaces: self.current(&key), key, value })
+            .map(|(key, value)| Op {
+                replaces: self.registers.current(&key).take(MAX_REPLACED).collect(),
+                key,
+                value,
+            })
             .filter(|op| op.value.is_some() || !op.replaces.is_empty())
             .collect();
         if ops.is_empty() {
@@ -355,24 +341,6 @@ impl Document {
         self.in_flight = false;
     }
 
-    /// The operations whose values a key has now, ascending; several if they are concurrent.
-    fn current(&self, key: &str) -> Vec<OpName> {
-        let values = self.doc.get_all(ROOT, key).unwrap_or_default();
-        let mut names: Vec<OpName> = values
-            .into_iter()
-            .filter_map(|(_, id)| match id {
-                ObjId::Id(number, actor, _) => {
-                    let actor = Actor(actor.to_bytes().try_into().ok()?);
-                    Some(OpName { number: u32::try_from(number).ok()?, actor })
-                }
-                ObjId::Root => None,
-            })
-            .collect();
-        names.sort_unstable();
-        names.truncate(MAX_REPLACED);
-        names
-    }
-
     /// How many changes are merged.
     pub fn merged(&self) -> usize {
         self.merged.len()
@@ -389,13 +357,27 @@ impl Document {
 
     /// The hashes of the changes that nothing merged follows, ascending: equal heads, equal documents.
     pub fn heads(&self) -> Vec<[u8; 32]> {
-        self.doc.get_heads().into_iter().map(|hash| hash.0).collect()
+        self.heads.iter().copied().collect()
     }
 
-    /// The automerge file of all merged changes, for other automerge tools. Its bytes depend on the order of arrival; what they
-    /// say does not.
-    pub fn save(&self) -> Vec<u8> {
-        self.doc.save()
+    /// The automerge changes that are merged, parents first, for other automerge tools; `contents` as for [`Self::rebuild`].
+    /// Each loads into an automerge document that has the ones before it.
+    pub fn changes<'a>(
+        &self,
+        contents: impl IntoIterator<Item = (&'a VerifiedContent, AccountId)>,
+    ) -> Vec<Vec<u8>> {
+        let candidates =
+            contents.into_iter().filter_map(|(content, account)| candidate(content, &account).ok());
+        let mut left: BTreeMap<[u8; 32], Candidate> = candidates
+            .map(|candidate| (candidate.change.hash().0, candidate))
+            .filter(|(hash, _)| self.merged.contains_key(hash))
+            .collect();
+        // The number of a change's first operation is above those of all that it follows.
+        let mut order: Vec<(u32, [u8; 32])> =
+            left.iter().map(|(hash, candidate)| (candidate.fields.first_op, *hash)).collect();
+        order.sort_unstable();
+        let ordered = order.iter().filter_map(|(_, hash)| left.remove(hash));
+        ordered.map(|candidate| candidate.change.raw_bytes().to_vec()).collect()
     }
 }
 

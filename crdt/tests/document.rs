@@ -3,6 +3,7 @@
 
 mod group;
 
+use automerge::{Automerge, ROOT, ReadDoc, ScalarValue};
 use group::{Device, GROUP, bent, chat, noise, rng, shuffled};
 use halloo_crdt::content::{Body, Content, VerifiedContent};
 use halloo_crdt::document::{Applied, Document, DocumentError, Edit, Place, Profile, Refusal, Value};
@@ -72,6 +73,39 @@ fn hut(id: u8, at: f64) -> Place {
     }
 }
 
+/// The document's changes as another automerge tool gets them.
+fn exported(member: &Member) -> Vec<Vec<u8>> {
+    member.document.changes(member.messages.documents().map(|c| (c, account_of(c))))
+}
+
+/// Automerge's own merge of the same changes: the judge of ours. Its conflicts, values and heads must be those of the document.
+fn agrees_with_automerge(member: &Member) {
+    let mut judge = Automerge::new();
+    for change in exported(member) {
+        judge.load_incremental(&change).unwrap();
+    }
+    let heads: Vec<[u8; 32]> = judge.get_heads().into_iter().map(|hash| hash.0).collect();
+    assert_eq!(heads, member.document.heads());
+    assert_eq!(judge.get_changes(&[]).len(), member.document.merged());
+    let keys: Vec<String> = judge.keys(ROOT).collect();
+    for key in &keys {
+        let value = match judge.get(ROOT, key.as_str()).unwrap().unwrap().0 {
+            automerge::Value::Scalar(scalar) => match scalar.as_ref() {
+                ScalarValue::Str(text) => Value::Text(text.to_string()),
+                ScalarValue::Int(n) => Value::Int(*n),
+                ScalarValue::F64(x) => Value::Real(*x),
+                ScalarValue::Boolean(b) => Value::Bool(*b),
+                other => panic!("{key} holds {other:?}"),
+            },
+            other => panic!("{key} holds {other:?}"),
+        };
+        assert_eq!(member.document.get(key), Some(value), "{key}");
+    }
+    let shown = |prefix: &str| keys.iter().filter(|key| key.starts_with(prefix)).count();
+    assert_eq!(member.document.settings().len(), shown("setting/"), "nothing that automerge took away");
+    assert_eq!(member.document.name().is_some(), keys.iter().any(|key| key == "name"));
+}
+
 /// Everything that is to be the same at every member.
 fn state(document: &Document) -> impl PartialEq + std::fmt::Debug + use<> {
     let read = (document.name(), document.settings(), document.places(), document.profiles());
@@ -127,6 +161,7 @@ proptest! {
         let mut rebuilt = Document::new(&mixed.device.id(), &mixed.device.incarnation);
         rebuilt.rebuild(mixed.messages.documents().map(|c| (c, account_of(c))));
         prop_assert_eq!(state(&rebuilt), state(&reference.document));
+        agrees_with_automerge(&mixed);
     }
 
     /// A member signs two changes under one number, in one content slot or in two.
@@ -139,6 +174,7 @@ proptest! {
         shuffled(&all, order).iter().for_each(|c| mixed.take(c));
         prop_assert_eq!(state(&mixed.document), state(&reference.document));
         prop_assert!(reference.document.merged() < all.len());
+        agrees_with_automerge(&mixed);
     }
 }
 
@@ -314,7 +350,7 @@ fn the_same_inputs_give_the_same_bytes_twice() {
         let all = history(5, 40);
         let mut member = Member::new(3);
         all.iter().for_each(|c| member.take(c));
-        (all.iter().map(VerifiedContent::to_bytes).collect::<Vec<_>>(), member.document.save())
+        (all.iter().map(VerifiedContent::to_bytes).collect::<Vec<_>>(), exported(&member))
     };
     assert_eq!(run(), run());
 }
@@ -329,7 +365,7 @@ fn what_is_no_document_change_never_counts() {
     assert_eq!(a.document.apply(&rubbish, &account), Applied::Refused(Refusal::Malformed));
     let automerge = {
         let mut doc = automerge::AutoCommit::new();
-        automerge::transaction::Transactable::put(&mut doc, automerge::ROOT, "name", "raw").unwrap();
+        automerge::transaction::Transactable::put(&mut doc, ROOT, "name", "raw").unwrap();
         doc.save()
     };
     let raw = a.device.write_after(0, vec![], Body::Document(automerge));
@@ -395,6 +431,7 @@ fn fuzzed_changes_of_a_lying_member_never_panic_nor_part_the_honest() {
     assert_eq!(state(&left.document), state(&right.document));
     let kept = left.document.merged() + left.document.orphans().len();
     assert!(kept >= honest, "an honest change is in or held: {kept} of {honest}");
+    agrees_with_automerge(&left);
 }
 
 /// One operation in the bytes of `docs/spec/content.md`.

@@ -13,7 +13,6 @@
 //! Everything is one flat map: two people who create something at once never create it twice, which nested maps would. Other
 //! keys of the same grammar are kept, so that a newer halloo may use them.
 
-use automerge::{Automerge, ROOT, ReadDoc, ScalarValueRef, ValueRef};
 use halloo_crypto::id::AccountId;
 
 use super::change::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Value};
@@ -154,31 +153,14 @@ pub(super) fn writes(
     if writes.iter().all(fits) { Ok(writes) } else { Err(DocumentError::Value("value")) }
 }
 
-fn value_of(value: &ValueRef<'_>) -> Option<Value> {
-    match value {
-        ValueRef::Scalar(ScalarValueRef::Str(text)) => Some(Value::Text(text.to_string())),
-        ValueRef::Scalar(ScalarValueRef::Int(n)) => Some(Value::Int(*n)),
-        ValueRef::Scalar(ScalarValueRef::F64(x)) => Some(Value::Real(*x)),
-        ValueRef::Scalar(ScalarValueRef::Boolean(b)) => Some(Value::Bool(*b)),
-        _ => None,
-    }
-}
-
-fn under(doc: &Automerge, prefix: &str) -> Vec<(String, Value)> {
-    // '0' is the character after '/': the range ends with the last key under the prefix.
-    let (from, to) = (format!("{prefix}/"), format!("{prefix}0"));
-    let items = doc.map_range(ROOT, from.clone()..to);
-    items
-        .filter_map(|item| Some((item.key.strip_prefix(&from)?.to_owned(), value_of(&item.value)?)))
-        .collect()
-}
-
 impl Document {
     /// The value of one key. Of concurrent ones all members see the same.
     pub fn get(&self, key: &str) -> Option<Value> {
-        let end = format!("{key}\0");
-        let mut items = self.doc().map_range(ROOT, key.to_owned()..end);
-        items.next().and_then(|item| value_of(&item.value))
+        self.registers.get(key).cloned()
+    }
+
+    fn under(&self, prefix: &str) -> impl Iterator<Item = (String, Value)> {
+        self.registers.under(prefix).map(|(rest, value)| (rest.to_owned(), value.clone()))
     }
 
     /// The group's name, if anybody gave it one.
@@ -191,13 +173,13 @@ impl Document {
 
     /// All settings, by key.
     pub fn settings(&self) -> Vec<(String, Value)> {
-        under(self.doc(), "setting")
+        self.under("setting").collect()
     }
 
     /// All places that have a name and a position, by id.
     pub fn places(&self) -> Vec<Place> {
         let mut places: Vec<(Place, u8)> = Vec::new();
-        for (key, value) in under(self.doc(), "place") {
+        for (key, value) in self.under("place") {
             let Some((id, field)) = key.split_once('/').and_then(|(id, field)| Some((unhex(id)?, field)))
             else {
                 continue;
@@ -231,7 +213,7 @@ impl Document {
     /// How a person wants to be shown; empty if never said.
     pub fn profile(&self, account: &AccountId) -> Profile {
         let mut profile = Profile::default();
-        for (field, value) in under(self.doc(), &format!("profile/{account}")) {
+        for (field, value) in self.under(&format!("profile/{account}")) {
             fill(&mut profile, &field, value);
         }
         profile
@@ -240,7 +222,7 @@ impl Document {
     /// All profiles, by account.
     pub fn profiles(&self) -> Vec<(AccountId, Profile)> {
         let mut profiles: Vec<(AccountId, Profile)> = Vec::new();
-        for (key, value) in under(self.doc(), "profile") {
+        for (key, value) in self.under("profile") {
             let parts =
                 key.split_once('/').and_then(|(id, field)| Some((id.parse::<AccountId>().ok()?, field)));
             let Some((account, field)) = parts else { continue };
