@@ -36,6 +36,17 @@ fn a_clock_in_the_core_is_a_breach_and_in_the_shell_it_is_not() {
 }
 
 #[test]
+fn unsafe_is_a_breach_in_product_and_tests_alike_but_for_the_named_files() {
+    let text = "//! x\nfn f() {\n    unsafe { g() }\n}\n";
+    for path in ["node/src/a.rs", "node/engine/tests/a.rs", "crdt/src/a/tests.rs"] {
+        assert_eq!(style::check(&[source("node", path, text)]).len(), 1, "{path}");
+    }
+    let attribute = "//! x\n#[unsafe(no_mangle)]\nfn f() {}\n";
+    assert_eq!(style::check(&[source("node", "node/tests/a.rs", attribute)]).len(), 1);
+    assert!(style::check(&[source("node", "node/engine/tests/poison/symbols.rs", text)]).is_empty());
+}
+
+#[test]
 fn a_file_without_its_sentence_and_a_long_one_are_breaches() {
     assert_eq!(style::check(&[source("node", "node/src/a.rs", "use x;\n")]).len(), 1);
     let long = format!("//! x\n{}", "const A: u8 = 1;\n".repeat(500));

@@ -1,5 +1,7 @@
 //! Members joined by strings: N engines, queues between them, a disk each, and one seed that decides every accident.
 //!
+//! Every call of an engine goes through [`crate::at_work`], so that a test can watch what engines do while they work.
+//!
 //! The host does exactly what a driver does: hand in, drain, grant. The mesh that it plays floods a topic along admitted, connected
 //! subscribers and forwards only after a verdict; the direct lane keeps order per pair; the disk confirms in order, and a crash
 //! loses what was not confirmed.
@@ -130,6 +132,8 @@ pub struct World {
     pub trace: [u8; 32],
     pub keep_frames: bool,
     steps: u64,
+    /// Steps after which members are said to keep each other busy for ever.
+    pub patience: u64,
     judges: Judges,
 }
 
@@ -154,6 +158,7 @@ impl World {
             trace: [0; 32],
             keep_frames: false,
             steps: 0,
+            patience: 400_000,
             judges: Judges::default(),
         }
     }
@@ -209,8 +214,9 @@ impl World {
     fn start(&mut self, who: usize, origin: Origin) {
         let seed = self.seed();
         let identity = self.people[who].identity.clone();
-        let engine = Engine::new(self.config.clone(), identity, origin, seed, self.now_of(who))
-            .expect("a member starts");
+        let (config, now) = (self.config.clone(), self.now_of(who));
+        let engine = crate::at_work(|| Engine::new(config, identity, origin, seed, now));
+        let engine = engine.expect("a member starts");
         self.people[who].engine = Some(engine);
         self.drain(who);
         for other in self.neighbours(who) {
@@ -250,7 +256,8 @@ impl World {
         };
         let rng = ChaCha20Rng::from_seed(self.seed());
         self.people[who].pairing_failed = None;
-        self.people[who].joiner = Some(Joiner::new(identity, ticket, rng, self.now.mono));
+        let now = self.now.mono;
+        self.people[who].joiner = Some(crate::at_work(|| Joiner::new(identity, ticket, rng, now)));
         for other in self.neighbours(who) {
             self.post(who, Duration::ZERO, Delivery::Up(other));
             self.post(other, Duration::ZERO, Delivery::Up(who));
@@ -400,7 +407,7 @@ impl World {
     pub fn hand(&mut self, who: usize, input: Input) {
         let now = self.now_of(who);
         if let Some(engine) = &mut self.people[who].engine {
-            engine.handle(now, input);
+            crate::at_work(|| engine.handle(now, input));
             self.drain(who);
         }
     }
@@ -433,7 +440,7 @@ impl World {
     fn drain(&mut self, who: usize) {
         loop {
             let Some(engine) = &mut self.people[who].engine else { return };
-            let output = engine.poll();
+            let output = crate::at_work(|| engine.poll());
             self.note(who, &output);
             match output {
                 Output::Idle(deadline) => {
@@ -614,10 +621,12 @@ impl World {
     pub fn hand_gossip(&mut self, to: usize, from: PeerKey, topic: [u8; 32], bytes: Vec<u8>) -> Verdict {
         let now = self.now_of(to);
         let Some(engine) = &mut self.people[to].engine else { return Verdict::Ignore };
-        engine.handle(now, Input::Frame { from, lane: Lane::Gossip(topic), bytes });
+        let frame = Input::Frame { from, lane: Lane::Gossip(topic), bytes };
+        crate::at_work(|| engine.handle(now, frame));
         let mut verdicts = Vec::new();
         loop {
-            let output = self.people[to].engine.as_mut().expect("still there").poll();
+            let engine = self.people[to].engine.as_mut().expect("still there");
+            let output = crate::at_work(|| engine.poll());
             self.note(to, &output);
             match output {
                 Output::Verdict(verdict) => verdicts.push(verdict),
@@ -635,9 +644,9 @@ impl World {
     fn step_joiner(&mut self, who: usize, input: JoinerInput) {
         let now = self.now.mono;
         let Some(mut joiner) = self.people[who].joiner.take() else { return };
-        joiner.handle(now, input);
+        crate::at_work(|| joiner.handle(now, input));
         let mut begin = None;
-        while let Some(wish) = joiner.poll() {
+        while let Some(wish) = crate::at_work(|| joiner.poll()) {
             match wish {
                 JoinerOutput::Send { to, bytes } => {
                     if let Some(to) = self.by_peer(&to) {
@@ -678,7 +687,7 @@ impl World {
     /// One event: the earliest delivery or deadline, if it is due by `end`.
     fn step(&mut self, end: Time) -> bool {
         self.steps += 1;
-        if self.steps > 400_000 {
+        if self.steps > self.patience {
             for (i, person) in self.people.iter().enumerate() {
                 let status = person.engine.as_ref().map(Engine::status);
                 eprintln!("{i} due {:?} now {:?} {status:#?}", person.due, self.now.mono);
