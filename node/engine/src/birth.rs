@@ -49,6 +49,8 @@ pub(crate) enum Kind {
         key_package: Box<KeyPackageSecret>,
         /// A batch of live cells; may be empty.
         cells: Vec<u8>,
+        /// The commits that led here.
+        trail: Vec<Vec<u8>>,
     },
     /// From the store.
     Restored,
@@ -149,7 +151,8 @@ fn join(
     }
     let messages = Messages::new(log.group());
     let ground = Ground { log, epochs: Epochs::new(node), beacons, messages, start: now.wall_ms };
-    Ok(fresh(ground, Kind::Joined { key_package: Box::new(key_package), cells: bundle.cells }))
+    let (cells, trail) = (bundle.cells, bundle.trail);
+    Ok(fresh(ground, Kind::Joined { key_package: Box::new(key_package), cells, trail }))
 }
 
 /// The leaves must be the roster of the log at the heads that the epoch names, but for those whom no commit could add.

@@ -2,7 +2,6 @@
 
 use halloo_crdt::live::{MAX_BATCH_BYTES, PeerView};
 use halloo_crdt::log::{Row, SignedOp};
-use halloo_crypto::id::DeviceId;
 use halloo_crypto::identity::DeviceCertificate;
 use halloo_crypto::sealed;
 
@@ -11,9 +10,11 @@ use crate::lane::PeerKey;
 use crate::outbox::Then;
 use crate::state::State;
 use crate::wire::MAX_DIRECT_BYTES;
-use crate::wire::bundle::Bundle;
+use crate::wire::bundle::{Bundle, WelcomeBack};
 use crate::wire::direct::DirectFrame;
 
+/// Longest welcome before sealing, so that its frame fits the direct lane: a tree of 500 members has 148 kB.
+const WELCOME_BYTES: usize = MAX_DIRECT_BYTES - 128;
 /// Purpose of the seal of a welcome.
 const WELCOME_INFO: &[u8] = b"halloo v1 welcome";
 
@@ -28,6 +29,7 @@ pub(crate) fn hand_bundle(state: &mut State, newcomer: PeerKey, to: &DeviceCerti
         acknowledgements: state.log.board().rows().map(Row::to_bytes).collect(),
         beacons: state.beacons.sound().map(Beacon::to_bytes).collect(),
         cells: cells.unwrap_or_default(),
+        trail: state.epochs.trail(),
     };
     match bundle.seal(&mut state.rng, to) {
         Ok(bundle) => state.out.then(Then::Bundle { newcomer, bundle }),
@@ -35,22 +37,27 @@ pub(crate) fn hand_bundle(state: &mut State, newcomer: PeerKey, to: &DeviceCerti
     }
 }
 
-/// Sends a welcome to a member that is connected; false if it is not.
-pub(crate) fn deliver_welcome(state: &mut State, device: &DeviceId, welcome: &[u8]) -> bool {
-    let Some(peer) = state.peers.of_device(device) else { return false };
-    let Some(box_key) = state.log.view().device(device).map(|entry| entry.box_key()) else { return false };
+/// Sends a welcome to a neighbour; `decided` when its branch is known here and has lost.
+pub(crate) fn deliver_welcome(state: &mut State, peer: PeerKey, welcome: Vec<u8>, decided: bool) {
+    let Some(device) = state.peers.member(&peer) else { return };
+    let Some(box_key) = state.log.view().device(&device).map(|entry| entry.box_key()) else { return };
     let aad = [state.group.as_bytes().as_slice(), device.as_bytes()].concat();
-    match sealed::seal_to(&mut state.rng, &box_key, WELCOME_INFO, &aad, welcome) {
-        Ok(seal) if seal.len() > MAX_DIRECT_BYTES - 64 => state.count("welcome too large for a frame"),
+    let mut plain = WelcomeBack { decided, welcome, trail: state.epochs.trail() };
+    let mut bytes = plain.to_bytes();
+    if bytes.len() > WELCOME_BYTES {
+        plain.trail.clear();
+        bytes = plain.to_bytes();
+    }
+    match sealed::seal_to(&mut state.rng, &box_key, WELCOME_INFO, &aad, &bytes) {
+        Ok(_) if bytes.len() > WELCOME_BYTES => state.count("welcome too large for a frame"),
         Ok(seal) => state.send(peer, &DirectFrame::Welcome(seal)),
         Err(_) => state.count("unusable box key"),
     }
-    true
 }
 
 /// Opens a welcome that was sealed to this device.
-pub(crate) fn open_welcome(state: &State, seal: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn open_welcome(state: &State, seal: &[u8]) -> Option<WelcomeBack> {
     let aad = [state.group.as_bytes().as_slice(), state.me().as_bytes()].concat();
     let welcome = state.identity.device.open_sealed(WELCOME_INFO, &aad, seal).ok()?;
-    Some(welcome.expose().clone())
+    WelcomeBack::parse(welcome.expose()).ok()
 }

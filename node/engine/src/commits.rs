@@ -10,14 +10,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crypto::group::{
-    CommitPlan, GroupError, GroupSession, KeyPackageSecret, PeerFault, Prepared, check_key_package,
-};
+use halloo_crypto::group::{CommitPlan, GroupError, GroupSession, PeerFault, Prepared, check_key_package};
 use halloo_crypto::id::{DeviceId, EpochId, OpId};
 use halloo_crypto::identity::DeviceCertificate;
 use halloo_crypto::kdf;
 
-use crate::bundles::{deliver_welcome, hand_bundle, open_welcome};
+use crate::bundles::hand_bundle;
 use crate::epochs::{Node, Planted};
 use crate::invariants::{
     BranchTrail, inv_2_ends_alone, inv_6_commit_realises_the_plan, inv_6_within_bound, uphold,
@@ -28,6 +26,7 @@ use crate::peers::STRANDED_PATIENCE;
 use crate::snapshot::Table;
 use crate::state::{Fact, State};
 use crate::timers::Timer;
+use crate::welcomes::{self, Welcomes};
 use crate::wire::direct::{DirectFrame, EpochsFrame, MAX_NAMES};
 use crate::wire::parcel::ParcelKind;
 
@@ -37,8 +36,6 @@ pub(crate) const MAX_WAITING: usize = 64;
 const MAX_JUDGED: usize = 1_024;
 /// Newcomers that may wait for a bundle at a time; the pairing admits fewer.
 pub(crate) const MAX_JOINING: usize = 64;
-/// Welcomes kept for members that are away; each re-add by anybody replaces one.
-const MAX_WELCOMES: usize = 64;
 /// Heads that a commit may name.
 const MAX_HEADS: usize = 64;
 /// How long the group must have been quiet before a newcomer renews its leaf, and the spread over newcomers.
@@ -53,21 +50,17 @@ pub(crate) struct Commits {
     judged_order: VecDeque<[u8; 32]>,
     /// Devices to be given a fresh leaf, with the key package to use.
     pub(crate) refresh: BTreeMap<DeviceId, Vec<u8>>,
-    /// Welcomes not delivered yet.
-    welcomes: BTreeMap<DeviceId, Vec<u8>>,
+    /// Welcomes that wait for their devices, and what this device can be welcomed by.
+    pub(crate) welcomes: Welcomes,
     /// Newcomers that wait for a bundle: the transport to hand it to, and whom to seal it to.
     pub(crate) joining: BTreeMap<DeviceId, (PeerKey, DeviceCertificate)>,
     /// Branches left.
     left: BranchTrail,
     /// Whether this device, a newcomer, still owes its first commit.
     pub(crate) owes_update: bool,
-    /// What this newcomer joined with, in case its branch loses; forgotten when settled.
-    pub(crate) key_packages: VecDeque<KeyPackageSecret>,
     /// Whether the last change of epoch was a commit of this device.
     pub(crate) made_here: bool,
     last_change_ms: u64,
-    /// When this device last asked to be added again.
-    pub(crate) asked_ms: Option<u64>,
 }
 
 /// What became of a commit.
@@ -182,8 +175,12 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     for device in added {
         if let Some((newcomer, certificate)) = room.joining.remove(&device) {
             hand_bundle(state, newcomer, &certificate, welcome.clone());
-        } else if !deliver_welcome(state, &device, &welcome) && room.welcomes.len() < MAX_WELCOMES {
-            room.welcomes.insert(device, welcome.clone());
+            continue;
+        }
+        room.welcomes.keep_for(device, child, welcome.clone());
+        let asked = plan.remove.contains(&device);
+        if let Some(peer) = state.peers.of_device(&device) {
+            welcomes::hand(&mut room.welcomes, state, peer, asked);
         }
     }
 }
@@ -292,7 +289,7 @@ fn weigh(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
 
 /// Whether the leaves of an epoch are the roster of the log at its heads: nobody else is in, and who is missing has a key
 /// package that no commit could have added.
-fn realises(state: &State, parent: &GroupSession, next: &GroupSession, heads: &[OpId]) -> bool {
+pub(crate) fn realises(state: &State, parent: &GroupSession, next: &GroupSession, heads: &[OpId]) -> bool {
     let Ok(roster) = state.log.view_at(heads) else { return false };
     let leaves = next.roster();
     if leaves.keys().any(|leaf| !roster.devices().contains_key(leaf)) {
@@ -415,17 +412,8 @@ pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
     state.send(peer, &DirectFrame::Epochs(EpochsFrame { weight, commit, tags }));
 }
 
-/// A member's device proved itself: it is given its welcome if one waits.
-pub(crate) fn on_proven(room: &mut Commits, state: &mut State, peer: PeerKey) {
-    tell_epochs(state, peer);
-    let Some(device) = state.peers.member(&peer) else { return };
-    if let Some(welcome) = room.welcomes.remove(&device) {
-        deliver_welcome(state, &device, &welcome);
-    }
-}
-
-/// A neighbour says where it stands: it gets the commits that lead from there to ours, or is told that none do.
-pub(crate) fn on_epochs(state: &mut State, from: PeerKey, theirs: EpochsFrame) {
+/// A neighbour says where it stands: it gets the commits that lead from there to ours, or its welcome, or is told that none do.
+pub(crate) fn on_epochs(room: &mut Commits, state: &mut State, from: PeerKey, theirs: EpochsFrame) {
     let commits = state.epochs.commits_after(&theirs.tags);
     let stranded = !state.tainted && state.epochs.strands(&theirs.tags, (theirs.weight, theirs.commit));
     let now = state.now.mono;
@@ -439,34 +427,7 @@ pub(crate) fn on_epochs(state: &mut State, from: PeerKey, theirs: EpochsFrame) {
         None => {}
     }
     state.send_items(from, ParcelKind::Commits, commits);
-}
-
-/// A welcome to the branch that won, for us whose branch was lost.
-pub(crate) fn on_welcome(room: &mut Commits, state: &mut State, from: &PeerKey, seal: &[u8]) {
-    let Some(welcome) = open_welcome(state, seal) else {
-        return state.drop_frame(from, "welcome that does not open");
-    };
-    let joined = room.key_packages.iter().find_map(|secret| GroupSession::join(&welcome, secret).ok());
-    let Some(session) = joined else { return state.drop_frame(from, "welcome that does not open") };
-    let heads = session.heads();
-    let known = state.epochs.get(&session.epoch_id()).is_some();
-    let (Ok(weight), false) = (state.log.weight(&heads), known) else {
-        return state.count("welcome ahead of the log");
-    };
-    let current = state.epochs.tip().weight;
-    if weight < current || !realises(state, &session, &session, &heads) {
-        return state.drop_frame(from, "welcome that does not follow the log");
-    }
-    let Ok(node) = Node::new(session, None, weight, state.now.wall_ms) else { return };
-    let id = node.id();
-    state.epochs.transplant(node);
-    store_node(state, &id);
-    state.out.put(Table::Head, &[], id.as_bytes().to_vec());
-    room.owes_update = true;
-    refresh_taint(state);
-    let devices = u32::try_from(state.epochs.tip().session.member_count()).unwrap_or(u32::MAX);
-    state.durable_event(Event::EpochChanged { epoch: id, devices });
-    state.tell(Fact::Epoch);
+    welcomes::hand(&mut room.welcomes, state, from, false);
 }
 
 /// Gives up what is settled, here and in the store.
@@ -474,7 +435,15 @@ pub(crate) fn on_settle(room: &mut Commits, state: &mut State) {
     let pruned = state.epochs.prune(state.now.wall_ms);
     pruned.epochs.iter().for_each(|id| state.out.del(Table::Epoch, id.as_bytes()));
     pruned.traces.iter().for_each(|tag| state.out.del(Table::Trail, tag));
-    room.key_packages.clear();
+    room.welcomes.forget_packages();
+}
+
+/// Keeps the commits that led here, for members who stand where they begin.
+pub(crate) fn lay_trail(state: &mut State, trail: &[Vec<u8>]) {
+    for tag in state.epochs.lay(trail) {
+        let trace = state.epochs.trace_bytes(&tag).expect("it was just laid");
+        state.out.put(Table::Trail, &tag, trace);
+    }
 }
 
 /// Writes one epoch and the commit that began it.

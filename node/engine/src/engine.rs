@@ -104,8 +104,9 @@ impl Engine {
                 return;
             }
             Kind::Founded(name) => Some(name),
-            Kind::Joined { key_package, cells } => {
-                rejoin::keep(&mut self.commits, *key_package);
+            Kind::Joined { key_package, cells, trail } => {
+                self.commits.welcomes.keep_package(*key_package, false);
+                commits::lay_trail(&mut self.state, &trail);
                 self.commits.owes_update = true;
                 commits::schedule_update(&mut self.commits, &mut self.state);
                 if !cells.is_empty() {
@@ -278,7 +279,7 @@ impl Engine {
 
     fn on_proven(&mut self, peer: PeerKey) {
         let state = &mut self.state;
-        commits::on_proven(&mut self.commits, state, peer);
+        commits::tell_epochs(state, peer);
         topics::on_proven(state, peer);
         location::on_proven(&mut self.here, state);
         if let Some(device) = state.peers.member(&peer) {
@@ -439,10 +440,10 @@ impl Engine {
             DirectFrame::Sync(frame) => {
                 reconcile::on_frame(&mut self.reconcile, &mut self.chat, state, from, frame);
             }
-            DirectFrame::Epochs(theirs) => commits::on_epochs(state, from, theirs),
+            DirectFrame::Epochs(theirs) => commits::on_epochs(&mut self.commits, state, from, theirs),
             DirectFrame::Stranded => rejoin::on_stranded(&mut self.commits, state, from),
             DirectFrame::Rejoin(package) => rejoin::on_rejoin(&mut self.commits, state, &from, package),
-            DirectFrame::Welcome(seal) => commits::on_welcome(&mut self.commits, state, &from, &seal),
+            DirectFrame::Welcome(seal) => rejoin::on_welcome(&mut self.commits, state, &from, &seal),
             frame @ (DirectFrame::Signal(_) | DirectFrame::Call(_)) => {
                 talk::on_frame(&mut self.call, &mut self.here, state, from, frame);
             }

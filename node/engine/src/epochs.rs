@@ -18,6 +18,7 @@ use halloo_crypto::group::{CommitId, EpochTag, Export, GroupError, GroupSession,
 use halloo_crypto::id::EpochId;
 
 use crate::wire::WireError;
+use crate::wire::bundle::TRAIL_HANDED;
 use crate::wire::bytes::{Reader, put_blob};
 
 /// Epochs kept with their keys. A busy day of a group of 50 has fewer; beyond it the oldest is settled early.
@@ -28,6 +29,9 @@ pub const SETTLE_MS: u64 = 24 * 3_600 * 1_000;
 pub const MAX_RIVALS: usize = 8;
 /// Commits kept for members who come back after a long time, about 1.5 kB each.
 pub const MAX_TRAIL: usize = 1_024;
+/// Bytes of the trail that a newcomer is handed, the newest commits first: in a group of 500 whose tree is warm 64 commits have
+/// 100 kB, in a cold one a few fit.
+pub const TRAIL_HANDED_BYTES: usize = 128 * 1024;
 /// Longest commit: that of the group session.
 const MAX_COMMIT_BYTES: usize = 1 << 20;
 
@@ -313,20 +317,27 @@ impl Epochs {
         node.spent = true;
     }
 
-    /// Names of the epochs that this device can open, the current one first, then newest first, at most `max`.
+    /// Names of the epochs that this device can follow from, the current one first, then newest first, at most `max`. What was
+    /// left behind by a welcome stays readable, but nothing leads on from there any more.
     pub fn tags(&self, max: usize) -> Vec<EpochTag> {
-        let mut nodes: Vec<&Node> = self.nodes.values().collect();
+        let mut nodes: Vec<&Node> =
+            self.nodes.values().filter(|node| self.descends(&node.id(), &self.root)).collect();
         nodes.sort_by_key(|node| (node.id() != self.tip, Reverse(node.session.depth()), node.commit_id));
         nodes.into_iter().take(max).map(|node| node.session.tag()).collect()
     }
 
-    /// Whether a member with these epochs (its current one first) and this rank is on a branch from which nothing leads to ours,
-    /// and has to come over. Who knows the other's epoch and is elsewhere has decided by the rule; if neither knows the other's,
-    /// the lower rank yields.
+    /// Whether a member with these epochs (its current one first) stands on a branch that has lost: we know its epoch, the rule
+    /// chose another, and nothing leads from any of them to ours.
+    pub fn outranks(&self, tags: &[EpochTag]) -> bool {
+        tags.first().is_some_and(|theirs| self.by_tag.contains_key(theirs)) && !self.leads_here(tags)
+    }
+
+    /// Whether a member with these epochs and this rank has to come over to our branch: the rule says so, or neither knows the
+    /// other's epoch and its rank is the lower one.
     pub fn strands(&self, tags: &[EpochTag], rank: (u64, [u8; 32])) -> bool {
-        let Some(theirs) = tags.first().filter(|_| !self.leads_here(tags)) else { return false };
         let own = (Reverse(self.tip().weight), self.tip().commit_id.0);
-        self.by_tag.contains_key(theirs) || own < (Reverse(rank.0), rank.1)
+        let below = !tags.is_empty() && !self.leads_here(tags) && own < (Reverse(rank.0), rank.1);
+        self.outranks(tags) || below
     }
 
     /// The commits that lead a peer with these epochs to ours, parents first.
@@ -366,6 +377,42 @@ impl Epochs {
     pub fn trace_bytes(&self, tag: &EpochTag) -> Option<Vec<u8>> {
         let trace = self.trail.get(tag)?;
         Some([&trace.depth.to_be_bytes(), trace.commit.as_slice()].concat())
+    }
+
+    /// The commits that led to the current epoch, the newest first, as a newcomer is handed them: tag of the epoch that each
+    /// began, depth, commit.
+    pub fn trail(&self) -> Vec<Vec<u8>> {
+        let mut handed = Vec::new();
+        let (mut at, mut left) = (self.tip().session.tag(), TRAIL_HANDED_BYTES);
+        while let Some(trace) = self.trail.get(&at).filter(|_| handed.len() < TRAIL_HANDED) {
+            let step = [at.as_slice(), &trace.depth.to_be_bytes(), &trace.commit].concat();
+            if step.len() > left {
+                break;
+            }
+            left -= step.len();
+            handed.push(step);
+            let Some(parent) = peek_epoch(&trace.commit) else { break };
+            at = parent;
+        }
+        handed
+    }
+
+    /// Takes in what [`Self::trail`] of another member gave; gives the tags that are new. They are opaque here: whoever has an
+    /// epoch that they lead from judges them.
+    pub fn lay(&mut self, trail: &[Vec<u8>]) -> Vec<EpochTag> {
+        let mut laid = Vec::new();
+        for step in trail.iter().take(TRAIL_HANDED) {
+            let Some((tag, rest)) = step.split_first_chunk::<8>() else { continue };
+            let Some((depth, commit)) = rest.split_first_chunk::<8>() else { continue };
+            let sized = commit.len() <= MAX_COMMIT_BYTES && self.trail.len() < MAX_TRAIL;
+            if sized && peek_epoch(commit).is_some() && !self.trail.contains_key(tag) {
+                let trace = Trace { depth: u64::from_be_bytes(*depth), commit: commit.to_vec() };
+                self.trail.insert(*tag, trace);
+                laid.push(*tag);
+            }
+        }
+        assert!(self.trail.len() <= MAX_TRAIL, "INV-6: bounded where it grows");
+        laid
     }
 
     /// Settles what is old: gives up epochs before the settled part of the current branch, and their lost siblings.

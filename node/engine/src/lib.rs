@@ -26,6 +26,7 @@ mod state;
 mod topics;
 mod handshake;
 mod bundles;
+mod welcomes;
 mod commits;
 mod rejoin;
 mod membership;

@@ -6,7 +6,7 @@ use halloo_crypto::id::{DeviceId, EpochId, GroupId, Incarnation, OpId, Signature
 use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
 use halloo_engine::beacons::Beacon;
-use halloo_engine::wire::bundle::Bundle;
+use halloo_engine::wire::bundle::{Bundle, WelcomeBack};
 use halloo_engine::wire::direct::{DirectFrame, EpochsFrame, ProofFrame, Realm, Step, SyncFrame, route_tag};
 use halloo_engine::wire::gossip;
 use halloo_engine::wire::parcel::{Parcel, ParcelKind};
@@ -76,8 +76,11 @@ fn all() -> Vec<(String, String)> {
         acknowledgements: vec![],
         beacons: vec![vec![3, 4]],
         cells: vec![5],
+        trail: vec![vec![6]],
     };
     prints.push(("bundle".into(), hex(&bundle.to_bytes()[33..])));
+    let back = WelcomeBack { decided: true, welcome: vec![1], trail: vec![vec![2, 3]] };
+    prints.push(("welcome back".into(), hex(&back.to_bytes())));
     prints
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::rig::{Rig, identity};
 use crate::wire::parcel::Parcel;
-use halloo_crypto::group::CommitPlan;
+use halloo_crypto::group::{CommitPlan, KeyPackageSecret};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 

@@ -201,7 +201,62 @@ fn a_welcome_to_the_other_branch_replaces_the_tree_without_forgetting_it() {
     let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
     let mut sealer = DataSealer::new(Incarnation::from_bytes([1; 16]));
     let old = sealer.seal(&tree.tip().keys, b"", b"before").unwrap();
+    let before = tree.tags(64);
     tree.transplant(node(other.ada.clone(), None, 5));
     assert_eq!(tree.tip().id(), other.ada.epoch_id());
     assert_eq!(tree.open(b"", &old).unwrap().1, b"before");
+    assert_eq!(tree.tags(64), [other.ada.tag()], "nothing leads on from what was left behind");
+    assert!(tree.outranks(&before), "whoever stands there has to come over");
+}
+
+#[test]
+fn a_newcomer_hands_on_how_the_group_came_to_where_it_joined() {
+    let mut pair = pair(10);
+    let start = pair.ada.tag();
+    let mut old = Epochs::new(node(pair.ada.clone(), None, 0));
+    let mut session = pair.ben.clone();
+    for weight in 1..=3 {
+        let prepared = session.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+        let parent = old.tip().id();
+        let next = old.tip().session.apply(&prepared.commit).unwrap().next;
+        old.insert(node(next, Some(parent), weight), prepared.commit);
+        old.settle_on_chosen();
+        session = prepared.next;
+    }
+    let mut newcomer = Epochs::new(node(session, None, 3));
+    assert!(newcomer.trail().is_empty() && newcomer.commits_after(&[start]).is_empty());
+    let trail = old.trail();
+    assert_eq!(trail.len(), 3);
+    let junk = [vec![], vec![1; 15], vec![2; 16], [trail[0].as_slice(), &[0]].concat()];
+    assert_eq!(
+        newcomer.lay(&[trail.clone(), junk.to_vec()].concat()).len(),
+        3,
+        "junk and repetitions are left out"
+    );
+    assert!(newcomer.lay(&trail).is_empty());
+    assert_eq!(newcomer.commits_after(&[start]), old.commits_after(&[start]));
+    assert!(newcomer.leads_here(&[start]), "who stands at the beginning can follow");
+    let bytes: usize = trail.iter().map(Vec::len).sum();
+    assert!(bytes < TRAIL_HANDED_BYTES && trail.len() <= TRAIL_HANDED);
+}
+
+#[test]
+fn a_trail_keeps_its_budget_newest_first() {
+    let mut pair = pair(11);
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let mut session = pair.ben.clone();
+    for weight in 1..=TRAIL_HANDED as u64 + 6 {
+        let prepared = session.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+        let parent = tree.tip().id();
+        let next = tree.tip().session.apply(&prepared.commit).unwrap().next;
+        tree.insert(node(next, Some(parent), weight), prepared.commit.clone());
+        tree.settle_on_chosen();
+        session = prepared.next;
+        assert!(tree.trail()[0].ends_with(&prepared.commit));
+    }
+    assert_eq!(tree.trail().len(), TRAIL_HANDED);
+    let big: Vec<Vec<u8>> =
+        (0..9_u8).map(|n| [&[n; 16], tree.trail()[0].split_at(16).1, &[n; 30_000]].concat()).collect();
+    let mut full = Epochs::new(node(pair.ada.clone(), None, 0));
+    assert_eq!(full.lay(&big).len(), 9, "commits of a cold tree are large");
 }

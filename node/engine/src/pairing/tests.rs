@@ -91,6 +91,7 @@ impl Inviter {
                         acknowledgements: vec![],
                         beacons: vec![],
                         cells: vec![],
+                        trail: Vec::new(),
                     };
                     let bundle = bundle.seal(&mut rng(14), certificate).expect("seals");
                     let input = if self.admits {
@@ -426,6 +427,7 @@ fn a_slow_membership_is_waited_for() {
                 acknowledgements: vec![],
                 beacons: vec![],
                 cells: vec![],
+                trail: Vec::new(),
             };
             let bundle = bundle.seal(&mut rng(15), &certificate).expect("seals");
             inviter.host.handle(now, HostInput::Admitted { from: JOINER, bundle });

@@ -1,4 +1,4 @@
-//! The two messages of a joining: what a newcomer asks with, and the bundle that makes it a member.
+//! The messages of a joining: what a newcomer asks with, the bundle that makes it a member, and the welcome of one whose branch lost.
 //!
 //! Both travel inside the pairing's channel; the bundle is sealed to the newcomer's box key besides, so that it may also lie in
 //! a mailbox.
@@ -14,9 +14,14 @@
 //!
 //!  bundle, before sealing
 //!  | version | group 32 | welcome: len u32, bytes | operations: blobs | acknowledgements: blobs | beacons: blobs | cells: blob |
+//!  | trail: blobs |
 //!  blobs = count u16, then len u32 and bytes for each
+//!  trail = the commits that led here, the newest first, each: tag of the epoch that it began 8, depth 8, commit
 //!
 //!  sealed: HPKE to the device's box key, info "halloo v1 welcome bundle", associated data = group 32 ++ device 32
+//!
+//!  welcome of a member, before sealing
+//!  | version | flags: 1 the rule decided | welcome: len u32, bytes | trail: blobs |
 //! ```
 
 use halloo_crypto::id::{DeviceId, GroupId, OpId, Signature};
@@ -25,7 +30,7 @@ use halloo_crypto::sealed;
 use rand_chacha::ChaCha20Rng;
 
 use super::bytes::{Reader, put_blob, put_blobs};
-use super::{VERSION, WireError};
+use super::{MAX_DIRECT_BYTES, VERSION, WireError};
 use crate::output::MAX_NAME_BYTES;
 
 /// Longest key package in a request; the log and MLS check for less.
@@ -37,6 +42,8 @@ pub const MAX_REQUEST_BYTES: usize =
 pub const MAX_BUNDLE_BYTES: usize = sealed::SEALED_PLAINTEXT_MAX_BYTES;
 /// Most operations, acknowledgements or beacons in a bundle: 1,000 joins with their invites, ten times over.
 const MAX_BUNDLE_ITEMS: usize = 20_000;
+/// Commits of the trail that a bundle or a welcome carries: as many as an epoch tree holds.
+pub const TRAIL_HANDED: usize = 64;
 /// Purpose of the seal of a bundle.
 const SEAL_INFO: &[u8] = b"halloo v1 welcome bundle";
 
@@ -138,6 +145,49 @@ pub struct Bundle {
     pub beacons: Vec<Vec<u8>>,
     /// A batch of recent live cells; may be empty.
     pub cells: Vec<u8>,
+    /// The commits that led to the welcome's epoch. The newcomer can read none of them, but it meets members who can.
+    pub trail: Vec<Vec<u8>>,
+}
+
+/// What a member gets whose branch was lost, or who cannot follow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WelcomeBack {
+    /// Whether the sender knows the receiver's branch and the rule chose another.
+    pub decided: bool,
+    /// MLS Welcome.
+    pub welcome: Vec<u8>,
+    /// The commits that led there.
+    pub trail: Vec<Vec<u8>>,
+}
+
+impl WelcomeBack {
+    /// The bytes drawn above.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = vec![VERSION, u8::from(self.decided)];
+        put_blob(&mut out, &self.welcome);
+        put_blobs(&mut out, &self.trail);
+        out
+    }
+
+    /// Reads the bytes drawn above; nothing in them is believed.
+    ///
+    /// # Errors
+    /// The peer's: shape or limits.
+    pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        let version = reader.u8()?;
+        if version != VERSION {
+            return Err(WireError::Version(version));
+        }
+        let decided = match reader.u8()? {
+            flags @ 0..=1 => flags == 1,
+            _ => return Err(WireError::NotCanonical),
+        };
+        let welcome = reader.blob(MAX_DIRECT_BYTES)?.to_vec();
+        let trail = reader.blobs(TRAIL_HANDED, MAX_DIRECT_BYTES)?;
+        reader.finish()?;
+        Ok(WelcomeBack { decided, welcome, trail })
+    }
 }
 
 impl Bundle {
@@ -150,6 +200,7 @@ impl Bundle {
         put_blobs(&mut out, &self.acknowledgements);
         put_blobs(&mut out, &self.beacons);
         put_blob(&mut out, &self.cells);
+        put_blobs(&mut out, &self.trail);
         out
     }
 
@@ -173,6 +224,7 @@ impl Bundle {
             acknowledgements: reader.blobs(MAX_BUNDLE_ITEMS, MAX_BUNDLE_BYTES)?,
             beacons: reader.blobs(MAX_BUNDLE_ITEMS, MAX_BUNDLE_BYTES)?,
             cells: reader.blob(MAX_BUNDLE_BYTES)?.to_vec(),
+            trail: reader.blobs(TRAIL_HANDED, MAX_BUNDLE_BYTES)?,
         };
         reader.finish()?;
         Ok(bundle)

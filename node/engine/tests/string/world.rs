@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use halloo_crypto::id::{AccountId, DeviceId, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId};
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
 use halloo_crypto::invite::code::ShortCode;
 use halloo_crypto::invite::link::Link;
@@ -98,6 +98,8 @@ pub struct Judges {
     nonces: BTreeSet<[u8; 32]>,
     /// (reader, life, message) of every message shown: INV-4.
     shown: BTreeSet<(usize, u64, MessageId)>,
+    /// (member, life, epoch) of every epoch that became current: INV-1.
+    epochs: BTreeSet<(usize, u64, EpochId)>,
 }
 
 impl Judges {
@@ -110,6 +112,9 @@ impl Judges {
             }
             Output::Event(Event::Message(entry)) => {
                 assert!(self.shown.insert((who, life, entry.id)), "INV-4: shown twice");
+            }
+            Output::Event(Event::EpochChanged { epoch, .. }) => {
+                assert!(self.epochs.insert((who, life, *epoch)), "INV-1: back to an epoch that was left");
             }
             Output::Send { lane: Lane::Gossip(_), .. } => panic!("gossip is published"),
             _ => {}
@@ -266,10 +271,15 @@ impl World {
 
     /// `inviter` opens an invite for one, and a newcomer joins by its code; all are connected with all.
     pub fn join(&mut self, inviter: usize, name: &str) -> usize {
-        let code = self.invite(inviter, 1);
         let everybody: Vec<usize> =
             (0..self.people.len()).filter(|i| self.people[*i].engine.is_some()).collect();
-        let who = self.stranger(name, &code, &everybody);
+        self.join_by(inviter, name, &everybody)
+    }
+
+    /// As [`Self::join`], with the newcomer connected to these only.
+    pub fn join_by(&mut self, inviter: usize, name: &str, to: &[usize]) -> usize {
+        let code = self.invite(inviter, 1);
+        let who = self.stranger(name, &code, to);
         let end = self.now.mono.after(Duration::from_secs(20));
         while self.people[who].engine.is_none() {
             let failed = self.people[who].pairing_failed.clone();

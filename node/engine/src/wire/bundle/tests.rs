@@ -32,6 +32,7 @@ fn bundle() -> Bundle {
         acknowledgements: vec![vec![4; 20]],
         beacons: vec![vec![5; 67]],
         cells: vec![6; 30],
+        trail: vec![vec![7; 40]],
     }
 }
 
@@ -87,4 +88,21 @@ fn mutated_and_random_bundles_are_refused_or_canonical() {
             assert_eq!(bundle.to_bytes(), bytes, "one spelling only");
         }
     }
+}
+
+#[test]
+fn a_welcome_back_is_read_as_it_was_written_and_refused_when_cut_or_long() {
+    for decided in [false, true] {
+        let back = WelcomeBack { decided, welcome: vec![1; 30], trail: vec![vec![2; 20], vec![3; 25]] };
+        let bytes = back.to_bytes();
+        assert_eq!(WelcomeBack::parse(&bytes), Ok(back));
+        for cut in 0..bytes.len() {
+            assert!(WelcomeBack::parse(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        assert_eq!(WelcomeBack::parse(&[bytes.as_slice(), &[0]].concat()), Err(WireError::NotCanonical));
+    }
+    assert_eq!(WelcomeBack::parse(&[1, 2, 0, 0, 0, 0, 0, 0]), Err(WireError::NotCanonical));
+    assert_eq!(WelcomeBack::parse(&[2, 0, 0, 0, 0, 0, 0, 0]), Err(WireError::Version(2)));
+    let long = WelcomeBack { decided: true, welcome: vec![1], trail: vec![vec![2; 20]; TRAIL_HANDED + 1] };
+    assert_eq!(WelcomeBack::parse(&long.to_bytes()), Err(WireError::TooLong));
 }
