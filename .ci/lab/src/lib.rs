@@ -17,6 +17,7 @@
 mod ip;
 mod permit;
 
+pub mod media;
 pub mod model;
 
 mod host;

@@ -5,13 +5,14 @@
 
 use crate::host::inside;
 use crate::ip::LabError;
+use crate::media;
 use crate::model::{Direction, Fate, LinkModel};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
@@ -37,7 +38,11 @@ pub struct TapLink {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     counters: [Arc<Counters>; 2],
+    weather: [Weather; 2],
 }
+
+/// A model that a direction shall follow from the next frame on.
+type Weather = Arc<Mutex<Option<LinkModel>>>;
 
 /// What happened in one direction so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +53,10 @@ pub struct LinkCounts {
     pub lost: u64,
     /// Frames dropped by a full queue.
     pub dropped: u64,
+    /// Packets of voice that came to the link.
+    pub media: u64,
+    /// Those of them that the loss model lost.
+    pub media_lost: u64,
 }
 
 #[derive(Debug, Default)]
@@ -55,17 +64,32 @@ struct Counters {
     delivered: AtomicU64,
     lost: AtomicU64,
     dropped: AtomicU64,
+    media: AtomicU64,
+    media_lost: AtomicU64,
 }
 
 impl TapLink {
     pub(crate) fn new(first: End<'_>, second: End<'_>, model: LinkModel) -> Result<Self, LabError> {
         let first = Arc::new(open(first)?);
         let second = Arc::new(open(second)?);
-        let mut link = Self { stop: Arc::default(), threads: Vec::new(), counters: Default::default() };
-        let back = LinkModel { seed: model.seed ^ 0x6261_636b, ..model };
-        link.carry(0, &first, &second, model)?;
+        let mut link = Self {
+            stop: Arc::default(),
+            threads: Vec::new(),
+            counters: Default::default(),
+            weather: Default::default(),
+        };
+        let [there, back] = both_ways(model);
+        link.carry(0, &first, &second, there)?;
         link.carry(1, &second, &first, back)?;
         Ok(link)
+    }
+
+    /// Follows another model from the next frame on, in both directions: the weather turns while the hosts talk. Rows of
+    /// draws and the numbers of streams begin anew; frames on their way keep their time.
+    pub fn change(&self, model: LinkModel) {
+        for (weather, model) in self.weather.iter().zip(both_ways(model)) {
+            *weather.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
+        }
     }
 
     /// Counts from the first end to the second, and back. For `Lab::host_behind` the first end is the host.
@@ -76,6 +100,8 @@ impl TapLink {
                 delivered: counters.delivered.load(Ordering::Relaxed),
                 lost: counters.lost.load(Ordering::Relaxed),
                 dropped: counters.dropped.load(Ordering::Relaxed),
+                media: counters.media.load(Ordering::Relaxed),
+                media_lost: counters.media_lost.load(Ordering::Relaxed),
             }
         })
     }
@@ -89,8 +115,15 @@ impl TapLink {
     ) -> Result<(), LabError> {
         let (sender, receiver) = sync_channel(IN_FLIGHT_MAX);
         let counters = Arc::clone(&self.counters[direction]);
-        let (device, stop, counted) = (Arc::clone(from), Arc::clone(&self.stop), Arc::clone(&counters));
-        self.start(move || read(&device, &sender, Direction::new(model), (&stop, &counted)))?;
+        let reader = Reader {
+            device: Arc::clone(from),
+            out: sender,
+            direction: Direction::new(model),
+            stop: Arc::clone(&self.stop),
+            weather: Arc::clone(&self.weather[direction]),
+            counters: Arc::clone(&counters),
+        };
+        self.start(move || reader.run())?;
         let device = Arc::clone(to);
         self.start(move || write(&device, &receiver, &counters))
     }
@@ -113,6 +146,11 @@ impl Drop for TapLink {
     }
 }
 
+/// The two directions of a model: the same faults, drawn apart.
+fn both_ways(model: LinkModel) -> [LinkModel; 2] {
+    [model, LinkModel { seed: model.seed ^ 0x6261_636b, ..model }]
+}
+
 fn open(end: End<'_>) -> Result<SyncDevice, LabError> {
     let interface = end.interface.to_owned();
     let device = inside(end.namespace, move || {
@@ -132,34 +170,54 @@ fn open(end: End<'_>) -> Result<SyncDevice, LabError> {
 
 type InFlight = (Duration, u64, Vec<u8>);
 
-fn read(
-    device: &SyncDevice,
-    out: &SyncSender<(Instant, InFlight)>,
-    mut direction: Direction,
-    (stop, counters): (&AtomicBool, &Counters),
-) {
-    let start = Instant::now();
-    let mut number = 0;
-    let mut frame = [0; FRAME_MAX];
-    while !stop.load(Ordering::Relaxed) {
-        let mut ready = [PollFd::new(device, PollFlags::IN)];
-        if !matches!(poll(&mut ready, Some(&LOOK_AROUND)), Ok(1..)) {
-            continue;
-        }
-        let Ok(length) = device.recv(&mut frame) else {
-            continue;
-        };
-        number += 1;
-        match direction.offer(start.elapsed(), length) {
-            Fate::Due(due) => {
-                let sent = out.try_send((start, (due, number, frame[..length].to_vec())));
+/// The near end of one direction: takes frames and asks the model about their fate.
+struct Reader {
+    device: Arc<SyncDevice>,
+    out: SyncSender<(Instant, InFlight)>,
+    direction: Direction,
+    stop: Arc<AtomicBool>,
+    weather: Weather,
+    counters: Arc<Counters>,
+}
+
+impl Reader {
+    fn run(mut self) {
+        let start = Instant::now();
+        let mut number = 0;
+        let mut frame = [0; FRAME_MAX];
+        while !self.stop.load(Ordering::Relaxed) {
+            let mut ready = [PollFd::new(&*self.device, PollFlags::IN)];
+            if !matches!(poll(&mut ready, Some(&LOOK_AROUND)), Ok(1..)) {
+                continue;
+            }
+            let Ok(length) = self.device.recv(&mut frame) else {
+                continue;
+            };
+            number += 1;
+            if let Fate::Due(due) = self.judge(start.elapsed(), &frame[..length]) {
+                let sent = self.out.try_send((start, (due, number, frame[..length].to_vec())));
                 if sent.is_err() {
-                    counters.dropped.fetch_add(1, Ordering::Relaxed);
+                    self.counters.dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Fate::Lost => drop(counters.lost.fetch_add(1, Ordering::Relaxed)),
-            Fate::Dropped => drop(counters.dropped.fetch_add(1, Ordering::Relaxed)),
         }
+    }
+
+    fn judge(&mut self, now: Duration, frame: &[u8]) -> Fate {
+        if let Some(model) = self.weather.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.direction = Direction::new(model);
+        }
+        let packet = media::recognise(frame);
+        let fate = match packet {
+            Some(packet) => self.direction.offer_media(now, frame.len(), packet),
+            None => self.direction.offer(now, frame.len()),
+        };
+        let count = |counter: &AtomicU64, one: bool| counter.fetch_add(u64::from(one), Ordering::Relaxed);
+        count(&self.counters.lost, fate == Fate::Lost);
+        count(&self.counters.dropped, fate == Fate::Dropped);
+        count(&self.counters.media, packet.is_some());
+        count(&self.counters.media_lost, packet.is_some() && fate == Fate::Lost);
+        fate
     }
 }
 

@@ -115,6 +115,34 @@ fn an_emulated_cable_loses_what_it_counts() {
 }
 
 #[test]
+fn the_weather_of_a_cable_turns_and_packets_of_voice_are_counted() {
+    let Some(mut lab) = Lab::or_skip() else { return };
+    let anna = lab.host("anna").expect("a host");
+    let ben = lab.host_behind("ben", LinkModel::perfect(3)).expect("a host");
+    let (from, to) = (socket(&ben), socket(&anna));
+    let target = to.local_addr().expect("bound");
+    let packet = |number: u16| {
+        let mut rtp = vec![0x80, 111, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
+        rtp[2..4].copy_from_slice(&number.to_be_bytes());
+        rtp
+    };
+    let mut bytes = [0; 32];
+    for number in 0..20 {
+        from.send_to(&packet(number), target).expect("the way there");
+        to.recv_from(&mut bytes).expect("nothing is lost in fair weather");
+    }
+    lab.links()[0].change(LinkModel { loss: Loss::Random(1.0), ..LinkModel::perfect(3) });
+    for number in 20..30 {
+        from.send_to(&packet(number), target).expect("the way there");
+    }
+    to.set_read_timeout(Some(Duration::from_millis(300))).expect("not zero");
+    to.recv_from(&mut bytes).expect_err("everything is lost");
+    let [out, back] = lab.links()[0].counts();
+    assert_eq!((out.media, out.media_lost), (30, 10));
+    assert_eq!((back.media, back.media_lost), (0, 0));
+}
+
+#[test]
 fn a_user_namespace_permits_a_laboratory_without_root() {
     let Some(_lab) = Lab::or_skip() else { return };
     let output = in_user_namespace("ip", ["netns", "add", "inner"]).output().expect("unshare");

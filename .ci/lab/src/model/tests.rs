@@ -73,6 +73,80 @@ fn jitter_overtakes_only_where_it_may() {
     assert!(!dues(LinkModel { reorder: true, ..model }).is_sorted());
 }
 
+/// Fates of packets of voice with these numbers, and with so many other frames before each.
+fn voice(model: LinkModel, stream: u32, numbers: &[u16], others: usize) -> Vec<Fate> {
+    let mut direction = Direction::new(model);
+    numbers
+        .iter()
+        .map(|sequence| {
+            for _ in 0..others {
+                direction.offer(Duration::ZERO, 100);
+            }
+            let packet = MediaPacket { stream, sequence: *sequence };
+            direction.offer_media(Duration::ZERO, 100, packet)
+        })
+        .collect()
+}
+
+const STORM: LinkModel = LinkModel {
+    loss: Loss::Random(0.2),
+    jitter: Duration::from_millis(40),
+    reorder: true,
+    ..LinkModel::perfect(8)
+};
+
+const BURSTS: Loss = Loss::Bursts { enter: 0.1, leave: 0.33, lose: 1.0 };
+
+#[test]
+fn the_same_packet_of_voice_has_the_same_fate_whatever_else_travels() {
+    for model in [STORM, LinkModel { loss: BURSTS, ..STORM }] {
+        let numbers: Vec<u16> = (0..2000).collect();
+        let alone = voice(model, 7, &numbers, 0);
+        assert_eq!(alone, voice(model, 99, &numbers, 5), "of any name, among other frames");
+        let shifted: Vec<u16> = numbers.iter().map(|n| n.wrapping_add(65_000)).collect();
+        assert_eq!(alone, voice(model, 7, &shifted, 0), "wherever the numbers begin");
+        let mut gaps = numbers.clone();
+        gaps.retain(|n| n % 7 != 3);
+        let kept: Vec<Fate> = gaps.iter().map(|n| alone[usize::from(*n)]).collect();
+        assert_eq!(kept, voice(model, 7, &gaps, 0), "whether or not the others came as far");
+        assert_ne!(alone, voice(LinkModel { seed: 9, ..model }, 7, &numbers, 0));
+    }
+}
+
+#[test]
+fn the_share_of_voice_that_is_lost_is_what_was_asked_for() {
+    let numbers: Vec<u16> = (0..30_000).collect();
+    let share = lost(&voice(STORM, 1, &numbers, 0)) as f64 / 30_000.0;
+    assert!((share - 0.2).abs() < 0.01, "{share}");
+}
+
+#[test]
+fn where_only_voice_gets_through_it_all_does() {
+    let model = LinkModel { loss: Loss::AllButVoice, ..LinkModel::perfect(1) };
+    assert_eq!(lost(&voice(model, 1, &[0, 1, 5, 1], 3)), 0);
+    assert_eq!(lost(&fates(model, 20, MS, 100)), 20);
+}
+
+#[test]
+fn streams_draw_apart_and_what_is_beyond_the_most_is_treated_as_any_frame() {
+    let mut direction = Direction::new(STORM);
+    let rows: Vec<Vec<Fate>> = (0..STREAMS_MAX as u32 + 2)
+        .map(|stream| {
+            let packet = |sequence| MediaPacket { stream, sequence };
+            (0..200).map(|n| direction.offer_media(Duration::ZERO, 100, packet(n))).collect()
+        })
+        .collect();
+    assert!(rows.windows(2).all(|pair| pair[0] != pair[1]));
+    assert!(rows.iter().all(|row| lost(row) > 10), "{rows:?}");
+}
+
+#[test]
+fn a_packet_that_comes_again_does_not_change_the_fates_of_those_after_it() {
+    let alone = voice(STORM, 1, &[0, 1, 2, 3, 4, 5], 0);
+    let again = voice(STORM, 1, &[0, 1, 2, 1, 3, 0, 4, 5], 0);
+    assert_eq!([&again[..3], &again[4..5], &again[6..]].concat(), alone);
+}
+
 proptest! {
     #[test]
     fn no_frame_arrives_before_its_delay_or_after_its_queue(
