@@ -1,6 +1,7 @@
 //! What one connection counts, shared without a lock between the tasks that serve it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::media::endpoint::ConnectionStats;
 
@@ -18,6 +19,8 @@ pub(super) struct Counters {
     pub(super) packets_lost: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) connections: AtomicU64,
+    /// Monotonic nanoseconds of the last payload that arrived; zero before the first.
+    heard_ns: AtomicU64,
     setup_ms: AtomicU64,
     rtt_us: AtomicU64,
 }
@@ -33,6 +36,7 @@ impl Default for Counters {
             packets_lost: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            heard_ns: AtomicU64::new(0),
             setup_ms: AtomicU64::new(UNKNOWN),
             rtt_us: AtomicU64::new(UNKNOWN),
         }
@@ -42,6 +46,18 @@ impl Default for Counters {
 impl Counters {
     pub(super) fn set_setup_ms(&self, ms: u64) {
         self.setup_ms.store(ms, Relaxed);
+    }
+
+    /// A payload arrived.
+    pub(super) fn heard(&self, at_ns: u64, bytes: usize) {
+        self.heard_ns.store(at_ns, Relaxed);
+        self.packets_received.fetch_add(1, Relaxed);
+        self.bytes_received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// How long nothing has arrived.
+    pub(super) fn silence(&self, now_ns: u64) -> Duration {
+        Duration::from_nanos(now_ns.saturating_sub(self.heard_ns.load(Relaxed)))
     }
 
     /// Takes a round trip in seconds; the library says zero while it has none.

@@ -5,7 +5,7 @@
 //!   Offering --answer--> Connecting     Waiting --offer--> Connecting --connected--> Up
 //!      ^ late: same offer again            | late: "again"     | late: "again", Waiting
 //!      '--- failed, "again", bye ----------'
-//! Up: path doubtful or addresses changed -> next round of the same connection (ICE restart)
+//! Up: path doubtful and nothing heard over it, or addresses changed -> next round of the same connection (ICE restart)
 //! ```
 //! Signalling may be lost, doubled or late: an offer is known by (connection, round), a repeated one is answered with
 //! the same answer, and anything of another connection than the present one is ignored.
@@ -21,7 +21,10 @@ use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 use super::connection::{Connection, Feed, HAPPENING_QUEUE, Happening, What};
 use super::counters::Counters;
 use super::listen::{Ear, listen};
-use super::options::{CONNECT_WAIT, GATHER_WAIT, Options, RETRY_MAX, RETRY_MIN, STATS_INTERVAL};
+use super::options::{
+    CONNECT_WAIT, GATHER_WAIT, Options, RETRY_MAX, RETRY_MIN, SILENCE_HEARD, STATS_INTERVAL,
+};
+use crate::media::clock::mono_ns;
 use crate::media::endpoint::{DownReason, Incoming};
 use crate::media::signalling::{
     Body, Candidate, ConnectionId, MAX_CANDIDATES, NO_CONNECTION, Session, Signal,
@@ -87,6 +90,8 @@ pub(super) struct Link {
     deadline: Instant,
     retry: Duration,
     began: Instant,
+    /// The transport doubts the path.
+    doubted: bool,
     tell: mpsc::Sender<Happening>,
     happenings: mpsc::Receiver<Happening>,
     listeners: JoinSet<()>,
@@ -107,6 +112,7 @@ impl Link {
             deadline: now,
             retry: RETRY_MIN,
             began: now,
+            doubted: false,
             tell,
             happenings,
             listeners: JoinSet::new(),
@@ -349,7 +355,10 @@ impl Link {
             }
             What::Gathered => {}
             What::Connected => self.connected().await,
-            What::Doubtful => self.new_path().await,
+            What::Doubtful => {
+                self.doubted = true;
+                self.doubt().await;
+            }
             What::Failed => {
                 self.lose_keeping(DownReason::Path).await;
                 self.begin_anew().await;
@@ -368,6 +377,7 @@ impl Link {
     async fn connected(&mut self) {
         let Some(connection) = &self.connection else { return };
         self.retry = RETRY_MIN;
+        self.doubted = false;
         // After an ICE restart the feed stays: a second sequence under one SSRC would confuse SRTP.
         if !self.context.counters.up.load(Relaxed) {
             let setup_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -378,6 +388,15 @@ impl Link {
             self.output(LinkOutput::Up { feed, setup_ms }).await;
         }
         self.wait(Phase::Up, STATS_INTERVAL);
+    }
+
+    /// The checks of the path fail. While voice or a report still comes over it, that is loss and not its end: it is kept, and
+    /// looked at again with the next statistics, until the checks get through.
+    async fn doubt(&mut self) {
+        if self.doubted && self.context.counters.silence(mono_ns()) >= SILENCE_HEARD {
+            self.doubted = false;
+            self.new_path().await;
+        }
     }
 
     /// Looks for a new path for the connection that there is.
@@ -405,6 +424,7 @@ impl Link {
                     self.context.counters.set_rtt(connection.round_trip().await);
                 }
                 self.deadline = Instant::now() + STATS_INTERVAL;
+                self.doubt().await;
             }
             Phase::Offering => {
                 self.say_again().await;
