@@ -21,6 +21,9 @@ pub struct DaemonArgs {
     /// The sound.
     #[command(flatten)]
     pub sound: SoundArgs,
+    /// Send the voice without redundancy: fewer bytes, and what the network loses is only concealed
+    #[arg(long)]
+    pub no_redundancy: bool,
     /// Keep recordings and stamps of the voice in this folder, for measurements
     #[arg(long, value_name = "DIR", hide = true)]
     pub record: Option<PathBuf>,

@@ -95,6 +95,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
         door,
         recording: Recording { folder: args.record.clone(), label: args.label.clone(), tap },
         loopback: args.loopback,
+        redundancy: !args.no_redundancy,
     });
     // A thread of its own: an engine is not made to be looked at from two threads, so the loop may not wander.
     let runtime = tokio::runtime::Handle::current();

@@ -66,6 +66,8 @@ pub struct Parts {
     pub recording: Recording,
     /// Only loopback addresses are used for the voice.
     pub loopback: bool,
+    /// Whether the voice may carry redundancy.
+    pub redundancy: bool,
 }
 
 /// The running node.
@@ -109,8 +111,10 @@ impl Driver {
     pub fn new(parts: Parts) -> Self {
         let watchers = parts.door.watchers();
         let (offered_in, offered) = mpsc::channel(OFFERED_WAITING);
+        let me = parts.keys.identity().device.id();
+        let ways = voice::Ways { loopback: parts.loopback, redundancy: parts.redundancy };
         Driver {
-            voice: voice::Voice::new(parts.keys.identity().device.id(), parts.recording, parts.loopback),
+            voice: voice::Voice::new(me, parts.recording, ways),
             keys: parts.keys,
             home: parts.home,
             vault: parts.vault,

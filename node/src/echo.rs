@@ -185,7 +185,9 @@ impl End {
             webrtc::start(me, webrtc::Options { binding: here, ..webrtc::Options::default() });
         let voice = VoiceConfig { me, frame: FrameLength::Ms20, transmit: Transmit::OpenMicrophone };
         let codecs = Box::new(OpusFactory::default());
-        let config = MediaConfig { voice, codecs, seed: random()?, source, sink, road, record: None };
+        let seed = random()?;
+        let (budget_bps, record) = (thread::ANY_BUDGET_BPS, None);
+        let config = MediaConfig { voice, codecs, seed, source, sink, road, budget_bps, record };
         let (thread, news) = thread::start(config)?;
         Ok(Self { control, signals, thread, news, stats: MediaStats::default(), loudest: None })
     }

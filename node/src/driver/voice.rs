@@ -74,11 +74,20 @@ struct Running {
     opened: BTreeMap<DeviceId, (u64, u64)>,
 }
 
+/// How the voice travels.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways {
+    /// Over loopback addresses too.
+    pub loopback: bool,
+    /// With redundancy against loss, as much as the listeners need.
+    pub redundancy: bool,
+}
+
 /// The voice of a node: one call at a time.
 pub struct Voice {
     me: DeviceId,
     recording: Recording,
-    loopback: bool,
+    ways: Ways,
     plans: BTreeMap<GroupId, VoicePlan>,
     muted: (bool, bool),
     running: Option<Running>,
@@ -86,8 +95,8 @@ pub struct Voice {
 
 impl Voice {
     /// Silent.
-    pub fn new(me: DeviceId, recording: Recording, loopback: bool) -> Self {
-        Voice { me, recording, loopback, plans: BTreeMap::new(), muted: (false, false), running: None }
+    pub fn new(me: DeviceId, recording: Recording, ways: Ways) -> Self {
+        Voice { me, recording, ways, plans: BTreeMap::new(), muted: (false, false), running: None }
     }
 
     /// Starts the voice of a group with this sound, or changes the sound of the running one.
@@ -115,6 +124,7 @@ impl Voice {
             source: source(&ask.source)?,
             sink: sink(&ask.sink)?,
             road: endpoint.road,
+            budget_bps: if self.ways.redundancy { thread::ANY_BUDGET_BPS } else { 0 },
             record: self.recording.folder.as_ref().map(|folder| record::Recording {
                 dir: folder.clone(),
                 me: self.recording.label.clone().unwrap_or_else(|| "me".into()),
@@ -150,7 +160,7 @@ impl Voice {
             Arc::new(move |_: &DeviceId, bytes: &[u8]| tap.note(tap::LANE_MEDIA, me, bytes)) as webrtc::Tap
         };
         webrtc::Options {
-            binding: Binding { explicit: Vec::new(), loopback: self.loopback },
+            binding: Binding { explicit: Vec::new(), loopback: self.ways.loopback },
             audio_level: false,
             feed_dropped: self.recording.tap.is_some(),
             tap: self.recording.tap.clone().map(note),

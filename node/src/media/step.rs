@@ -280,6 +280,13 @@ impl Step {
         }
     }
 
+    /// Speaks with this from now on. The detector of speech begins anew: what it heard before says nothing about a new
+    /// place, and a file opens the gate at the same word whenever it begins.
+    pub(super) fn listen_to(&mut self, source: Box<dyn Source>) {
+        self.ends.source = source;
+        self.speech = Speech::new();
+    }
+
     pub(super) fn transmit(&mut self, transmit: Transmit) {
         self.path.set_transmit(transmit);
     }

@@ -34,6 +34,9 @@ const STATS_EVERY: u64 = 50;
 /// Steps that the thread runs after to catch up; beyond, they are skipped.
 const MAX_BEHIND: u64 = 5;
 
+/// A budget that sets no limit beside the plan's.
+pub const ANY_BUDGET_BPS: u32 = u32::MAX;
+
 /// What the driver tells the thread.
 pub enum MediaCommand {
     /// Follow this plan from now on.
@@ -70,6 +73,9 @@ pub struct MediaConfig {
     pub sink: Box<dyn Sink>,
     /// The endpoint's queues.
     pub road: Road,
+    /// Most bits per second of frames before sealing, beside what the plan allows: ordinarily [`ANY_BUDGET_BPS`]; 0 sends no
+    /// redundancy at all.
+    pub budget_bps: u32,
     /// Write down what is said and heard.
     pub record: Option<Recording>,
 }
@@ -153,7 +159,7 @@ impl Drop for MediaThread {
 pub fn start(
     config: MediaConfig,
 ) -> Result<(MediaThread, tokio::sync::mpsc::Receiver<MediaEvent>), ThreadError> {
-    let MediaConfig { voice, codecs, seed, source, sink, road, record } = config;
+    let MediaConfig { voice, codecs, seed, source, sink, road, budget_bps, record } = config;
     let (codecs, plain): (Box<dyn CodecFactory>, _) = match &record {
         None => (codecs, None),
         Some(_) => {
@@ -161,7 +167,8 @@ pub fn start(
             (Box::new(kept), Some(pieces))
         }
     };
-    let path = VoicePath::new(voice, codecs, &mut ChaCha20Rng::from_seed(seed))?;
+    let mut path = VoicePath::new(voice, codecs, &mut ChaCha20Rng::from_seed(seed))?;
+    path.limit_budget(budget_bps);
     let recorder = record.map(Recorder::start).transpose()?;
     let step = Step::new(path, &voice, Ends { source, sink: Some(sink), road, recorder, plain });
     let (commands, command_end) = sync_channel(COMMAND_QUEUE);
@@ -235,7 +242,7 @@ impl Loop {
                 MediaCommand::MuteSpeaker(muted) => self.step.path.set_speaker_muted(muted),
                 MediaCommand::Transmit(transmit) => self.step.transmit(transmit),
                 MediaCommand::Gain(speaker, gain) => self.step.path.set_gain(&speaker, gain),
-                MediaCommand::Source(source) => self.step.ends.source = source,
+                MediaCommand::Source(source) => self.step.listen_to(source),
                 MediaCommand::Sink(sink) => self.step.ends.sink = Some(sink),
                 MediaCommand::Record(recording) => self.record(recording),
                 MediaCommand::Stop => return false,

@@ -258,6 +258,27 @@ fn a_sink_that_refuses_is_told_once_and_the_loop_goes_on() {
 }
 
 #[test]
+fn a_file_opens_and_shuts_the_gate_at_the_same_frames_whenever_it_begins() {
+    let sent = |silent_steps: u64| -> Vec<u64> {
+        let gate = Transmit::VoiceActivated;
+        let mut member = Member::new(1, Box::new(NullSource), gate, FrameLength::Ms20);
+        member.plan(&[2]);
+        let step = |member: &mut Member, at: u64| {
+            member.step.run(ORIGIN + at * STEP_NS, &mut member.events);
+            std::iter::from_fn(|| member.ends.out.try_recv().ok()).count()
+        };
+        assert_eq!((0..silent_steps).map(|at| step(&mut member, at)).sum::<usize>(), 0);
+        member.step.listen_to(Box::new(WaveSource::open(&clip()).expect("clip")));
+        (0..450).filter(|at| step(&mut member, silent_steps + at) > 0).collect()
+    };
+    let first = sent(1);
+    assert!(first.len() > 300 && first.len() < 450, "{}", first.len());
+    for silent_steps in 2..6 {
+        assert_eq!(first, sent(silent_steps), "after {silent_steps} steps");
+    }
+}
+
+#[test]
 fn a_growing_recording_can_be_spoken_from() {
     let dir = tempfile::tempdir().expect("temp dir");
     let path = dir.path().join("grown.wav");

@@ -16,9 +16,21 @@ fn config(source: Box<dyn Source>) -> (MediaConfig, crate::media::endpoint::Road
         transmit: Transmit::OpenMicrophone,
     };
     let codecs = Box::new(OpusFactory { encoder_complexity: 0, decoder_complexity: 0 });
-    let config =
-        MediaConfig { voice, codecs, seed: [7; 32], source, sink: Box::new(NullSink), road, record: None };
+    let (sink, budget_bps, record) = (Box::new(NullSink), ANY_BUDGET_BPS, None);
+    let config = MediaConfig { voice, codecs, seed: [7; 32], source, sink, road, budget_bps, record };
     (config, ends)
+}
+
+/// A plan that makes frames leave.
+fn talking() -> MediaCommand {
+    let key = halloo_crypto::media::MediaKey::from_parts(
+        halloo_crypto::media::Kid(5),
+        halloo_crypto::secret::Secret::new([5; 32]),
+    );
+    let peer = halloo_engine::voice::Peer { device: DeviceId::from_bytes([2; 32]), keys: vec![] };
+    let plan =
+        VoicePlan { seal: Some(key), peers: vec![peer], microphone_muted: false, ..VoicePlan::silent() };
+    MediaCommand::Plan(Box::new(plan))
 }
 
 /// Counts how often it is asked.
@@ -71,14 +83,7 @@ fn a_plan_makes_sealed_frames_leave_and_a_recording_is_whole_after_the_stop() {
     let (config, mut ends) = config(Box::new(Counted(asked)));
     let record = Recording { dir: dir.path().into(), me: "m".into(), names: Default::default() };
     let (thread, _events) = start(MediaConfig { record: Some(record), ..config }).expect("starts");
-    let key = halloo_crypto::media::MediaKey::from_parts(
-        halloo_crypto::media::Kid(5),
-        halloo_crypto::secret::Secret::new([5; 32]),
-    );
-    let peer = halloo_engine::voice::Peer { device: DeviceId::from_bytes([2; 32]), keys: vec![] };
-    let plan =
-        VoicePlan { seal: Some(key), peers: vec![peer], microphone_muted: false, ..VoicePlan::silent() };
-    thread.handle().tell(MediaCommand::Plan(Box::new(plan))).expect("taken");
+    thread.handle().tell(talking()).expect("taken");
     let first = ends.out.blocking_recv().expect("a sealed frame leaves");
     assert!(!first.payload.is_empty() && first.payload.len() <= crate::media::endpoint::MAX_PAYLOAD);
     let second = ends.out.blocking_recv().expect("another");
@@ -86,6 +91,22 @@ fn a_plan_makes_sealed_frames_leave_and_a_recording_is_whole_after_the_stop() {
     thread.stop();
     let said = hound::WavReader::open(dir.path().join("mouth-m.wav")).expect("wav").duration();
     assert!(said >= 2 * FRAME as u32 && said.is_multiple_of(FRAME as u32), "{said}");
+}
+
+#[test]
+fn without_a_budget_no_frame_carries_others() {
+    let size = |budget_bps| {
+        let (config, mut ends) = config(Box::new(Counted(Arc::default())));
+        let (thread, _events) = start(MediaConfig { budget_bps, ..config }).expect("starts");
+        thread.handle().tell(talking()).expect("taken");
+        let sizes: Vec<usize> =
+            (0..4).filter_map(|_| ends.out.blocking_recv()).map(|frame| frame.payload.len()).collect();
+        thread.stop();
+        assert!(sizes.len() == 4 && sizes[1..].iter().all(|size| *size == sizes[1]), "{sizes:?}");
+        sizes[1]
+    };
+    let (with, without) = (size(ANY_BUDGET_BPS), size(0));
+    assert!(without < with, "{without} bytes without, {with} with the frame before");
 }
 
 #[test]
