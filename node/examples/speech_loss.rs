@@ -1,5 +1,8 @@
 //! Sends recorded speech through a lossy, jittery link in virtual time and writes what the other ear hears.
 //!
+//! `cargo xtask bench speech-loss` measures the same with two processes over a real link, and comes here only where the
+//! machine permits none; the rows say which.
+//!
 //! ```text
 //! speech_loss --out DIR [--seed N] [--loss PERCENT]... [--jitter MS] [--burst FRAMES] FILE.wav...
 //! ```
@@ -246,6 +249,12 @@ fn write(path: &Path, pcm: &[f32]) -> Result<(), Box<dyn std::error::Error>> {
     Ok(wav.finalize()?)
 }
 
+/// The figure that a row belongs to.
+fn name(o: &Options, loss: u32) -> String {
+    let how = if o.burst > 1.0 { format!("loss in runs of about {}", o.burst) } else { "random loss".into() };
+    format!("speech-loss, both ends in one process, {loss} % {how}")
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let o = options()?;
     std::fs::create_dir_all(&o.out)?;
@@ -264,7 +273,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!(
                 "{}",
                 serde_json::json!({
-                    "name": "speech-loss", "mode": mode, "loss_percent": loss, "jitter_ms": o.jitter_ms,
+                    "name": name(&o, loss), "mode": mode, "loss_percent": loss, "jitter_ms": o.jitter_ms,
                     "burst": o.burst, "seed": o.seed, "file": file, "reference": o.out.join("mouth.wav"),
                     "frames_sent": run.sent, "kbit_per_s": (run.bytes as f64 * 8.0 / seconds / 1_000.0).round(),
                     "lost": s.lost, "late": s.late, "from_list": s.from_list, "from_in_band": s.from_in_band,

@@ -53,43 +53,10 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "speech-loss",
-        what: "PESQ-WB of speech under loss and jitter, ours against plain concealment on the same losses",
-        from: Program::Steps(speech_loss),
+        what: "PESQ-WB of a call of two processes over a lossy link, ours against plain concealment on the same losses",
+        from: Program::Steps(crate::speech::figures),
     },
 ];
-
-/// Recorded speech through the voice path over a lossy link, twice, scored by `pesq`.
-fn speech_loss() -> Result<String> {
-    let python = setup::python_with_pesq()?;
-    let folder = tempfile::tempdir()?;
-    let out = folder.path().to_string_lossy().into_owned();
-    let clips: Vec<String> = (0..5).map(crate::prove::clip).collect();
-    let mut args = vec![
-        "run",
-        "--quiet",
-        "--locked",
-        "--release",
-        "-p",
-        "halloo-node",
-        "--example",
-        "speech_loss",
-        "--",
-        "--out",
-        &out,
-    ];
-    args.extend(clips.iter().map(String::as_str));
-    let rows = capture(&cargo(), &args)?;
-    let file = folder.path().join("rows.jsonl");
-    std::fs::write(&file, rows)?;
-    let script = crate::shell::root().join("node/examples/speech_loss_pesq.py");
-    let scored = crate::shell::command(&python, &[&script.to_string_lossy()])
-        .stdin(std::fs::File::open(&file)?)
-        .output()?;
-    if !scored.status.success() {
-        bail!("scoring failed: {}", String::from_utf8_lossy(&scored.stderr));
-    }
-    Ok(String::from_utf8_lossy(&scored.stdout).into_owned())
-}
 
 /// `bench [NAME] [--json] [--list]`.
 pub fn run(args: &[String]) -> Result<()> {

@@ -9,7 +9,7 @@ mod loss;
 mod people;
 mod purity;
 
-pub use people::clip;
+pub use people::{Person, clip, halloo};
 
 use anyhow::{Result, bail};
 

@@ -5,14 +5,19 @@ use crate::shell::{cargo, root, run, target};
 use anyhow::{Context, Result, bail};
 use halloo_lab::Host;
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 /// How long a state may take to come about before a proof fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(25);
+
+/// Events that a proof may leave unread; beyond, the watcher waits.
+const EVENTS_WAITING: usize = 256;
 
 /// Builds the command, optimised at full size, and returns its path.
 pub fn halloo(size: Size) -> Result<PathBuf> {
@@ -119,6 +124,22 @@ impl<'a> Person<'a> {
         }
     }
 
+    /// Watches the events from now on.
+    pub fn watch(&self) -> Result<Events> {
+        let mut command = Command::new(self.bin);
+        command.arg("--home").arg(&self.home).args(["--json", "watch"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = command.spawn().context("the command could not be started")?;
+        let lines = BufReader::new(process.stdout.take().context("the watcher has no output")?).lines();
+        let (out, events) = sync_channel(EVENTS_WAITING);
+        std::thread::spawn(move || {
+            let events = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
+            // Nobody may listen any more; then the process is being ended too.
+            events.map_while(|event: Value| out.send(event).ok()).for_each(drop);
+        });
+        Ok(Events { process, events })
+    }
+
     /// Ends the process at once, as a power cut of one program does.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
@@ -148,6 +169,34 @@ impl<'a> Person<'a> {
     /// The texts of the newest messages, oldest first.
     pub fn texts(&self) -> Result<Vec<String>> {
         Ok(texts(&self.ask(&["log", "-n", "500"])?))
+    }
+}
+
+/// The events of a person, as the command tells them.
+pub struct Events {
+    process: Child,
+    events: Receiver<Value>,
+}
+
+impl Events {
+    /// Waits for an event of this kind.
+    pub fn wait(&self, kind: &str, patience: Duration) -> Result<Value> {
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) if event["event"] == kind => return Ok(event),
+                Ok(_) => {}
+                Err(error) => bail!("no event `{kind}` came: {error}"),
+            }
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        // A watcher whose daemon is gone has ended by itself.
+        let _gone = self.process.kill().and_then(|()| self.process.wait());
     }
 }
 
