@@ -47,8 +47,15 @@ const STEP_WAIT: Duration = Duration::from_millis(1_500);
 /// A wish for a step is repeated after so long.
 const WISH_EVERY: Duration = Duration::from_millis(500);
 
-/// Steps are sealed to one device at most so often; each costs 100 us.
+/// Wishes to a device with a better chain between two of its words. Who has no chain yet asks on; who has one can be heard by those
+/// who share it, and need not be kept busy by a claim that is never made good.
+const WISHES_MAX: u8 = 4;
+
+/// A device gets at most [`ANSWERS_MAX`] sealed steps in so long; each costs 100 us.
 const ANSWER_EVERY: Duration = Duration::from_millis(200);
+
+/// When several chains meet, the key of a wish is used up by the first answer and the next wish follows at once: a few are honest.
+const ANSWERS_MAX: u8 = 3;
 
 /// After a new epoch that removes nobody this device goes on sealing under the old one until the others have it too, at
 /// most so long: a commit reaches a local network in well under this.
@@ -131,13 +138,11 @@ impl Call {
         let own = self.joined.map(|joined| {
             let chain = match &self.chain {
                 Some(chain) => chain.deadline(),
-                None => {
-                    let asked = self.neighbours.iter().filter(|(d, n)| n.reachable && self.follows(d));
-                    let again = asked.filter_map(|(_, n)| n.wished).map(|at| at.after(WISH_EVERY));
-                    again.chain([joined.after(STEP_WAIT)]).min().unwrap_or(self.next_here)
-                }
+                None => joined.after(STEP_WAIT),
             };
-            chain.min(self.next_here)
+            let asked = self.neighbours.iter().filter(|(d, n)| self.asks_again(d, n));
+            let again = asked.filter_map(|(_, n)| n.wished).map(|at| at.after(WISH_EVERY));
+            again.chain([chain, self.next_here]).min().unwrap_or(self.next_here)
         });
         leases.chain(own).chain(self.joined.and(self.switch_by)).min()
     }
@@ -226,7 +231,11 @@ impl Call {
         }
     }
 
+    /// Tells everybody reachable that this device is in the call, if it is.
     fn tell_all(&mut self, now: Time) {
+        if !self.in_call() {
+            return;
+        }
         self.next_here = now.after(HERE_EVERY);
         let reachable: Vec<DeviceId> = self.reachable().collect();
         for device in reachable {
@@ -251,6 +260,7 @@ impl Call {
         if let Some(n) = self.neighbours.get_mut(&to) {
             n.told = Some(now);
             n.wished = if wishes { Some(now) } else { n.wished };
+            n.wishes = n.wishes.saturating_add(u8::from(wishes));
         }
         self.wish(CallOutput::Send { to, bytes: CallFrame::Here(here).to_bytes() });
     }
@@ -282,6 +292,7 @@ impl Call {
             return;
         }
         let new = neighbour.participant.replace(Participant { here, until: now.after(LEASE) }).is_none();
+        neighbour.wishes = 0;
         if new {
             self.wish(CallOutput::Joined(from));
         }
@@ -306,10 +317,13 @@ impl Call {
     fn answer_wish(&mut self, now: Time, to: DeviceId, here: &Here) {
         let (Some(key), Some(chain)) = (here.wants, &self.chain) else { return };
         let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
-        if neighbour.answered.is_some_and(|at| now.since(at) < ANSWER_EVERY) {
+        if neighbour.answered.is_none_or(|since| now.since(since) >= ANSWER_EVERY) {
+            (neighbour.answered, neighbour.answers) = (Some(now), 0);
+        }
+        if neighbour.answers >= ANSWERS_MAX {
             return;
         }
-        neighbour.answered = Some(now);
+        neighbour.answers += 1;
         let aad = step_aad(&self.config.group, &chain.id, &to);
         let Ok(sealed) = chain.seal_to(&mut self.rng, &key, &aad) else { return };
         let place = chain.place(now);
@@ -350,11 +364,11 @@ impl Call {
         };
         match &self.sealing {
             Some(sealing) if sealing.epoch == current.epoch => self.switch_by = None,
-            Some(_) => {
+            Some(_) if self.in_call() => {
                 self.switch_by = self.switch_by.or(Some(now.after(EPOCH_PATIENCE)));
                 self.tell_all(now);
             }
-            None => self.sealing = Some(current.clone()),
+            Some(_) | None => self.sealing = Some(current.clone()),
         }
     }
 
@@ -392,7 +406,7 @@ impl Call {
             self.part(device);
         }
         let Some(joined) = self.joined else { return };
-        if self.chain.is_none() && (self.participants().is_empty() || now.since(joined) >= STEP_WAIT) {
+        if self.chain.is_none() && (self.begins_chain() || now.since(joined) >= STEP_WAIT) {
             self.chain = Some(Chain::start(now, &mut self.rng));
             self.tell_all(now);
         }
@@ -412,13 +426,22 @@ impl Call {
         }
     }
 
-    /// Whom a device without a chain asks again.
+    /// Whether the chain of the call is this device's to start: nobody has one, and of all who are in it has the lowest id. When
+    /// everybody joins at one moment there is one chain so, not one for each.
+    fn begins_chain(&self) -> bool {
+        let mut others = self.neighbours.iter().filter_map(|(d, n)| n.participant.map(|p| (d, p.here.place)));
+        others.all(|(device, place)| place.is_none() && self.config.me < *device)
+    }
+
+    /// Whether this device is asked for its step again when it does not answer: a step for another device may have used up the key.
+    fn asks_again(&self, device: &DeviceId, n: &Neighbour) -> bool {
+        n.reachable && (self.chain.is_none() || n.wishes < WISHES_MAX) && self.follows(device)
+    }
+
+    /// Whom this device asks again.
     fn unanswered(&self, now: Time) -> Vec<DeviceId> {
-        if self.chain.is_some() {
-            return Vec::new();
-        }
-        let due = |n: &Neighbour| n.reachable && n.wished.is_some_and(|at| now.since(at) >= WISH_EVERY);
-        self.neighbours.iter().filter(|(d, n)| due(n) && self.follows(d)).map(|(d, _)| *d).collect()
+        let due = |n: &Neighbour| n.wished.is_some_and(|at| now.since(at) >= WISH_EVERY);
+        self.neighbours.iter().filter(|(d, n)| due(n) && self.asks_again(d, n)).map(|(d, _)| *d).collect()
     }
 
     /// Whether every participant has said that it seals under the current epoch.

@@ -21,8 +21,12 @@ pub(super) struct Neighbour {
     pub(super) participant: Option<Participant>,
     /// When it was last asked for its step.
     pub(super) wished: Option<Time>,
+    /// How often it was asked since it was last heard.
+    pub(super) wishes: u8,
     /// When it was last told that this device is in the call.
     pub(super) told: Option<Time>,
-    /// When a step was last sealed to it.
+    /// Since when the steps sealed to it are counted.
     pub(super) answered: Option<Time>,
+    /// How many were.
+    pub(super) answers: u8,
 }

@@ -165,6 +165,55 @@ fn eight_who_join_in_any_order_all_hear_each_other() {
 }
 
 #[test]
+fn who_is_not_in_the_call_says_nothing_of_it_whatever_changes() {
+    let mut w = World::new(3, 5);
+    w.give(1, CallInput::Join);
+    for n in 1..=3 {
+        w.give(n, CallInput::Epochs(vec![epoch(2), epoch(1)]));
+    }
+    w.give(2, CallInput::Roster([1, 2].map(id).into()));
+    w.give(3, CallInput::Roster([1, 3].map(id).into()));
+    w.pass(Duration::from_secs(12));
+    let joined = |e: &(DeviceId, CallOutput)| matches!(e.1, CallOutput::Joined(d) if d != id(1));
+    assert!(!w.events.iter().any(joined), "{:?}", w.events);
+    assert!(w.calls[&id(1)].participants().is_empty());
+}
+
+#[test]
+fn eight_who_join_at_one_moment_hear_each_other_within_a_second() {
+    for seed in 0..10 {
+        let mut w = World::new(8, seed);
+        // Nobody hears of anybody before all have joined.
+        let everybody = || (1..=8_u8).flat_map(|a| (1..=8_u8).map(move |b| (id(a), id(b))));
+        w.cut.extend(everybody());
+        for n in 1..=8 {
+            w.give(n, CallInput::Join);
+        }
+        w.cut.clear();
+        for (n, other) in (1..=8).flat_map(|a| (1..=8).map(move |b| (a, b))).filter(|(a, b)| a != b) {
+            w.give(n, CallInput::Reachable(id(other)));
+        }
+        w.pass(Duration::from_secs(1));
+        assert!(w.all_hear(&[1, 2, 3, 4, 5, 6, 7, 8]), "seed {seed}");
+    }
+}
+
+#[test]
+fn when_the_one_with_the_chain_goes_the_lowest_who_wait_starts_another_at_once() {
+    let mut w = World::new(4, 8);
+    // 4 begins; 2 and 3 hear that it is in the call, and their wishes for its step are lost.
+    w.give(4, CallInput::Join);
+    w.cut.extend([(id(2), id(4)), (id(3), id(4))]);
+    for n in [3, 2] {
+        w.give(n, CallInput::Join);
+    }
+    assert!(w.plan(2).seal.is_none() && w.plan(3).seal.is_none(), "they wait for the step");
+    w.give(4, CallInput::Leave);
+    w.pass(Duration::from_millis(1));
+    assert!(w.plan(2).seal.is_some() && w.hears(3, 2), "the lower begins, the other follows");
+}
+
+#[test]
 fn two_calls_that_meet_become_one() {
     let mut w = World::new(4, 3);
     for (a, b) in [(1, 3), (1, 4), (2, 3), (2, 4)] {
