@@ -23,7 +23,7 @@ use crate::wire::WireError;
 use crate::wire::bundle::{JoinRequest, VerifiedRequest};
 use crate::wire::bytes::put_blob;
 
-/// Joiners under way at one host. When full, the next one hears "busy".
+/// Joiners under way at one host. When full, whoever has been handed its whole bundle makes room; else the next one hears "busy".
 pub const SESSIONS_MAX: usize = 16;
 /// How long a reply is held back while the newcomer is added; the lane gives up after ten seconds.
 pub const HOLD: Duration = Duration::from_secs(7);
@@ -45,8 +45,9 @@ enum Stage {
     Confirmed(Box<Line>),
     /// Handed to membership.
     Admitting { line: Box<Line>, account: AccountId, device: DeviceId },
-    /// The bundle, sealed for the line, is fetched in pieces.
-    Ready(Vec<u8>),
+    /// The bundle, sealed for the line, is fetched in pieces; `whole` once the last has been sent. It stays for a while, for a
+    /// reply may be lost.
+    Ready { sealed: Vec<u8>, whole: bool },
 }
 
 struct Session {
@@ -110,7 +111,7 @@ impl Host {
     pub fn close(&mut self, invite: &InviteId, ending: Ending) {
         self.doors.close(invite, ending);
         let stops =
-            |session: &Session| session.invite == *invite && !matches!(session.stage, Stage::Ready(_));
+            |session: &Session| session.invite == *invite && !matches!(session.stage, Stage::Ready { .. });
         let held: Vec<PeerKey> = self
             .sessions
             .iter()
@@ -206,7 +207,7 @@ impl Host {
             Behind::Ended(ending) => return self.refuse(from, ending.into()),
             Behind::Nothing => return self.refuse(from, RefusedWhy::NotMine),
         };
-        if self.sessions.len() == SESSIONS_MAX || !self.may_begin(now) {
+        if !self.has_room() || !self.may_begin(now) {
             return self.refuse(from, RefusedWhy::Busy);
         }
         let binding =
@@ -220,6 +221,17 @@ impl Host {
             }
             Err(_) => self.refuse(from, RefusedWhy::Broken),
         }
+    }
+
+    /// Makes room by forgetting the newcomer that was handed everything longest ago, if the limit is reached.
+    fn has_room(&mut self) -> bool {
+        if self.sessions.len() >= SESSIONS_MAX {
+            let done =
+                self.sessions.iter().filter(|(_, s)| matches!(s.stage, Stage::Ready { whole: true, .. }));
+            let oldest = done.min_by_key(|(peer, session)| (session.touched, **peer)).map(|(peer, _)| *peer);
+            oldest.inspect(|peer| drop(self.sessions.remove(peer)));
+        }
+        self.sessions.len() < SESSIONS_MAX
     }
 
     fn may_begin(&mut self, now: Time) -> bool {
@@ -334,7 +346,8 @@ impl Host {
             self.event(HostEvent::InviteEnded { invite: session.invite, ending: Ending::UsedUp });
         }
         let first = session.held.take().map(|_| chunk(&sealed, 0));
-        session.stage = Stage::Ready(sealed);
+        let whole = first.is_some() && sealed.len() <= CHUNK_BYTES;
+        session.stage = Stage::Ready { sealed, whole };
         session.touched = now;
         self.sessions.insert(from, session);
         if let Some(first) = first {
@@ -364,7 +377,10 @@ impl Host {
                 *held = Some(now.after(HOLD));
                 return;
             }
-            Some(Session { stage: Stage::Ready(sealed), .. }) if (offset as usize) < sealed.len() => {
+            Some(Session { stage: Stage::Ready { sealed, whole }, .. })
+                if (offset as usize) < sealed.len() =>
+            {
+                *whole |= sealed.len() - offset as usize <= CHUNK_BYTES;
                 chunk(sealed, offset)
             }
             _ => Reply::Refused(RefusedWhy::Broken),

@@ -14,6 +14,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use super::*;
 use crate::lane::PeerKey;
 use crate::output::PairingProgress;
+use crate::pairing::frames::Reply;
 use crate::time::Time;
 use crate::wire::bundle::Bundle;
 
@@ -66,6 +67,11 @@ impl Inviter {
         let inviter =
             Self { host, secret, invite, events: vec![], welcome_bytes: 300, admits: true, admitted: vec![] };
         (inviter, code)
+    }
+
+    /// Its link.
+    fn link(&self) -> Ticket {
+        Ticket::Link(Link { coordinator: None, addresses: vec![], secret: self.secret.clone() })
     }
 
     /// Takes one request; gives the replies to it.
@@ -366,6 +372,59 @@ fn a_bundle_larger_than_a_reply_comes_in_pieces() {
     let joined = seen.joined.expect("joins");
     assert_eq!(Bundle::parse(&joined.bundle).expect("parses").welcome.len(), 3 * CHUNK_BYTES);
     assert!(seen.asked >= 7);
+}
+
+/// A joiner at a transport of its own.
+fn one_of_a_crowd(seed: u8, ticket: &Ticket, now: Time) -> (Joiner, PeerKey) {
+    let (device, certificate) = person(seed);
+    let peer = PeerKey([seed; 32]);
+    let identity = JoinerIdentity { device, certificate, peer, name: format!("P{seed}") };
+    (Joiner::new(identity, ticket, rng(seed + 100), now), peer)
+}
+
+#[test]
+fn a_crowd_gets_in_one_after_another_and_only_those_under_way_take_room() {
+    let crowd = 3 * u8::try_from(SESSIONS_MAX).expect("a small limit");
+    let (mut inviter, _) = Inviter::new(60);
+    let ticket = inviter.link();
+    for n in 0..crowd {
+        let now = START.after(Duration::from_secs(u64::from(n)));
+        let (mut joiner, peer) = one_of_a_crowd(30 + n, &ticket, now);
+        joiner.handle(now, JoinerInput::PeerUp(HOST));
+        let seen = run(&mut joiner, peer, &mut inviter, now);
+        assert!(seen.joined.is_some(), "newcomer {n}: {:?}", seen.failed);
+    }
+    assert_eq!(inviter.admitted.len(), usize::from(crowd));
+}
+
+#[test]
+fn who_knocks_and_falls_silent_takes_room_until_it_is_forgotten() {
+    let (mut inviter, _) = Inviter::new(60);
+    let ticket = inviter.link();
+    let mut knock = |seed: u8, now: Time| {
+        let (mut joiner, peer) = one_of_a_crowd(seed, &ticket, now);
+        joiner.handle(now, JoinerInput::PeerUp(HOST));
+        // The probe and the first message of the exchange; then it says no more.
+        let mut last = None;
+        for _ in 0..2 {
+            let bytes = loop {
+                match joiner.poll().expect("it goes on") {
+                    JoinerOutput::Send { bytes, .. } => break bytes,
+                    _ => continue,
+                }
+            };
+            for (_, bytes) in inviter.ask(now, peer, bytes) {
+                joiner.handle(now, JoinerInput::Frame { from: HOST, bytes: bytes.clone() });
+                last = Some(Reply::parse(&bytes).expect("a reply"));
+            }
+        }
+        matches!(last, Some(Reply::Refused(RefusedWhy::Busy)))
+    };
+    for n in 0..SESSIONS_MAX as u8 {
+        assert!(!knock(30 + n, START), "{n}");
+    }
+    assert!(knock(60, START), "the next one is asked to wait");
+    assert!(!knock(61, START.after(Duration::from_secs(61))), "the silent ones are forgotten");
 }
 
 #[test]
