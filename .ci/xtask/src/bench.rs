@@ -42,6 +42,11 @@ const BENCHES: &[Bench] = &[
         from: Program::Example("halloo-engine", "load_figures", &[]),
     },
     Bench {
+        name: "live",
+        what: "everybody's place at 1 Hz: bytes of each member, age where it is shown",
+        from: Program::Example("halloo-engine", "live_figures", &[]),
+    },
+    Bench {
         name: "voice",
         what: "one step of the voice path",
         from: Program::Example("halloo-node", "voice_figures", &[]),
