@@ -28,6 +28,15 @@ pub(crate) fn make_dir(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Removes a folder and all in it; durable.
+pub(crate) fn remove_dir(dir: &Path) -> Result<(), StoreError> {
+    fs::remove_dir_all(dir).map_err(|e| StoreError::io("removing", dir, e))?;
+    match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a whole file under a temporary name, syncs it, puts it in place, syncs the folder: afterwards the old or the new file
 /// is there, never half of one.
 pub(crate) fn replace<T>(

@@ -75,6 +75,20 @@ impl SledStore {
         &self.dir
     }
 
+    /// Closes the store and removes its folder with everything in it: copies, quarantine and all. Durable.
+    pub fn remove(mut self) -> Result<(), StoreError> {
+        // sled's threads make files by name for a little longer; in a folder that is gone they would panic.
+        drop(self.engine.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        open::wait_for_old_threads(&self.dir);
+        crate::files::remove_dir(&self.dir)
+    }
+
+    /// Removes the folder of a store that nobody has open, whole or half made. Durable.
+    pub fn remove_closed(dir: &Path) -> Result<(), StoreError> {
+        let _held = Lock::take(dir)?;
+        crate::files::remove_dir(dir)
+    }
+
     /// Writes the logical copy that repair falls back on; call it hourly and after large changes. Commits wait meanwhile.
     pub fn keep_copy(&self) -> Result<BackupReport, StoreError> {
         let report = self.backup_to(&self.dir.join(open::COPY))?;

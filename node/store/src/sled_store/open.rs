@@ -75,7 +75,7 @@ pub(super) fn open(dir: &Path) -> Result<(Engine, Opened), StoreError> {
 
 /// Opens again after a failed write, in the same process and under the same lock.
 pub(super) fn reopen(dir: &Path) -> Result<Engine, StoreError> {
-    wait_for_old_threads(&dir.join(DB).join("db"));
+    wait_for_old_threads(dir);
     match recover(dir, &mut Opened::default()) {
         // Only threads of the dropped database can hold it, since we hold the folder: the next call tries again.
         Err(StoreError::Locked { .. }) => Err(StoreError::Poisoned),
@@ -84,11 +84,12 @@ pub(super) fn reopen(dir: &Path) -> Result<Engine, StoreError> {
 }
 
 /// sled's own threads may hold its file, and with it sled's own lock, a little longer than the database that was dropped.
-fn wait_for_old_threads(path: &Path) {
+pub(super) fn wait_for_old_threads(dir: &Path) {
+    let path = dir.join(DB).join("db");
     for _ in 0..RELEASE_WAIT_MS {
         // An error other than "held" is met again, and told, by opening.
         let held =
-            File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+            File::open(&path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
         if !held {
             return;
         }

@@ -241,3 +241,19 @@ fn no_history_of_large_values_makes_sled_keep_blob_files() {
     assert_eq!(fs::read_dir(dir.path().join("db/blobs")).unwrap().count(), 0);
     assert_eq!(store.check().unwrap().records, 40);
 }
+
+#[test]
+fn a_removed_store_leaves_nothing_and_one_in_use_cannot_be_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("store");
+    filled(&home, 300);
+    let (store, _) = SledStore::open(&home).unwrap();
+    let refused = SledStore::remove_closed(&home).unwrap_err();
+    assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+    store.keep_copy().unwrap();
+    store.remove().unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    filled(&home, 3);
+    SledStore::remove_closed(&home).unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
