@@ -5,6 +5,7 @@
 pub mod args;
 pub mod terminal;
 pub mod home;
+pub mod keyring;
 pub mod vault;
 pub mod tap;
 pub mod place_name;
