@@ -1,6 +1,7 @@
 //! The `halloo` command: what can be typed, and which exit code says what.
 
 mod asks;
+mod key;
 mod live;
 mod run;
 mod show;
@@ -14,7 +15,8 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no halloo runs in this home, 4 home or port in use, 5 doctor found a fault.
-What is read goes to stdout, what is told goes to stderr. NO_COLOR and HALLOO_HOME and HALLOO_PASSPHRASE are obeyed.";
+What is read goes to stdout, what is told goes to stderr. NO_COLOR, HALLOO_HOME, HALLOO_PASSPHRASE, HALLOO_NEW_PASSPHRASE and HALLOO_KEYRING=off
+are obeyed.";
 
 /// A group that moves together talks, sees each other and writes: end-to-end encrypted, no server.
 #[derive(Debug, Parser)]
@@ -209,6 +211,12 @@ pub enum Command {
         /// The factor
         gain: f32,
     },
+    /// The key of what is stored here: where it lies, a new one, a passphrase
+    Key {
+        /// What to do (default: show where it lies)
+        #[command(subcommand)]
+        what: Option<KeyCommand>,
+    },
     /// How the daemon, its peers and the voice stand
     Status,
     /// Print every event as it happens
@@ -220,6 +228,25 @@ pub enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+/// What can be done with the key of what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum KeyCommand {
+    /// Show what closes this home, and how far a rotation is
+    Show,
+    /// Seal everything stored by a new key; the old one is useless afterwards. Groups go on meanwhile
+    Rotate,
+    /// Close this home by a passphrase, or change it (asked for, or HALLOO_NEW_PASSPHRASE)
+    Passphrase {
+        /// Open it without one again: by the keyring where one answers, else by a key file beside the data
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Close this home by the keyring of the system
+    Keyring,
+    /// Close this home by a key file beside the data: who copies the folder can read it
+    File,
 }
 
 /// A key that is held or not.

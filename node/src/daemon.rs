@@ -8,7 +8,8 @@ use crate::keys::Keys;
 use crate::net::{Net, NetCommand, NetConfig, TapLane};
 use crate::storage::{Loaded, Storage, address_key, group_key};
 use crate::tap::{self, Tap};
-use crate::vault::{Vault, random};
+use crate::terminal::secret;
+use crate::vault::{Place, Unlock, Vault, VaultError, random};
 use anyhow::{Context as _, Result};
 use halloo_crypto::id::{AccountId, GroupId};
 use halloo_engine::engine::Engine;
@@ -26,6 +27,7 @@ pub struct Running {
     task: JoinHandle<()>,
     watchers: Watchers,
     ask: mpsc::Sender<Asked>,
+    note: Option<String>,
     _lock: HomeLock,
 }
 
@@ -33,6 +35,11 @@ impl Running {
     /// The events from now on.
     pub fn events(&self) -> broadcast::Receiver<Value> {
         self.watchers.window()
+    }
+
+    /// What the person should know about how this home is closed; once, when it was made.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Waits until the node has ended: asked at the door, or by an interrupt or termination of the process.
@@ -71,10 +78,14 @@ async fn interrupted() {
 pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     let lock = home.lock()?;
     log_to(&home)?;
-    let passphrase = std::env::var("HALLOO_PASSPHRASE").ok();
-    let vault = Arc::new(Vault::open(&home, passphrase.as_deref())?);
+    let vault = Arc::new(open_vault(&home)?);
+    let note = vault.note().map(str::to_owned);
     let keys = Keys::open(&home, &vault, now().wall_ms)?;
-    let (storage, loaded) = Storage::open(&home.store(), Arc::clone(&vault))?;
+    let (storage, loaded) = Storage::open(&home, Arc::clone(&vault))?;
+    if vault.next().is_some() {
+        keys.save(&home, &vault)?;
+        storage.rotate().await;
+    }
     for line in &loaded.repaired {
         tracing::warn!("the store was repaired: {line}");
     }
@@ -100,7 +111,19 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     // A thread of its own: an engine is not made to be looked at from two threads, so the loop may not wander.
     let runtime = tokio::runtime::Handle::current();
     let task = tokio::task::spawn_blocking(move || runtime.block_on(driver.run()));
-    Ok(Running { task, watchers, ask, _lock: lock })
+    Ok(Running { task, watchers, ask, note, _lock: lock })
+}
+
+/// Opens the vault of a home as the environment says, and asks for a passphrase that is missing where somebody sits at a terminal.
+///
+/// # Errors
+/// [`VaultError`].
+pub fn open_vault(home: &Home) -> Result<Vault, VaultError> {
+    let mut unlock = Unlock::from_env();
+    if unlock.passphrase.is_none() && Vault::place_in(home)? == Some(Place::Passphrase) {
+        unlock.passphrase = secret("passphrase of this home");
+    }
+    Vault::open(home, &unlock)
 }
 
 fn net_config(keys: &Keys, args: &DaemonArgs, tap: Option<Tap>) -> Result<NetConfig> {

@@ -1,4 +1,4 @@
-//! `halloo doctor`: what is wrong with sound, network, clock and home, and what to do about each.
+//! `halloo doctor`: what is wrong with sound, network, clock, home and its key, and what to do about each.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,9 +9,11 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::args::DaemonArgs;
 use crate::echo::Loop;
 use crate::home::{Home, HomeError};
+use crate::keyring::Keyring;
 use crate::media::clock::{NS_PER_MS, mono_ns};
 use crate::media::device::{DeviceName, FRAME, NullSink, NullSource, Read, Source};
 use crate::media::interfaces;
+use crate::vault::{Place, Vault};
 
 /// One thing looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,8 +60,10 @@ fn bad(name: &'static str, found: impl Into<String>, next: impl Into<String>) ->
 pub async fn run(home: &Result<Home, HomeError>, args: &DaemonArgs) -> Vec<Check> {
     let (for_sound, for_net) = (args.clone(), args.clone());
     let mut checks = vec![check_home(home), check_clock(wall_s()), check_timer()];
+    let kept = home.as_ref().ok().cloned();
     let looked = tokio::task::spawn_blocking(move || {
-        let mut found = check_sound(&for_sound);
+        let mut found: Vec<Check> = kept.iter().map(|home| check_key(home, Keyring::from_env())).collect();
+        found.extend(check_sound(&for_sound));
         found.extend(check_network(&for_net));
         found
     });
@@ -82,6 +86,32 @@ fn check_home(home: &Result<Home, HomeError>) -> Check {
             format!("{} cannot be written: {error}", folder.display()),
             "make room on the disk, or choose another folder with --home DIR",
         ),
+    }
+}
+
+/// Where the key of what is stored lies, and whether it can be had.
+fn check_key(home: &Home, keyring: Keyring) -> Check {
+    let answers = keyring.answers();
+    let next = "unlock the keyring, or start it; then `halloo up`";
+    match (Vault::place_in(home), answers) {
+        (Err(error), _) => bad("key", error.to_string(), "put the vault file back from your backup"),
+        (Ok(Some(Place::Passphrase)), _) => good("key", "in a passphrase"),
+        (Ok(Some(Place::Keyring)), Ok(())) => good("key", "in the keyring of the system, which answers"),
+        (Ok(Some(Place::Keyring)), Err(error)) => bad("key", format!("in the keyring, but {error}"), next),
+        (Ok(Some(Place::KeyFile)), Ok(())) => good(
+            "key",
+            "in vault.key beside the data; a keyring answers: `halloo key keyring` moves it there",
+        ),
+        (Ok(Some(Place::KeyFile)), Err(error)) => good(
+            "key",
+            format!(
+                "in vault.key beside the data ({error}); `halloo key passphrase` moves it into your head"
+            ),
+        ),
+        (Ok(None), Ok(())) => good("key", "none yet; a new home will use the keyring, which answers"),
+        (Ok(None), Err(error)) => {
+            good("key", format!("none yet; it will lie in vault.key beside the data, for {error}"))
+        }
     }
 }
 

@@ -17,7 +17,9 @@ mod request;
 mod server;
 
 pub use client::{Client, ClientError};
-pub use request::{DoorError, Envelope, InviteAsk, JoinAsk, NewAsk, Request, TalkAsk, TrackAsk};
+pub use request::{
+    CloseAsk, DoorError, Envelope, InviteAsk, JoinAsk, NewAsk, Passphrase, Request, TalkAsk, TrackAsk,
+};
 pub use server::{Asked, Door, DoorStartError, Reply, Watchers};
 
 /// Longest line either way: a message of 16 KiB in JSON escapes with room to spare.

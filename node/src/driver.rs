@@ -11,11 +11,13 @@
 mod asks;
 mod beginnings;
 mod joining;
+mod keeping;
 mod memberships;
 mod voice;
 mod wishes;
 
 pub use beginnings::link_addresses;
+pub use keeping::{close_by, refusal};
 pub use memberships::{GROUPS_MAX, Membership, Memberships};
 pub use voice::Recording;
 
@@ -79,6 +81,7 @@ pub struct Driver {
     net: Net,
     net_events: mpsc::Receiver<NetEvent>,
     storage: Storage,
+    keeper: keeping::Keeper,
     door: Door,
     watchers: Watchers,
     voice: voice::Voice,
@@ -99,6 +102,7 @@ enum Happened {
     Net(NetEvent),
     Stored(StorageEvent),
     Voice(voice::VoiceNews),
+    Kept(keeping::KeyNews),
     Asked(Asked),
     Fix(Fix),
     Offered(crate::tap::Record),
@@ -115,6 +119,7 @@ impl Driver {
         let ways = voice::Ways { loopback: parts.loopback, redundancy: parts.redundancy };
         Driver {
             voice: voice::Voice::new(me, parts.recording, ways),
+            keeper: keeping::Keeper::new(std::sync::Arc::clone(&parts.vault)),
             keys: parts.keys,
             home: parts.home,
             vault: parts.vault,
@@ -147,6 +152,7 @@ impl Driver {
                 Happened::Net(event) => self.on_net(event).await,
                 Happened::Stored(event) => self.on_stored(event).await,
                 Happened::Voice(news) => self.on_voice(news).await,
+                Happened::Kept(news) => self.on_kept(news).await,
                 Happened::Asked(asked) => {
                     if self.on_asked(asked).await.is_break() {
                         break;
@@ -170,6 +176,7 @@ impl Driver {
             event = self.net_events.recv() => event.map_or(Happened::Gone, Happened::Net),
             event = self.storage.next() => event.map_or(Happened::Gone, Happened::Stored),
             news = self.voice.next() => Happened::Voice(news),
+            Some(news) = self.keeper.next() => Happened::Kept(news),
             asked = self.door.next() => asked.map_or(Happened::Gone, Happened::Asked),
             fix = next_fix(&mut self.track) => Happened::Fix(fix),
             Some(record) = self.offered.recv() => Happened::Offered(record),
@@ -280,6 +287,9 @@ impl Driver {
                 }
                 self.disk_full = Some(error);
             }
+            StorageEvent::Rotating(progress) => self.on_rotating(progress),
+            StorageEvent::Rotated(rotated) => self.on_rotated(rotated),
+            StorageEvent::RotationStopped(error) => self.on_rotation_stopped(&error),
         }
     }
 

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! HOME/lock          held while a daemon runs; contains its process id
-//! HOME/vault         the wrapped storage key (see `vault`)
-//! HOME/vault.key     the wrapping key, where no passphrase was chosen; readable by the owner only
+//! HOME/vault         the wrapped data keys (see `vault`)
+//! HOME/vault.key     the wrapping key, where neither a keyring nor a passphrase keeps it; readable by the owner only
 //! HOME/identity      account, device and transport keys, sealed by the vault
-//! HOME/store/        the durable log of all groups, values sealed by the vault
+//! HOME/store/        the durable log of all groups, values sealed by the first data key
+//! HOME/store.N/      the same, sealed by the data key of this number
 //! HOME/control.sock  the local door of the running daemon
 //! ```
 
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// Longest path of a Unix socket that every system accepts (`sun_path` has 108 bytes on Linux, 104 on macOS).
 const SOCKET_PATH_MAX: usize = 100;
+/// Name of the folder of the first log; later ones carry the number of their key.
+const STORE: &str = "store";
 
 /// What can be wrong with a home.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,9 @@ pub enum HomeError {
 #[derive(Clone, Debug)]
 pub struct Home {
     folder: PathBuf,
+    /// Changes of files until the power goes, in tests of what a crash leaves; negative is never.
+    #[cfg(test)]
+    power: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
 /// The lock of a running daemon; released when dropped, also by a kill.
@@ -66,7 +72,11 @@ impl Home {
                 directories::ProjectDirs::from("", "", "halloo").map(|dirs| dirs.data_dir().to_path_buf())
             })
             .ok_or(HomeError::Nowhere)?;
-        let home = Home { folder };
+        let home = Home {
+            folder,
+            #[cfg(test)]
+            power: std::sync::Arc::new((-1).into()),
+        };
         home.make(&home.folder)?;
         Ok(home)
     }
@@ -76,9 +86,24 @@ impl Home {
         &self.folder
     }
 
-    /// The folder of the durable log.
-    pub fn store(&self) -> PathBuf {
-        self.folder.join("store")
+    /// The folder of the durable log whose values the data key of this number seals.
+    pub fn store(&self, key: u8) -> PathBuf {
+        self.folder.join(if key == 1 { STORE.to_owned() } else { format!("{STORE}.{key}") })
+    }
+
+    /// The data keys whose logs are there, by number.
+    ///
+    /// # Errors
+    /// [`HomeError::World`].
+    pub fn stores(&self) -> Result<Vec<u8>, HomeError> {
+        let world = |error| HomeError::World { path: self.folder.clone(), error };
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(world)? {
+            let name = entry.map_err(world)?.file_name().to_string_lossy().into_owned();
+            keys.extend((1..=u8::MAX).find(|key| self.store(*key).ends_with(&name)));
+        }
+        keys.sort_unstable();
+        Ok(keys)
     }
 
     /// A file of the home.
@@ -143,8 +168,80 @@ impl Home {
         let world = |error| HomeError::World { path: path.clone(), error };
         let mut file = private(&fresh).map_err(world)?;
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(world)?;
-        fs::rename(&fresh, &path).map_err(world)?;
+        self.rename(&fresh, &path)
+    }
+
+    /// Writes a private file like [`Self::write_private`], and blanks the blocks of the old one before they are given back.
+    ///
+    /// # Errors
+    /// [`HomeError::World`].
+    pub fn replace_secret(&self, name: &str, bytes: &[u8]) -> Result<(), HomeError> {
+        let old = old_blocks(&self.file(name));
+        self.write_private(name, bytes)?;
+        blank(old);
+        Ok(())
+    }
+
+    /// Puts one private file in the place of another, whose blocks are blanked.
+    ///
+    /// # Errors
+    /// [`HomeError::World`].
+    pub fn move_secret(&self, from: &str, to: &str) -> Result<(), HomeError> {
+        let old = old_blocks(&self.file(to));
+        self.rename(&self.file(from), &self.file(to))?;
+        blank(old);
+        Ok(())
+    }
+
+    /// Removes a private file, if it is there, and blanks its blocks.
+    ///
+    /// # Errors
+    /// [`HomeError::World`].
+    pub fn remove_secret(&self, name: &str) -> Result<(), HomeError> {
+        let path = self.file(name);
+        let world = |error| HomeError::World { path: path.clone(), error };
+        let old = old_blocks(&path);
+        self.powered(&path)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.map_err(world)?,
+        }
+        blank(old);
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(world)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), HomeError> {
+        let world = |error| HomeError::World { path: to.to_path_buf(), error };
+        self.powered(to)?;
+        fs::rename(from, to).map_err(world)?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(world)
+    }
+
+    /// Nothing in the product; in tests the moment at which the power may go.
+    #[cfg_attr(
+        not(test),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests cut the power here")
+    )]
+    fn powered(&self, _path: &Path) -> Result<(), HomeError> {
+        #[cfg(test)]
+        {
+            use std::sync::atomic::Ordering::SeqCst;
+            match self.power.load(SeqCst) {
+                0 => {
+                    let error = std::io::Error::other("the power is gone");
+                    return Err(HomeError::World { path: _path.to_path_buf(), error });
+                }
+                left if left > 0 => self.power.store(left - 1, SeqCst),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the power go before the change of a file after so many others.
+    #[cfg(test)]
+    pub fn cut_power_after(&self, changes: Option<u32>) {
+        self.power.store(changes.map_or(-1, i64::from), std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Reads a file of the home; `None` when it is not there.
@@ -167,6 +264,27 @@ impl Home {
             owner_only(folder, 0o700).map_err(world)?;
         }
         Ok(())
+    }
+}
+
+/// A handle on a file that is about to be replaced, and its length; `None` where there is none, or where another name (a
+/// snapshot by hard links) wants its content.
+fn old_blocks(path: &Path) -> Option<(File, u64)> {
+    let file = OpenOptions::new().write(true).open(path).ok()?;
+    let about = file.metadata().ok()?;
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&about) != 1 {
+        return None;
+    }
+    Some((file, about.len()))
+}
+
+/// Overwrites a file that has no name any more. Best effort: a disk that writes elsewhere (flash, copy on write) keeps the old
+/// blocks until it needs them, whatever a program does; docs/STORAGE.md says so.
+fn blank(old: Option<(File, u64)>) {
+    if let Some((mut file, length)) = old {
+        let zeros = vec![0; usize::try_from(length).unwrap_or(0)];
+        let _best_effort = file.write_all(&zeros).and_then(|()| file.sync_all());
     }
 }
 

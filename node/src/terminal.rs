@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use std::io::Write as _;
+use zeroize::Zeroizing;
 
 /// Exit codes, also in the manual page.
 pub mod exit {
@@ -23,6 +24,18 @@ pub mod exit {
 /// Tells something on stderr.
 pub fn tell(text: &str) {
     eprintln!("{text}");
+}
+
+/// Asks for something that must not be seen on the screen; `None` where nobody sits at a terminal, or typed nothing.
+pub fn secret(question: &str) -> Option<Zeroizing<String>> {
+    let terminal = console::Term::stderr();
+    if !terminal.is_term() || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        return None;
+    }
+    // A terminal that cannot be asked is none.
+    terminal.write_str(&format!("{question}: ")).ok()?;
+    let typed = Zeroizing::new(terminal.read_secure_line().ok()?);
+    (!typed.is_empty()).then_some(typed)
 }
 
 /// One line of data on stdout.

@@ -28,6 +28,9 @@ const TEST: &[Need] = &[
     Need { package: "iproute2", present: || has("ip") },
     Need { package: "nftables", present: || has("nft") },
     Need { package: "strace", present: || has("strace") },
+    Need { package: "dbus-daemon", present: || has("dbus-run-session") },
+    Need { package: "dbus-bin", present: || has("dbus-send") },
+    Need { package: "gnome-keyring", present: || Path::new("/usr/bin/gnome-keyring-daemon").exists() },
     Need {
         package: "python3-venv",
         present: || Path::new("/usr/lib/python3/dist-packages/distutils").exists() || venv_works(),

@@ -1,6 +1,6 @@
 //! Running one command: ask the daemon, or be the daemon.
 
-use super::{BeginArgs, Cli, Command, asks, live, show};
+use super::{BeginArgs, Cli, Command, KeyCommand, asks, key, live, show};
 use crate::args::DaemonArgs;
 use crate::door::{Client, ClientError, JoinAsk, NewAsk, Request, TalkAsk};
 use crate::home::{Home, HomeError};
@@ -75,6 +75,7 @@ async fn run(cli: &Cli) -> Result<u8> {
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
             out(&page)
         }
+        Command::Key { what } => key::run(cli, what.as_ref().unwrap_or(&KeyCommand::Show)).await,
         Command::Watch => watch(cli).await,
         Command::Call { sound, .. } | Command::Talk { sound } => {
             let mut client = connect(cli).await?;
@@ -122,6 +123,7 @@ async fn begin_with(cli: &Cli, begin: &BeginArgs, request: Request) -> Result<u8
         return print(cli, &answer);
     }
     let running = daemon::start(home.clone(), &begin.daemon).await?;
+    tell_note(cli, &running);
     let mut client = Client::connect(&home.socket()).await?;
     let waiting = show::Waiting::start(joining && !cli.quiet, "looking for the inviter");
     let answer = client.ask(None, request).await?;
@@ -142,6 +144,7 @@ async fn begin_with(cli: &Cli, begin: &BeginArgs, request: Request) -> Result<u8
 async fn up(cli: &Cli, args: &DaemonArgs) -> Result<u8> {
     let home = Home::open(cli.home.clone())?;
     let running = daemon::start(home.clone(), args).await?;
+    tell_note(cli, &running);
     if !cli.quiet {
         tell(&format!("halloo is up in {}; ask it with `halloo status`", home.folder().display()));
     }
@@ -153,6 +156,14 @@ async fn up(cli: &Cli, args: &DaemonArgs) -> Result<u8> {
     }
     running.stopped().await?;
     Ok(exit::OK)
+}
+
+fn tell_note(cli: &Cli, running: &daemon::Running) {
+    if let Some(note) = running.note()
+        && !cli.quiet
+    {
+        tell(&format!("note: {note}"));
+    }
 }
 
 async fn watch(cli: &Cli) -> Result<u8> {

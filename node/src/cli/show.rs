@@ -73,6 +73,7 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
             if answer["invite"].is_null() { Ok(()) } else { invite(&answer["invite"]) }
         }
         Command::Say { .. } | Command::Send { .. } => line(text(answer, "message")),
+        Command::Key { .. } => key(answer),
         Command::Status => line(&serde_json::to_string_pretty(answer)?),
         _ if answer["invite"].is_object() => invite(&answer["invite"]),
         _ => Ok(()),
@@ -103,10 +104,44 @@ pub fn event(event: &Value) -> Option<String> {
             "! pairing: the code is burned; the link still works".to_owned()
         }
         "invite" => format!("* next code: {}", text(event, "code")),
+        "key-rotated" => format!("* everything stored is sealed by key {} now", event["key"]),
         "warning" => format!("! {}", text(event, "text")),
         "lagged" => format!("! {} events were not shown", event["missed"]),
         _ => return None,
     })
+}
+
+/// A rotation as it goes on: a bar on a terminal, now and then a line elsewhere.
+pub struct Sealing {
+    bar: indicatif::ProgressBar,
+    lines: bool,
+    tenth: u64,
+}
+
+impl Sealing {
+    /// Shows nothing yet; never anything unless visible.
+    pub fn start(visible: bool) -> Self {
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let bar = if visible { indicatif::ProgressBar::new(0) } else { indicatif::ProgressBar::hidden() };
+        bar.set_message("sealing by the new key");
+        Sealing { bar, lines: visible && !terminal, tenth: 0 }
+    }
+
+    /// So many values of so many are through.
+    pub fn at(&mut self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        let tenth = done * 10 / total.max(1);
+        if self.lines && tenth != self.tenth {
+            self.tenth = tenth;
+            tell(&format!("{done} of {total} values are sealed by the new key"));
+        }
+    }
+
+    /// Takes it away.
+    pub fn done(self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// What `doctor` found.
@@ -121,6 +156,29 @@ pub fn doctor(report: &[crate::doctor::Check], json_wanted: bool) -> Result<()> 
         None => line(&format!("ok     {:<12} {}", check.name, check.found)),
         Some(next) => line(&format!("FAULT  {:<12} {}\n       next: {next}", check.name, check.found)),
     })
+}
+
+fn key(answer: &Value) -> Result<()> {
+    if let Some(values) = answer["values"].as_u64() {
+        return line(&format!(
+            "{values} values are sealed by key {} now; the old key opens nothing",
+            answer["key"]
+        ));
+    }
+    let place = match text(answer, "place") {
+        "keyring" => "in the keyring of the system",
+        "passphrase" => "in a passphrase",
+        _ => "in vault.key beside the data: who copies this folder can read it",
+    };
+    line(&format!("the key of this home lies {place}"))?;
+    if let Some(number) = answer["key"].as_u64() {
+        line(&format!("key {number} seals what is stored"))?;
+    }
+    match (answer["rotation"]["done"].as_u64(), answer["rotation"]["total"].as_u64()) {
+        (Some(_), Some(0)) => line("a new key has begun to seal it anew; that goes on while halloo runs"),
+        (Some(done), Some(total)) => line(&format!("a new key seals it anew: {done} of {total} values")),
+        _ => Ok(()),
+    }
 }
 
 fn invite(view: &Value) -> Result<()> {

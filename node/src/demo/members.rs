@@ -49,6 +49,8 @@ impl Member {
         let log = dir.join(format!("member-{number}.log"));
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new(std::env::current_exe()?);
+        // Homes of an hour leave nothing in the person's keyring.
+        command.env("HALLOO_KEYRING", "off");
         command.arg("--home").arg(&home).args(["--json", "up", "--label", &number.to_string()]);
         command.arg("--record").arg(dir).arg("--tap").arg(dir.join(format!("tap-{number}.bin")));
         if matches!(stage, Stage::Host(_)) {

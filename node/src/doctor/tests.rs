@@ -46,6 +46,26 @@ fn a_home_that_cannot_be_written_is_a_fault() {
 }
 
 #[test]
+fn where_the_key_lies_is_said_and_a_keyring_that_does_not_answer_is_a_fault_only_if_it_holds_it() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let home = Home::open(Some(dir.path().join("home"))).expect("a home");
+    let looked = || check_key(&home, Keyring::Off);
+    assert!(looked().fault.is_none() && looked().found.starts_with("none yet"), "{:?}", looked());
+    drop(Vault::open(&home, &crate::vault::Unlock::by_key_file()).expect("a vault"));
+    assert!(looked().fault.is_none() && looked().found.contains("beside the data"), "{:?}", looked());
+    let mut file = home.read("vault").expect("readable").expect("there");
+    file[1] = 1;
+    home.write_private("vault", &file).expect("writable");
+    assert_eq!(looked().found, "in a passphrase");
+    file[1] = 2;
+    home.write_private("vault", &file).expect("writable");
+    assert!(looked().fault.is_some_and(|next| next.contains("keyring")), "{}", looked().found);
+    file[1] = 3;
+    home.write_private("vault", &file).expect("writable");
+    assert!(looked().fault.is_some_and(|next| next.contains("backup")));
+}
+
+#[test]
 fn multicast_on_an_address_that_is_not_ours_is_a_fault_with_a_next_step() {
     let check = check_multicast(Ipv4Addr::new(203, 0, 113, 77));
     assert!(check.fault.is_some_and(|next| next.contains("--peer")), "{}", check.found);

@@ -145,6 +145,12 @@ pub enum Request {
         /// The tap file; read as it grows.
         file: String,
     },
+    /// Where the key of this home lies, and how far a rotation is.
+    Key,
+    /// Seal everything stored by a new key; answered when the old one is gone.
+    KeyRotate,
+    /// Close the home by something else; nothing stored changes.
+    KeyClose(CloseAsk),
     /// How the daemon, its groups, peers and voice stand.
     Status,
     /// All events from now on, one a line.
@@ -200,6 +206,36 @@ pub struct TalkAsk {
     /// Enter with the microphone muted; a running call keeps what it has.
     #[serde(default)]
     pub muted: bool,
+}
+
+/// What `key_close` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CloseAsk {
+    /// `file`, `passphrase` or `keyring`.
+    pub by: String,
+    /// The passphrase that closes the home now, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<Passphrase>,
+    /// The passphrase that shall close it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<Passphrase>,
+}
+
+/// A passphrase on its way through the door: never printed, erased when dropped.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Passphrase(pub String);
+
+impl std::fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+impl Drop for Passphrase {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.0);
+    }
 }
 
 /// What `track` needs.

@@ -33,6 +33,9 @@ impl Driver {
             Request::Groups => answer(reply, Ok(self.groups_view())),
             Request::New(ask) => self.begin(ask, reply).await,
             Request::Join(ask) => self.join(ask, reply).await,
+            Request::Key => answer(reply, Ok(self.keeper.view())),
+            Request::KeyRotate => self.keeper.rotate(reply),
+            Request::KeyClose(ask) => self.keeper.close(ask, reply),
             request => match self.groups.meant(group.as_deref()) {
                 Err(error) => answer(reply, Err(error)),
                 Ok(group) => self.on_group_request(group, request, reply).await,

@@ -1,12 +1,13 @@
 //! A home stays who it is.
 
 use super::*;
+use crate::vault::Unlock;
 
 #[test]
 fn keys_are_made_once_and_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::open(Some(folder.path().join("h"))).unwrap();
-    let vault = Vault::open(&home, None).unwrap();
+    let vault = Vault::open(&home, &Unlock::by_key_file()).unwrap();
     let mut first = Keys::open(&home, &vault, 1_000).unwrap();
     first.name = "Ana".into();
     first.save(&home, &vault).unwrap();
@@ -21,7 +22,7 @@ fn keys_are_made_once_and_come_back() {
 fn a_damaged_identity_is_refused_and_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::open(Some(folder.path().join("h"))).unwrap();
-    let vault = Vault::open(&home, None).unwrap();
+    let vault = Vault::open(&home, &Unlock::by_key_file()).unwrap();
     drop(Keys::open(&home, &vault, 1_000).unwrap());
     let mut bytes = home.read("identity").unwrap().unwrap();
     let last = bytes.len() - 1;
@@ -36,7 +37,7 @@ fn two_homes_are_two_people() {
     let folder = tempfile::tempdir().unwrap();
     let open = |name: &str| {
         let home = Home::open(Some(folder.path().join(name))).unwrap();
-        let vault = Vault::open(&home, None).unwrap();
+        let vault = Vault::open(&home, &Unlock::by_key_file()).unwrap();
         Keys::open(&home, &vault, 1_000).unwrap()
     };
     assert_ne!(open("a").peer(), open("b").peer());

@@ -1,7 +1,11 @@
 //! What was confirmed comes back after a restart, whole, also when it is large or was larger before.
 
 use super::*;
-use crate::home::Home;
+use crate::vault::Unlock;
+use halloo_store::batch::Batch as StoreBatch;
+use halloo_store::sled_store::SledStore;
+use halloo_store::store::Store as _;
+use sealed::PIECE;
 
 struct Disk {
     _folder: tempfile::TempDir,
@@ -16,8 +20,8 @@ impl Disk {
     }
 
     fn open(&self) -> (Storage, Loaded) {
-        let vault = Arc::new(Vault::open(&self.home, None).unwrap());
-        Storage::open(&self.home.store(), vault).unwrap()
+        let vault = Arc::new(Vault::open(&self.home, &Unlock::by_key_file()).unwrap());
+        Storage::open(&self.home, vault).unwrap()
     }
 }
 
@@ -36,7 +40,7 @@ fn batch(id: u64, puts: &[(&[u8], Vec<u8>)], dels: &[&[u8]]) -> Batch {
 async fn written(storage: &mut Storage) -> (GroupId, WriteId) {
     match storage.next().await.unwrap() {
         StorageEvent::Written(group, id) => (group, id),
-        StorageEvent::Stuck(error) => panic!("{error}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -76,7 +80,7 @@ async fn a_value_that_shrinks_or_goes_leaves_no_piece_behind() {
         let (storage, loaded) = disk.open();
         assert_eq!(loaded.groups[&group(1)].pairs[b"e".as_slice()], vec![u8::try_from(n).unwrap(); size]);
         storage.close().await;
-        let (store, _) = SledStore::open(&disk.home.store()).unwrap();
+        let (store, _) = SledStore::open(&disk.home.store(1)).unwrap();
         assert_eq!(
             store.range(b"p").unwrap().len(),
             if size > PIECE { (size + crate::vault::OVERHEAD).div_ceil(PIECE) } else { 0 }
@@ -86,7 +90,7 @@ async fn a_value_that_shrinks_or_goes_leaves_no_piece_behind() {
     storage.write(group(1), batch(1, &[], &[b"e"])).await;
     written(&mut storage).await;
     storage.close().await;
-    let (store, _) = SledStore::open(&disk.home.store()).unwrap();
+    let (store, _) = SledStore::open(&disk.home.store(1)).unwrap();
     assert!(store.range(b"p").unwrap().is_empty());
     assert!(store.range(b"g").unwrap().is_empty());
 }
@@ -100,16 +104,13 @@ async fn nothing_readable_lies_on_the_disk_and_values_cannot_change_places() {
         .await;
     written(&mut storage).await;
     storage.close().await;
-    let (store, _) = SledStore::open(&disk.home.store()).unwrap();
+    let (store, _) = SledStore::open(&disk.home.store(1)).unwrap();
     let records = store.range(b"g").unwrap();
     assert!(records.iter().all(|(_, v)| !v.windows(6).any(|w| w == b"canary")));
     let mut swap = StoreBatch::new();
     swap.put(records[0].0.clone(), records[1].1.clone());
     store.commit(&swap).unwrap();
     drop(store);
-    let vault = Arc::new(Vault::open(&disk.home, None).unwrap());
-    assert!(matches!(
-        Storage::open(&disk.home.store(), vault),
-        Err(StorageError::Vault(VaultError::Value(_)))
-    ));
+    let vault = Arc::new(Vault::open(&disk.home, &Unlock::by_key_file()).unwrap());
+    assert!(matches!(Storage::open(&disk.home, vault), Err(StorageError::Vault(VaultError::Value(_)))));
 }

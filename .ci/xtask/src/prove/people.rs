@@ -72,6 +72,7 @@ impl<'a> Person<'a> {
             Some(host) => host.command(self.bin),
             None => Command::new(self.bin),
         };
+        command.env("HALLOO_KEYRING", "off");
         command.arg("--home").arg(&self.home).args(["--quiet", "up"]).args(&self.extra);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = command.spawn().context("the command could not be started")?;
@@ -92,6 +93,7 @@ impl<'a> Person<'a> {
     /// Runs the command in this home and returns what it printed.
     pub fn command(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new(self.bin);
+        command.env("HALLOO_KEYRING", "off");
         command.arg("--home").arg(&self.home).arg("--json").args(args);
         command.stdin(Stdio::null()).output().context("the command could not be started")
     }
