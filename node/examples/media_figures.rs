@@ -66,7 +66,7 @@ async fn connect(members: &mut [Member]) -> Result<Vec<f64>> {
                 target.started.control.signal(from, bytes)?;
             }
             EndpointEvent::Up { setup_ms, .. } => setups.push(setup_ms as f64),
-            EndpointEvent::Down { .. } => {}
+            EndpointEvent::Down { .. } | EndpointEvent::Full { .. } => {}
         }
     }
     Ok(setups)

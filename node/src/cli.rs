@@ -3,6 +3,7 @@
 mod asks;
 mod key;
 mod live;
+mod progress;
 mod run;
 mod show;
 
@@ -10,22 +11,29 @@ pub use run::main;
 
 use crate::args::{DaemonArgs, EchoArgs, SoundArgs};
 use crate::place_name::PrecisionName;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use anyhow::{Context as _, Result};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no halloo runs in this home, 4 home or port in use, 5 doctor found a fault.
-What is read goes to stdout, what is told goes to stderr. NO_COLOR, HALLOO_HOME, HALLOO_PASSPHRASE, HALLOO_NEW_PASSPHRASE and HALLOO_KEYRING=off
-are obeyed.";
+/// What stands below the help and in the manual page.
+fn after_help() -> String {
+    let codes: Vec<String> =
+        crate::terminal::exit::MEANINGS.iter().map(|(code, meaning)| format!("{code} {meaning}")).collect();
+    format!(
+        "Exit codes: {}.\nWhat is read goes to stdout, what is told goes to stderr. NO_COLOR, HALLOO_HOME, HALLOO_PASSPHRASE, \
+         HALLOO_NEW_PASSPHRASE and HALLOO_KEYRING=off are obeyed; the home is $XDG_DATA_HOME/halloo if nothing else is said.",
+        codes.join(", ")
+    )
+}
 
 /// A group that moves together talks, sees each other and writes: end-to-end encrypted, no server.
 #[derive(Debug, Parser)]
-#[command(name = "halloo", version, about, after_help = AFTER_HELP, max_term_width = 110)]
+#[command(name = "halloo", version, about, after_help = after_help(), max_term_width = 110)]
 pub struct Cli {
     /// The folder of keys and history instead of the system's data folder
     #[arg(long, global = true, value_name = "DIR", env = "HALLOO_HOME")]
     pub home: Option<PathBuf>,
-    /// The group meant: its name or the beginning of its id (default: the one used last)
+    /// The group meant: its name or the beginning of its id (default: the one used last; a conversation of two is always named)
     #[arg(long, short, global = true, value_name = "NAME")]
     pub group: Option<String>,
     /// Print JSON instead of text
@@ -80,6 +88,11 @@ pub enum Command {
     Groups,
     /// The members of the group: role, presence, microphone
     Members,
+    /// Change how the others see you, in every group
+    Name {
+        /// The new name
+        name: String,
+    },
     /// Write to the group
     Say {
         /// The text; `-` reads it from stdin
@@ -227,7 +240,10 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    Man,
+    Man {
+        /// Of this command instead
+        command: Option<String>,
+    },
 }
 
 /// What can be done with the key of what is stored.
@@ -290,6 +306,26 @@ pub struct BeginArgs {
     /// Options that several commands share
     #[command(flatten)]
     pub daemon: DaemonArgs,
+}
+
+/// The manual page of the whole, or of one command.
+///
+/// # Errors
+/// No such command.
+fn manual(command: Option<&str>) -> Result<Vec<u8>> {
+    let whole = Cli::command().name("halloo");
+    let of = match command {
+        None => whole,
+        Some(name) => {
+            let mut whole = whole;
+            whole.build();
+            let found = whole.find_subcommand(name).cloned();
+            found.with_context(|| format!("`{name}` is no command; `halloo help` lists them"))?
+        }
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(of).render(&mut page)?;
+    Ok(page)
 }
 
 #[cfg(test)]

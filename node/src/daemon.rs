@@ -2,11 +2,11 @@
 
 use crate::args::DaemonArgs;
 use crate::door::{Asked, Door, Request, Watchers};
-use crate::driver::{Driver, Membership, Memberships, Parts, Recording, link_addresses, now};
+use crate::driver::{Addresses, Driver, Membership, Memberships, Parts, Recording, link_addresses, now};
 use crate::home::{Home, HomeLock};
 use crate::keys::Keys;
 use crate::net::{Net, NetCommand, NetConfig, TapLane};
-use crate::storage::{Loaded, Storage, address_key, group_key};
+use crate::storage::{Loaded, Storage, group_key};
 use crate::tap::{self, Tap};
 use crate::terminal::secret;
 use crate::vault::{Place, Unlock, Vault, VaultError, random};
@@ -91,7 +91,8 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     }
     let tap = args.tap.as_deref().map(Tap::create).transpose().context("cannot write the tap file")?;
     let network = crate::net::start(net_config(&keys, args, tap.clone())?)?;
-    reach_known(&network.net, &loaded).await;
+    let addresses = Addresses::load(&loaded.local);
+    reach_known(&network.net, &addresses).await;
     let groups = restore(&keys, loaded, &network.net)?;
     let door = Door::open(&home.socket())?;
     let (watchers, ask) = (door.watchers(), door.inside());
@@ -100,6 +101,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
         home,
         vault,
         groups,
+        addresses,
         net: network.net,
         net_events: network.events,
         storage,
@@ -160,19 +162,11 @@ fn lane_byte(lane: TapLane) -> u8 {
     }
 }
 
-/// Looks for the peers of earlier runs where they were last.
-async fn reach_known(net: &Net, loaded: &Loaded) {
-    for (key, value) in &loaded.local {
-        let Some(peer) = key.strip_prefix(b"a").and_then(|peer| <[u8; 32]>::try_from(peer).ok()) else {
-            continue;
-        };
-        if address_key(&peer) != *key {
-            continue;
-        }
-        let texts: Vec<String> = serde_json::from_slice(value).unwrap_or_default();
-        let addresses: Vec<Multiaddr> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+/// Looks for the members of earlier runs where they were last.
+async fn reach_known(net: &Net, known: &Addresses) {
+    for (peer, addresses) in known.kept() {
         // The network has just started; if it is gone already the driver will say so.
-        let _gone = net.send(NetCommand::Reach { peer: Some(PeerKey(peer)), addresses }).await;
+        let _gone = net.send(NetCommand::Reach { peer: Some(PeerKey(peer.0)), addresses }).await;
     }
 }
 

@@ -8,14 +8,21 @@
 //! Everything that decides is an engine; everything here only carries. The voice itself does not come through here: the
 //! media thread has its own loop, and gets plans from this one.
 
+mod addresses;
 mod asks;
 mod beginnings;
+mod conversations;
+mod crowd;
 mod joining;
 mod keeping;
 mod memberships;
+mod network;
+mod news;
+mod reads;
 mod voice;
 mod wishes;
 
+pub use addresses::Addresses;
 pub use beginnings::link_addresses;
 pub use keeping::{close_by, refusal};
 pub use memberships::{GROUPS_MAX, Membership, Memberships};
@@ -33,12 +40,13 @@ use halloo_engine::lane::{Lane, PeerKey};
 use halloo_engine::place::Fix;
 use halloo_engine::time::{Now, Time};
 use halloo_mesh::{PairReply, Verdict};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// Pairing requests of one peer that may wait for their answer.
-const PAIR_WAITING_MAX: usize = 4;
+/// Tracks that were read and wait to be replayed.
+const TRACKS_WAITING: usize = 4;
 
 /// Frames of others' taps that may wait; the reading thread then waits too.
 const OFFERED_WAITING: usize = 64;
@@ -56,6 +64,8 @@ pub struct Parts {
     pub vault: std::sync::Arc<crate::vault::Vault>,
     /// The groups that came back from the disk.
     pub groups: Memberships,
+    /// Where members were last.
+    pub addresses: Addresses,
     /// The network and its events.
     pub net: Net,
     /// What the network tells.
@@ -78,23 +88,28 @@ pub struct Driver {
     home: crate::home::Home,
     vault: std::sync::Arc<crate::vault::Vault>,
     groups: Memberships,
+    addresses: Addresses,
     net: Net,
     net_events: mpsc::Receiver<NetEvent>,
+    /// The addresses of this machine that others could reach, as the network told them last.
+    here: BTreeSet<IpAddr>,
     storage: Storage,
     keeper: keeping::Keeper,
     door: Door,
     watchers: Watchers,
     voice: voice::Voice,
     joining: Option<joining::Joining>,
-    connected: std::collections::BTreeSet<PeerKey>,
+    connected: BTreeSet<PeerKey>,
     pair_replies: BTreeMap<PeerKey, VecDeque<PairReply>>,
     track: Option<(GroupId, Track)>,
+    read_tracks: mpsc::Receiver<(GroupId, Track)>,
+    read_tracks_in: mpsc::Sender<(GroupId, Track)>,
     offered: mpsc::Receiver<crate::tap::Record>,
     offered_in: mpsc::Sender<crate::tap::Record>,
     disk_full: Option<DoorError>,
     isolated: bool,
     offered_frames: u64,
-    pending_links: Vec<beginnings::PendingLink>,
+    conversations: conversations::Conversations,
 }
 
 /// One thing that happened.
@@ -105,6 +120,7 @@ enum Happened {
     Kept(keeping::KeyNews),
     Asked(Asked),
     Fix(Fix),
+    Track(GroupId, Track),
     Offered(crate::tap::Record),
     Due,
     Gone,
@@ -117,6 +133,7 @@ impl Driver {
         let (offered_in, offered) = mpsc::channel(OFFERED_WAITING);
         let me = parts.keys.identity().device.id();
         let ways = voice::Ways { loopback: parts.loopback, redundancy: parts.redundancy };
+        let (read_tracks_in, read_tracks) = mpsc::channel(TRACKS_WAITING);
         Driver {
             voice: voice::Voice::new(me, parts.recording, ways),
             keeper: keeping::Keeper::new(std::sync::Arc::clone(&parts.vault)),
@@ -124,21 +141,25 @@ impl Driver {
             home: parts.home,
             vault: parts.vault,
             groups: parts.groups,
+            addresses: parts.addresses,
             net: parts.net,
             net_events: parts.net_events,
+            here: BTreeSet::new(),
             storage: parts.storage,
             door: parts.door,
             watchers,
             joining: None,
-            connected: std::collections::BTreeSet::new(),
+            connected: BTreeSet::new(),
             pair_replies: BTreeMap::new(),
             track: None,
+            read_tracks,
+            read_tracks_in,
             offered,
             offered_in,
             disk_full: None,
             isolated: false,
             offered_frames: 0,
-            pending_links: Vec::new(),
+            conversations: conversations::Conversations::default(),
         }
     }
 
@@ -159,10 +180,12 @@ impl Driver {
                     }
                 }
                 Happened::Fix(fix) => self.on_fix(fix).await,
+                Happened::Track(group, track) => self.track = Some((group, track)),
                 Happened::Offered(record) => self.on_offered(record).await,
                 Happened::Due => self.on_due().await,
                 Happened::Gone => break,
             }
+            self.next_conversation().await;
         }
         self.voice.stop().await;
         // The network task may have ended by itself; then there is nothing to stop.
@@ -179,6 +202,7 @@ impl Driver {
             Some(news) = self.keeper.next() => Happened::Kept(news),
             asked = self.door.next() => asked.map_or(Happened::Gone, Happened::Asked),
             fix = next_fix(&mut self.track) => Happened::Fix(fix),
+            Some((group, track)) = self.read_tracks.recv() => Happened::Track(group, track),
             Some(record) = self.offered.recv() => Happened::Offered(record),
             () = tokio::time::sleep(due) => Happened::Due,
         }
@@ -187,7 +211,8 @@ impl Driver {
     /// How long until the earliest deadline of an engine or of the pairing.
     fn due(&self) -> Duration {
         let engines = self.groups.iter().filter_map(|(_, m)| m.deadline).map(|deadline| deadline.at);
-        let earliest = engines.chain(self.joining.as_ref().and_then(joining::Joining::deadline)).min();
+        let joining = self.joining.as_ref().and_then(joining::Joining::deadline);
+        let earliest = engines.chain(joining).chain(self.conversations.deadline()).min();
         earliest.map_or(NAP, |at| at.since(now().mono)).min(NAP)
     }
 
@@ -200,75 +225,7 @@ impl Driver {
             }
         }
         self.drive_joining(None).await;
-    }
-
-    async fn on_net(&mut self, event: NetEvent) {
-        if self.isolated {
-            return;
-        }
-        match event {
-            NetEvent::PeerUp { peer, .. } => {
-                let peer = PeerKey(peer.0);
-                self.connected.insert(peer);
-                self.drive_joining(Some(Input::PeerUp(peer))).await;
-                self.feed_all(Input::PeerUp(peer)).await;
-            }
-            NetEvent::PeerDown { peer } => {
-                let peer = PeerKey(peer.0);
-                self.connected.remove(&peer);
-                self.pair_replies.remove(&peer);
-                self.drive_joining(Some(Input::PeerDown(peer))).await;
-                self.feed_all(Input::PeerDown(peer)).await;
-            }
-            NetEvent::Gossip { topic, from, bytes, ticket } => {
-                let verdict = self.on_gossip(topic.0, PeerKey(from.0), bytes).await;
-                self.carry(NetCommand::Verdict { ticket, verdict }).await;
-            }
-            NetEvent::Direct { from, bytes } => {
-                let Some(group) = self.groups.by_route(&bytes) else { return };
-                let input = Input::Frame { from: PeerKey(from.0), lane: Lane::Direct, bytes };
-                self.feed(group, input).await;
-            }
-            NetEvent::Pair { from, bytes, reply } => self.on_pair(PeerKey(from.0), bytes, reply).await,
-            NetEvent::PairReplied { peer, bytes, .. } => {
-                let from = PeerKey(peer.0);
-                self.drive_joining(Some(Input::Frame { from, lane: Lane::Pair, bytes })).await;
-            }
-            NetEvent::PairFailed { peer, .. } => self.joining_failed(PeerKey(peer.0)).await,
-            NetEvent::PeerAddresses { peer, addresses } => self.remember(peer, &addresses).await,
-            // A lost frame means that the two differ: to prove and to reconcile again mends it.
-            NetEvent::DirectFailed { peer } if self.connected.contains(&PeerKey(peer.0)) => {
-                self.feed_all(Input::PeerDown(PeerKey(peer.0))).await;
-                self.feed_all(Input::PeerUp(PeerKey(peer.0))).await;
-            }
-            NetEvent::DirectFailed { .. } => {}
-            NetEvent::Listening(addresses) => {
-                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-                self.watchers.tell(serde_json::json!({"event": "listening", "addresses": addresses}));
-            }
-        }
-    }
-
-    async fn on_gossip(&mut self, topic: [u8; 32], from: PeerKey, bytes: Vec<u8>) -> Verdict {
-        let Some(group) = self.groups.by_topic(&topic) else { return Verdict::Ignore };
-        let frame = Input::Frame { from, lane: Lane::Gossip(topic), bytes };
-        self.feed(group, frame).await.unwrap_or(Verdict::Ignore)
-    }
-
-    /// A pairing request goes to the engine that has the door it knocks at; without one it is told so.
-    async fn on_pair(&mut self, from: PeerKey, bytes: Vec<u8>, reply: PairReply) {
-        let door = halloo_engine::pairing::peek_door(&bytes);
-        let group = door.and_then(|door| self.groups.by_door(&door));
-        let Some(group) = group else {
-            let bytes = halloo_engine::pairing::not_mine();
-            return self.carry(NetCommand::PairReply { reply, bytes }).await;
-        };
-        let waiting = self.pair_replies.entry(from).or_default();
-        if waiting.len() >= PAIR_WAITING_MAX {
-            return; // Dropping the reply refuses the request.
-        }
-        waiting.push_back(reply);
-        self.feed(group, Input::Frame { from, lane: Lane::Pair, bytes }).await;
+        self.say_unsaid().await;
     }
 
     async fn on_stored(&mut self, event: StorageEvent) {
@@ -351,12 +308,6 @@ impl Driver {
     /// Hands a command to the network; when the network is gone the loop ends by its closed event queue.
     async fn carry(&self, command: NetCommand) {
         let _gone = self.net.send(command).await;
-    }
-
-    async fn remember(&mut self, peer: halloo_mesh::PeerKey, addresses: &[libp2p::Multiaddr]) {
-        let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let value = serde_json::to_vec(&list).expect("a list of texts is always JSON");
-        self.storage.put_local(crate::storage::address_key(&peer.0), Some(value)).await;
     }
 }
 

@@ -108,6 +108,7 @@ impl Loop {
                     setup = setup.max(setup_ms);
                 }
                 EndpointEvent::Down { .. } => ups = 0,
+                EndpointEvent::Full { .. } => {}
             }
         }
         Ok(setup)

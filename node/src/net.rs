@@ -21,7 +21,7 @@ mod task;
 pub use address::{BadHint, parse_hint};
 pub use book::{FOUND_MAX, GIVEN_MAX, HINT_ADDRESSES_MAX};
 
-use halloo_mesh::{GossipTicket, GroupSize, PairReply, PeerKey, Topic, Verdict};
+use halloo_mesh::{GossipTicket, GroupSize, MeshEvent, PairReply, PeerKey, Topic, Verdict};
 use libp2p::Multiaddr;
 use std::fmt;
 use std::sync::Arc;
@@ -58,8 +58,8 @@ pub struct NetConfig {
 /// Sees payloads before transport encryption. It runs on the network task and must not block.
 pub type Tap = Arc<dyn Fn(TapLane, &[u8]) + Send + Sync>;
 
-/// Which lane a tapped payload takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which lane a payload takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TapLane {
     /// Published to a topic.
     Gossip,
@@ -99,19 +99,17 @@ pub enum NetCommand {
         /// Only `Accept` forwards it.
         verdict: Verdict,
     },
-    /// Send a frame to one connected peer; answered by `DirectFailed` where it is known not to arrive.
+    /// Send a frame to one connected peer; answered by `NotSent` or the mesh's `DirectFailed` where it is known not to arrive.
     Direct {
         /// Who.
         to: PeerKey,
         /// At most `halloo_mesh::limits::DIRECT_FRAME_MAX`.
         bytes: Vec<u8>,
     },
-    /// Ask a connected peer on the pairing lane; answered by `PairReplied` or `PairFailed` with the same tag.
+    /// Ask a connected peer on the pairing lane; answered by `PairReplied` or `PairFailed` of the mesh, or by `NotSent`.
     Pair {
         /// Who.
         to: PeerKey,
-        /// Chosen by the driver.
-        tag: u64,
         /// At most `halloo_mesh::limits::PAIR_REQUEST_MAX`.
         bytes: Vec<u8>,
     },
@@ -141,72 +139,14 @@ pub enum NetCommand {
 pub enum NetEvent {
     /// The set of addresses that this node listens on changed (loopback included, without peer id).
     Listening(Vec<Multiaddr>),
-    /// The first connection to a peer stands.
-    PeerUp {
-        /// Who.
-        peer: PeerKey,
-        /// Where it was reached.
-        addresses: Vec<Multiaddr>,
-    },
-    /// Where a connected peer says it listens: worth keeping as last known addresses.
-    PeerAddresses {
-        /// Who.
-        peer: PeerKey,
-        /// Its claim.
-        addresses: Vec<Multiaddr>,
-    },
-    /// The last connection to a peer is gone.
-    PeerDown {
-        /// Who.
-        peer: PeerKey,
-    },
-    /// A gossip message of an admitted peer; it is forwarded only after an accepting verdict.
-    Gossip {
-        /// Where.
-        topic: Topic,
-        /// The hop, not the author.
-        from: PeerKey,
-        /// The payload.
-        bytes: Vec<u8>,
-        /// For the verdict.
-        ticket: GossipTicket,
-    },
-    /// A frame of the direct lane, in order per peer.
-    Direct {
-        /// Who.
-        from: PeerKey,
-        /// The payload.
-        bytes: Vec<u8>,
-    },
-    /// At least one direct frame to this peer was refused or lost: reconcile with it. Told once until read.
-    DirectFailed {
+    /// What the mesh tells, as it tells it; never `GossipDropped`, which is only logged.
+    Mesh(MeshEvent),
+    /// At least one frame for this peer was refused before it was sent. Told once until read.
+    NotSent {
         /// Whom it was meant for.
         peer: PeerKey,
-    },
-    /// A pairing request, possibly of a stranger.
-    Pair {
-        /// Who asks.
-        from: PeerKey,
-        /// The payload.
-        bytes: Vec<u8>,
-        /// For the reply; dropping it refuses.
-        reply: PairReply,
-    },
-    /// The answer to a pairing request of ours.
-    PairReplied {
-        /// Whom we asked.
-        peer: PeerKey,
-        /// The tag of the command.
-        tag: u64,
-        /// The payload.
-        bytes: Vec<u8>,
-    },
-    /// A pairing request of ours was refused, lost, or timed out.
-    PairFailed {
-        /// Whom we asked.
-        peer: PeerKey,
-        /// The tag of the command.
-        tag: u64,
+        /// `Direct`: reconcile with it. `Pair`: the request will get no answer.
+        lane: TapLane,
     },
 }
 
@@ -222,7 +162,7 @@ pub enum NetError {
         port: u16,
     },
     /// World: the address does not belong to this machine, or may not be bound.
-    #[error("cannot listen on {address}: {reason}")]
+    #[error("cannot listen on {address} ({reason}); `halloo doctor` looks for the fault")]
     Listen {
         /// The address asked for.
         address: Multiaddr,
@@ -230,7 +170,7 @@ pub enum NetError {
         reason: String,
     },
     /// World: no socket could be set up at all.
-    #[error("cannot set up the network: {0}")]
+    #[error("cannot set up the network ({0}); `halloo doctor` looks for the fault")]
     Setup(String),
 }
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use std::io::Write as _;
 use zeroize::Zeroizing;
 
-/// Exit codes, also in the manual page.
+/// Exit codes, also in the help and in the manual page.
 pub mod exit {
     /// Done.
     pub const OK: u8 = 0;
@@ -17,8 +17,24 @@ pub mod exit {
     pub const NOT_RUNNING: u8 = 3;
     /// Something is held by another process: the home, a port.
     pub const IN_USE: u8 = 4;
-    /// `doctor` found a fault.
+    /// `doctor` found a fault, or `echo` heard nothing.
     pub const FAULT: u8 = 5;
+
+    /// Each code in words, for the help.
+    pub const MEANINGS: [(u8, &str); 6] = [
+        (OK, "done"),
+        (FAILED, "refused or failed"),
+        (USAGE, "wrong usage"),
+        (NOT_RUNNING, "no halloo runs in this home"),
+        (IN_USE, "home or port in use"),
+        (FAULT, "doctor found a fault or echo heard nothing"),
+    ];
+}
+
+/// Whether this error only says that nobody reads our stdout any more, as in `halloo log | head -1`.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Tells something on stderr.

@@ -62,7 +62,7 @@ pub enum VaultError {
     )]
     NoNumber,
     /// The machine gives no randomness.
-    #[error("the system gives no randomness")]
+    #[error("the system gives no randomness; restart the machine")]
     NoRandomness,
     /// The home itself.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 use crate::place_name::PrecisionName;
 use halloo_crdt::log::Role;
+use halloo_crypto::id::DeviceId;
 use halloo_engine::output::{
     Activity, ActivityEntry, ChatEntry, DeviceView, Event, InviteView, LocationView, MemberView,
     PairingProgress, StatusView, Warning,
@@ -25,19 +26,19 @@ pub fn role_of(word: &str) -> Option<Role> {
         .find(|role| role_word(*role) == word)
 }
 
-/// A member with its devices.
-pub fn member(view: &MemberView) -> Value {
+/// A member with its devices; `voice` says how the voice with a device stands.
+pub fn member(view: &MemberView, voice: &dyn Fn(&DeviceId) -> Option<&'static str>) -> Value {
     json!({
         "account": view.account.to_string(),
         "name": view.name,
         "role": role_word(view.role),
         "own": view.own,
         "online": view.own || view.devices.iter().any(|d| d.online),
-        "devices": view.devices.iter().map(device).collect::<Vec<_>>(),
+        "devices": view.devices.iter().map(|d| device(d, voice(&d.device))).collect::<Vec<_>>(),
     })
 }
 
-fn device(view: &DeviceView) -> Value {
+fn device(view: &DeviceView, voice: Option<&str>) -> Value {
     json!({
         "device": view.device.to_string(),
         "online": view.online,
@@ -45,6 +46,7 @@ fn device(view: &DeviceView) -> Value {
         "microphone_muted": view.microphone_muted,
         "speaker_muted": view.speaker_muted,
         "in_call": view.in_call,
+        "voice": voice,
     })
 }
 
@@ -66,6 +68,7 @@ pub fn chat(entry: &ChatEntry) -> Value {
         "delivered_to": entry.delivered_to.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "read_by": entry.read_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "own": entry.own,
+        "void": entry.void,
     })
 }
 
@@ -199,7 +202,7 @@ pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
         Event::EpochChanged { epoch, devices } => {
             json!({"event": "epoch", "epoch": epoch.to_string(), "devices": devices})
         }
-        Event::Warning(warning) => json!({"event": "warning", "text": warning_text(warning)}),
+        Event::Warning(warning) => warned(warning),
         Event::PeerProven { device, account, .. } => {
             json!({"event": "proven", "device": device.to_string(), "account": account.to_string()})
         }
@@ -227,11 +230,28 @@ fn pairing(progress: &PairingProgress) -> Value {
     }
 }
 
+/// A warning; the driver puts names into its text where it knows them.
+fn warned(warning: &Warning) -> Value {
+    let mut value = json!({"event": "warning", "text": warning_text(warning)});
+    if let Warning::ClockSkew { device, seconds } = warning {
+        value["clock_of"] = json!(device.to_string());
+        value["seconds"] = json!(seconds);
+    }
+    value
+}
+
+/// What to say about a clock that differs.
+pub fn clock_text(name: &str, seconds: i64) -> String {
+    let way = if seconds < 0 { "behind" } else { "ahead of" };
+    format!(
+        "the clock of {name} is {} s {way} this one; set the clock of whichever is wrong",
+        seconds.unsigned_abs()
+    )
+}
+
 fn warning_text(warning: &Warning) -> String {
     match warning {
-        Warning::ClockSkew { device, seconds } => {
-            format!("the clock of device {device:?} differs by {seconds} s; set the clock of one of you")
-        }
+        Warning::ClockSkew { device, seconds } => clock_text(&format!("{device:?}"), *seconds),
         Warning::BadFrames { count, .. } => {
             format!("{count} frames of a neighbour broke the rules and were dropped")
         }

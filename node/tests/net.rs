@@ -1,7 +1,7 @@
 //! The network of the shell on real sockets: by hand on loopback, and by mDNS between network namespaces.
 
 use halloo_lab::{Host, Lab, LinkModel, Loss};
-use halloo_mesh::{GroupSize, PeerKey, Topic, Verdict};
+use halloo_mesh::{GroupSize, MeshEvent, PeerKey, Topic, Verdict};
 use halloo_node::net::{self, NetCommand, NetConfig, NetError, NetEvent, Running, TapLane};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
@@ -54,7 +54,7 @@ async fn listening(node: &mut Running, count: usize) -> Vec<libp2p::Multiaddr> {
 
 async fn up(node: &mut Running) -> PeerKey {
     wait(node, |event| match event {
-        NetEvent::PeerUp { peer, .. } => Some(peer),
+        NetEvent::Mesh(MeshEvent::PeerUp { peer, .. }) => Some(peer),
         _ => None,
     })
     .await
@@ -84,7 +84,7 @@ fn two_nodes_talk_over_every_lane_and_the_tap_sees_all_of_it() {
         }
         two.send(NetCommand::Publish { topic: TOPIC, bytes: b"all".to_vec() }).await.expect("it runs");
         let (bytes, ticket) = wait(&mut first, |event| match event {
-            NetEvent::Gossip { topic: TOPIC, bytes, ticket, .. } => Some((bytes, ticket)),
+            NetEvent::Mesh(MeshEvent::Gossip { topic: TOPIC, bytes, ticket, .. }) => Some((bytes, ticket)),
             _ => None,
         })
         .await;
@@ -92,24 +92,22 @@ fn two_nodes_talk_over_every_lane_and_the_tap_sees_all_of_it() {
         one.send(NetCommand::Verdict { ticket, verdict: Verdict::Accept }).await.expect("it runs");
         two.send(NetCommand::Direct { to: one.local(), bytes: b"one".to_vec() }).await.expect("it runs");
         let direct = wait(&mut first, |event| match event {
-            NetEvent::Direct { bytes, .. } => Some(bytes),
+            NetEvent::Mesh(MeshEvent::Direct { bytes, .. }) => Some(bytes),
             _ => None,
         });
         assert_eq!(direct.await, b"one");
-        two.send(NetCommand::Pair { to: one.local(), tag: 5, bytes: b"ask".to_vec() })
-            .await
-            .expect("it runs");
+        two.send(NetCommand::Pair { to: one.local(), bytes: b"ask".to_vec() }).await.expect("it runs");
         let reply = wait(&mut first, |event| match event {
-            NetEvent::Pair { reply, .. } => Some(reply),
+            NetEvent::Mesh(MeshEvent::Pair { reply, .. }) => Some(reply),
             _ => None,
         })
         .await;
         one.send(NetCommand::PairReply { reply, bytes: b"answer".to_vec() }).await.expect("it runs");
         let answer = wait(&mut second, |event| match event {
-            NetEvent::PairReplied { tag, bytes, .. } => Some((tag, bytes)),
+            NetEvent::Mesh(MeshEvent::PairReplied { bytes, .. }) => Some(bytes),
             _ => None,
         });
-        assert_eq!(answer.await, (5, b"answer".to_vec()));
+        assert_eq!(answer.await, b"answer");
         let seen = seen.lock().expect("one writer").clone();
         let expected: [(TapLane, &[u8]); 3] =
             [(TapLane::Gossip, b"all"), (TapLane::Direct, b"one"), (TapLane::Pair, b"ask")];
@@ -125,17 +123,14 @@ fn what_cannot_be_delivered_is_reported() {
         for _ in 0..3 {
             node.net.send(NetCommand::Direct { to: nobody, bytes: vec![1] }).await.expect("it runs");
         }
-        node.net.send(NetCommand::Pair { to: nobody, tag: 9, bytes: vec![1] }).await.expect("it runs");
-        let failed = wait(&mut node, |event| match event {
-            NetEvent::DirectFailed { peer } => Some(peer),
-            _ => None,
-        });
-        assert_eq!(failed.await, nobody);
-        let tag = wait(&mut node, |event| match event {
-            NetEvent::PairFailed { tag, .. } => Some(tag),
-            _ => None,
-        });
-        assert_eq!(tag.await, 9);
+        node.net.send(NetCommand::Pair { to: nobody, bytes: vec![1] }).await.expect("it runs");
+        for expected in [TapLane::Direct, TapLane::Pair] {
+            let failed = wait(&mut node, |event| match event {
+                NetEvent::NotSent { peer, lane } => Some((peer, lane)),
+                _ => None,
+            });
+            assert_eq!(failed.await, (nobody, expected));
+        }
     });
 }
 
@@ -218,7 +213,7 @@ fn garbage_on_every_socket_hurts_nobody() {
         let order = NetCommand::Direct { to: first.net.local(), bytes: b"still here".to_vec() };
         second.net.send(order).await.expect("it runs");
         let direct = wait(&mut first, |event| match event {
-            NetEvent::Direct { bytes, .. } => Some(bytes),
+            NetEvent::Mesh(MeshEvent::Direct { bytes, .. }) => Some(bytes),
             _ => None,
         });
         assert_eq!(direct.await, b"still here");
@@ -287,17 +282,17 @@ async fn live(seed: u8, told: mpsc::Sender<Word>, mut stopped: oneshot::Receiver
             _ = &mut stopped => break,
         };
         let word = match event {
-            NetEvent::PeerUp { peer, .. } => {
-                let ask = NetCommand::Pair { to: peer, tag: 0, bytes: vec![seed] };
+            NetEvent::Mesh(MeshEvent::PeerUp { peer, .. }) => {
+                let ask = NetCommand::Pair { to: peer, bytes: vec![seed] };
                 node.net.send(ask).await.expect("it runs");
                 Word::Up
             }
-            NetEvent::Pair { reply, bytes, .. } => {
+            NetEvent::Mesh(MeshEvent::Pair { reply, bytes, .. }) => {
                 node.net.send(NetCommand::PairReply { reply, bytes }).await.expect("it runs");
                 continue;
             }
-            NetEvent::PairReplied { .. } => Word::Answered(Instant::now()),
-            NetEvent::PeerDown { .. } => Word::Down,
+            NetEvent::Mesh(MeshEvent::PairReplied { .. }) => Word::Answered(Instant::now()),
+            NetEvent::Mesh(MeshEvent::PeerDown { .. }) => Word::Down,
             _ => continue,
         };
         told.send(word).await.expect("the test listens");

@@ -55,6 +55,15 @@ impl Host {
         ip(&format!("-n {} link set {INTERFACE} down", self.namespace)).map(drop)
     }
 
+    /// Gives the host another address of the bridge's network, as a router does that has forgotten it. Works unplugged too.
+    pub fn readdress(&mut self, ip_now: Ipv4Addr) -> Result<(), LabError> {
+        let (inner, before) = (&self.namespace, self.ip);
+        ip(&format!("-n {inner} addr del {before}/24 dev {INTERFACE}"))?;
+        ip(&format!("-n {inner} addr add {ip_now}/24 brd + dev {INTERFACE}"))?;
+        self.ip = ip_now;
+        Ok(())
+    }
+
     /// Puts the plug back in.
     pub fn plug(&self) -> Result<(), LabError> {
         ip(&format!("-n {} link set {INTERFACE} up", self.namespace)).map(drop)

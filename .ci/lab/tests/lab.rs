@@ -72,6 +72,19 @@ fn an_unplugged_host_is_not_reached_until_it_is_plugged_in_again() {
 }
 
 #[test]
+fn a_host_with_another_address_is_reached_there() {
+    let Some(mut lab) = Lab::or_skip() else { return };
+    let anna = lab.host("anna").expect("a host");
+    let mut ben = lab.host("ben").expect("a host");
+    let before = ben.ip();
+    ben.readdress("10.77.0.201".parse().expect("written")).expect("free");
+    assert_ne!(ben.ip(), before);
+    assert_eq!(round_trips(&anna, &ben, 2).len(), 2);
+    let gone = ben.run(move || UdpSocket::bind((before, 0)).map(drop)).expect("the namespace");
+    assert!(gone.is_err(), "the old address is gone");
+}
+
+#[test]
 fn a_name_is_used_once_and_names_are_free_again_afterwards() {
     let Some(mut first) = Lab::or_skip() else { return };
     first.host("anna").expect("a host");

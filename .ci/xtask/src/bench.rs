@@ -52,6 +52,11 @@ const BENCHES: &[Bench] = &[
         from: Program::Example("halloo-node", "voice_figures", &[]),
     },
     Bench {
+        name: "vad",
+        what: "voice activation against labelled clips, F1",
+        from: Program::Example("halloo-node", "vad_figures", &[]),
+    },
+    Bench {
         name: "media",
         what: "connections between members: set-up, cost, memory",
         from: Program::Example("halloo-node", "media_figures", &[]),

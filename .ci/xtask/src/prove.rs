@@ -1,13 +1,19 @@
 //! The acceptance lines of each capability as programs: at full size by `cargo xtask prove`, at small size in the gate.
 
 mod bad_input;
+mod call;
 mod demo;
+mod doctor;
 mod figures;
 mod join;
 mod kill;
 mod loss;
+mod moved;
+mod noise;
 mod people;
+mod presence;
 mod purity;
+mod words;
 
 pub use people::{Person, clip, halloo};
 
@@ -47,6 +53,31 @@ const LINES: &[Line] = &[
     Line { name: "first-halloo.5", what: "kill -9 at random moments", run: kill::run },
     Line { name: "first-halloo.6", what: "the figures of the core against their targets", run: figures::run },
     Line { name: "first-halloo.7", what: "what goes wrong in front of a person", run: bad_input::run },
+    Line {
+        name: "first-halloo.8",
+        what: "one of three writes to and calls another; the third sees nothing of it",
+        run: call::run,
+    },
+    Line {
+        name: "first-halloo.9",
+        what: "a machine that gets another address in the middle of a call is heard again",
+        run: moved::run,
+    },
+    Line {
+        name: "first-halloo.10",
+        what: "doctor names seeded faults; echo hears itself on files",
+        run: doctor::run,
+    },
+    Line {
+        name: "first-halloo.11",
+        what: "streams, JSON, exit codes, folders, colours, completions, manual, progress",
+        run: words::run,
+    },
+    Line {
+        name: "first-halloo.12",
+        what: "names, mutes, the key, places with an end, who fell away, a partition",
+        run: presence::run,
+    },
 ];
 
 /// `prove CAPABILITY[.LINE] [--small]`.

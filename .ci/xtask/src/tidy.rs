@@ -15,7 +15,7 @@ pub fn run() -> Result<()> {
     let sources = tree::sources(&root)?;
     let mut breaches = layout::check(&root, &sources)?;
     breaches.extend(style::check(&sources));
-    breaches.extend(pages::check(&root)?);
+    breaches.extend(pages::check(&root, &sources)?);
     if breaches.is_empty() {
         eprintln!("tidy: {} source files, no breach", sources.len());
         return Ok(());

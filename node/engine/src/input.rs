@@ -36,6 +36,8 @@ pub enum Input {
     Written(WriteId),
     /// The device's own position, from a GPS, a GPX replay or the command line.
     Fix(Fix),
+    /// The addresses of this node changed: links and QR texts shown from now on carry these.
+    Addresses(Vec<String>),
     /// Time has passed: the deadline of the last `Idle`, or a push from outside.
     Wake(WakeReason),
     /// Reserved: sealed items fetched from the mailbox. They enter by the same door as frames.

@@ -19,6 +19,7 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::Stop => Request::Stop,
         Command::Groups => Request::Groups,
         Command::Members => Request::Members,
+        Command::Name { name } => Request::Name { name: name.clone() },
         Command::Say { text, reply_to } => Request::Say { text: words(text)?, reply_to: reply_to.clone() },
         Command::Send { to, text } => Request::Send { to: to.clone(), text: words(text)? },
         Command::Call { to, .. } => Request::Call { to: to.clone() },

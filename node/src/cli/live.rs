@@ -61,11 +61,13 @@ async fn typed_line(client: &mut Client, group: Option<&str>, line: &str) {
         "/who" => (Request::Members, Some(super::Command::Members)),
         "/invite" => (
             Request::Invite(crate::door::InviteAsk { uses: 1, seconds: 86_400, role: "member".into() }),
-            Some(super::Command::Status),
+            Some(super::Command::Watch),
         ),
         text if text.starts_with('/') => return tell(&format!("{text} is no command; {HELP}")),
         text => (Request::Say { text: text.to_owned(), reply_to: None }, None),
     };
+    // Muting is about the call that runs, which may be a conversation of two.
+    let group = group.filter(|_| !matches!(request, Request::MuteMicrophone { .. }));
     match client.ask(group, request).await {
         Err(error) => tell(&format!("error: {error}")),
         Ok(answer) => {

@@ -1,10 +1,10 @@
 //! Running one command: ask the daemon, or be the daemon.
 
-use super::{BeginArgs, Cli, Command, KeyCommand, asks, key, live, show};
+use super::{BeginArgs, Cli, Command, KeyCommand, asks, key, live, progress, show};
 use crate::args::DaemonArgs;
 use crate::door::{Client, ClientError, JoinAsk, NewAsk, Request, TalkAsk};
 use crate::home::{Home, HomeError};
-use crate::terminal::{exit, tell};
+use crate::terminal::{exit, is_closed_pipe, tell};
 use crate::{daemon, demo, echo};
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser as _};
@@ -31,6 +31,7 @@ pub fn main() -> ExitCode {
     };
     let code = match runtime.block_on(run(&cli)) {
         Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => exit::OK,
         Err(error) => {
             show::failure(&error, cli.json);
             code_of(&error)
@@ -70,11 +71,7 @@ async fn run(cli: &Cli) -> Result<u8> {
             clap_complete::generate(*shell, &mut Cli::command(), "halloo", &mut script);
             out(&script)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            out(&page)
-        }
+        Command::Man { command } => out(&super::manual(command.as_deref())?),
         Command::Key { what } => key::run(cli, what.as_ref().unwrap_or(&KeyCommand::Show)).await,
         Command::Watch => watch(cli).await,
         Command::Call { sound, .. } | Command::Talk { sound } => {
@@ -82,8 +79,14 @@ async fn run(cli: &Cli) -> Result<u8> {
             if let Command::Call { to, .. } = &cli.command {
                 let reply = client.ask(cli.group.as_deref(), Request::Call { to: to.clone() }).await?;
                 let group = reply["group"].as_str().map(str::to_owned);
-                let answer = client.ask(group.as_deref(), Request::Talk(asks::talk(sound))).await?;
-                return print(cli, &answer);
+                client.ask(group.as_deref(), Request::Talk(asks::talk(sound))).await?;
+                if !cli.quiet {
+                    tell(&format!(
+                        "calling {}; `halloo hush` ends the call",
+                        reply["with"].as_str().unwrap_or(to)
+                    ));
+                }
+                return print(cli, &reply);
             }
             let answer = client.ask(cli.group.as_deref(), Request::Talk(asks::talk(sound))).await?;
             print(cli, &answer)
@@ -91,7 +94,13 @@ async fn run(cli: &Cli) -> Result<u8> {
         command => {
             let request = asks::request(command)?.context("this command has no request")?;
             let mut client = connect(cli).await?;
-            let answer = client.ask(cli.group.as_deref(), request).await?;
+            let waiting = match command {
+                Command::Track { file, .. } => format!("reading {}", file.display()),
+                Command::Send { to, .. } => format!("waiting for {to} to come into the conversation"),
+                _ => "waiting for the running halloo".to_owned(),
+            };
+            let answer = client.ask(cli.group.as_deref(), request);
+            let answer = progress::shown(cli.quiet, &waiting, None, answer).await?;
             print(cli, &answer)
         }
     }
@@ -116,18 +125,17 @@ async fn connect(cli: &Cli) -> Result<Client> {
 async fn begin_with(cli: &Cli, begin: &BeginArgs, request: Request) -> Result<u8> {
     let home = Home::open(cli.home.clone())?;
     let joining = matches!(request, Request::Join(_));
+    let text = if joining { "looking for the inviter" } else { "beginning the group" };
     if let Ok(mut client) = Client::connect(&home.socket()).await {
-        let waiting = show::Waiting::start(joining && !cli.quiet, "looking for the inviter");
-        let answer = client.ask(None, request).await?;
-        waiting.done();
+        let steps = progress::steps(&home.socket()).await;
+        let answer = progress::shown(cli.quiet, text, steps, client.ask(None, request)).await?;
         return print(cli, &answer);
     }
-    let running = daemon::start(home.clone(), &begin.daemon).await?;
+    let running = start(cli, &home, &begin.daemon).await?;
     tell_note(cli, &running);
     let mut client = Client::connect(&home.socket()).await?;
-    let waiting = show::Waiting::start(joining && !cli.quiet, "looking for the inviter");
-    let answer = client.ask(None, request).await?;
-    waiting.done();
+    let steps = progress::steps(&home.socket()).await;
+    let answer = progress::shown(cli.quiet, text, steps, client.ask(None, request)).await?;
     show::answer(&cli.command, &answer, cli.json)?;
     // Whoever begins a group enters the call with a muted microphone, a newcomer enters it talking. Without a usable sound
     // device one stays out and is told so.
@@ -141,9 +149,16 @@ async fn begin_with(cli: &Cli, begin: &BeginArgs, request: Request) -> Result<u8
     live::run(client, running, answer["group"].as_str(), cli).await
 }
 
+/// Becomes the daemon. On a task of its own: a passphrase is stretched for about a second, and progress must be shown meanwhile.
+async fn start(cli: &Cli, home: &Home, args: &DaemonArgs) -> Result<daemon::Running> {
+    let (home, args) = (home.clone(), args.clone());
+    let starting = tokio::spawn(async move { daemon::start(home, &args).await });
+    progress::shown(cli.quiet, "opening the home", None, starting).await?
+}
+
 async fn up(cli: &Cli, args: &DaemonArgs) -> Result<u8> {
     let home = Home::open(cli.home.clone())?;
-    let running = daemon::start(home.clone(), args).await?;
+    let running = start(cli, &home, args).await?;
     tell_note(cli, &running);
     if !cli.quiet {
         tell(&format!("halloo is up in {}; ask it with `halloo status`", home.folder().display()));
@@ -180,7 +195,8 @@ async fn watch(cli: &Cli) -> Result<u8> {
 }
 
 async fn doctor(cli: &Cli, args: &DaemonArgs) -> Result<u8> {
-    let report = crate::doctor::run(&Home::open(cli.home.clone()), args).await;
+    let home = Home::open(cli.home.clone());
+    let report = progress::shown(cli.quiet, "looking", None, crate::doctor::run(&home, args)).await;
     show::doctor(&report, cli.json)?;
     Ok(if report.iter().any(|check| check.fault.is_some()) { exit::FAULT } else { exit::OK })
 }

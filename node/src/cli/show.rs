@@ -6,41 +6,28 @@ use crate::terminal::{line, tell};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-/// Progress of something that takes over a second, on stderr; nothing where stderr is no terminal.
-pub struct Waiting(indicatif::ProgressBar);
-
-impl Waiting {
-    /// Shows a spinner with this text.
-    pub fn start(visible: bool, text: &str) -> Self {
-        let bar =
-            if visible { indicatif::ProgressBar::new_spinner() } else { indicatif::ProgressBar::hidden() };
-        bar.set_message(text.to_owned());
-        bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        Waiting(bar)
-    }
-
-    /// Takes it away.
-    pub fn done(self) {
-        self.0.finish_and_clear();
-    }
-}
-
 /// An error with its next step; with `--json` as an object on stdout.
 pub fn failure(error: &anyhow::Error, json_wanted: bool) {
     let refused = error.downcast_ref::<ClientError>().and_then(|error| match error {
         ClientError::Refused(refused) => Some(refused.clone()),
         _ => None,
     });
+    // The text with all its causes; most of ours end with the next step.
+    let shown = refused.unwrap_or_else(|| {
+        let code = if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(ClientError::NotRunning)))
+        {
+            "not-running"
+        } else {
+            "failed"
+        };
+        DoorError::told(code, &format!("{error:#}"), "`halloo doctor` looks for the fault")
+    });
     if json_wanted {
-        let shown = refused.unwrap_or_else(|| DoorError::new("failed", format!("{error:#}"), ""));
         // Nobody reads a closed stdout; the exit code still says it.
         let _closed = line(&json!({ "error": shown }).to_string());
         return;
     }
-    match refused {
-        Some(DoorError { what, next, .. }) => tell(&format!("error: {what}\n  next: {next}")),
-        None => tell(&format!("error: {error:#}")),
-    }
+    tell(&format!("error: {}\n  next: {}", shown.what, shown.next));
 }
 
 /// The answer to a command.
@@ -83,6 +70,7 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
 /// The lines of an event; `None` for what people need not see.
 pub fn event(event: &Value) -> Option<String> {
     let name = || text(event, "name").to_owned();
+    let private = event["with"].is_string();
     Some(match event["event"].as_str()? {
         "joined" => format!("+ {} is here", name()),
         "left" => format!("- {} left", name()),
@@ -94,7 +82,12 @@ pub fn event(event: &Value) -> Option<String> {
         "location" if event["own"] == false => location(event),
         "muted" if event["microphone"] == true => format!("* {} is muted", name()),
         "muted" => format!("* {} can speak", name()),
+        "conversation" => {
+            format!("* {0} opened a conversation: `halloo send {0}`, `halloo call {0}`", name())
+        }
+        "call-joined" if private => format!("* {0} calls you: take it with `halloo call {0}`", name()),
         "call-joined" => format!("* {} is in the call", name()),
+        "call-full" => format!("! {}", text(event, "text")),
         "call-left" => format!("* {} left the call", name()),
         "pairing" if event["step"] == "emoji" => format!("* pairing: both sides show {}", emoji(event)),
         "pairing" if event["step"] == "wrong-words" => {
@@ -105,6 +98,9 @@ pub fn event(event: &Value) -> Option<String> {
         }
         "invite" => format!("* next code: {}", text(event, "code")),
         "key-rotated" => format!("* everything stored is sealed by key {} now", event["key"]),
+        "sync" if event["done"] == false => {
+            format!("* catching up with {}: {} received, {} sent", name(), event["received"], event["sent"])
+        }
         "warning" => format!("! {}", text(event, "text")),
         "lagged" => format!("! {} events were not shown", event["missed"]),
         _ => return None,
@@ -196,17 +192,21 @@ fn invite(view: &Value) -> Result<()> {
 }
 
 fn member(m: &Value) -> String {
+    let devices = m["devices"].as_array().cloned().unwrap_or_default();
+    let any = |key: &str| devices.iter().any(|d| d[key] == true);
     let state = if m["own"] == true {
         "you"
-    } else if m["online"] == true {
+    } else if any("connected") {
         "here"
+    } else if m["online"] == true {
+        "through others"
     } else {
         "away"
     };
-    let devices = m["devices"].as_array().cloned().unwrap_or_default();
-    let any = |key: &str| devices.iter().any(|d| d[key] == true);
+    let full = devices.iter().any(|d| d["voice"] == "full");
     let voice = match (any("in_call"), any("microphone_muted")) {
         (false, _) => "",
+        (true, _) if full => "not heard: the call is full",
         (true, true) => "muted",
         (true, false) => "talking",
     };
@@ -215,7 +215,10 @@ fn member(m: &Value) -> String {
 
 fn message(m: &Value) -> String {
     let words = if m["deleted"] == true { "(withdrawn)" } else { text(m, "text") };
-    format!("{}  {}: {words}", clock(m["sent_ms"].as_u64().unwrap_or(0)), text(m, "from"))
+    let private = if m["with"].is_string() { " (to you alone)" } else { "" };
+    let void = if m["void"] == true { "  (void)" } else { "" };
+    let at = clock(m["sent_ms"].as_u64().unwrap_or(0));
+    format!("{at}  {}{private}: {words}{void}", text(m, "from"))
 }
 
 fn activity(a: &Value) -> String {

@@ -1,7 +1,6 @@
 //! What is typed is understood, or refused with the next step.
 
 use super::*;
-use clap::CommandFactory as _;
 
 #[test]
 fn the_command_line_is_consistent_and_its_manual_can_be_made() {
@@ -38,4 +37,55 @@ fn words_of_a_message_are_joined_and_files_become_absolute() {
     };
     assert!(std::path::Path::new(&talk.source).is_absolute());
     assert_eq!(talk.sink, "null");
+}
+
+#[test]
+fn each_exit_code_stands_in_the_help_once() {
+    let help = Cli::command().render_long_help().to_string();
+    let folded = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (code, meaning) in crate::terminal::exit::MEANINGS {
+        assert_eq!(folded.matches(&format!("{code} {meaning}")).count(), 1, "{meaning}");
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_others_are_refused() {
+    for command in Cli::command().get_subcommands() {
+        let page = String::from_utf8(manual(Some(command.get_name())).unwrap()).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    assert!(manual(Some("fly")).unwrap_err().to_string().contains("`halloo help`"));
+}
+
+#[test]
+fn steps_of_a_pairing_and_of_catching_up_are_told() {
+    let step = |value: serde_json::Value| progress::step(&value);
+    let pairing =
+        |step: &str| serde_json::json!({"event": "pairing", "step": step, "emoji": ["a", "b", "c", "d"]});
+    assert_eq!(step(pairing("started")).as_deref(), Some("a member answers"));
+    assert!(step(pairing("emoji")).unwrap().contains("a b c d"));
+    assert!(step(pairing("burned")).is_none());
+    let sync = |done: bool| serde_json::json!({"event": "sync", "received": 120, "sent": 3, "done": done, "name": "Ana"});
+    assert_eq!(step(sync(false)).as_deref(), Some("catching up: 120 received, 3 sent"));
+    assert_eq!(step(sync(true)), None);
+    assert_eq!(show::event(&sync(false)).as_deref(), Some("* catching up with Ana: 120 received, 3 sent"));
+    assert_eq!(show::event(&sync(true)), None);
+}
+
+#[test]
+fn a_full_call_and_a_private_word_are_shown_as_such() {
+    let full = serde_json::json!({"event": "call-full", "text": "the call is full; make room"});
+    assert_eq!(show::event(&full).as_deref(), Some("! the call is full; make room"));
+    let message = |with: Option<&str>| serde_json::json!({"event": "message", "from": "Ana", "text": "here", "sent_ms": 0, "with": with});
+    assert_eq!(show::event(&message(None)).as_deref(), Some("00:00  Ana: here"));
+    assert_eq!(show::event(&message(Some("ab"))).as_deref(), Some("00:00  Ana (to you alone): here"));
+    let call = serde_json::json!({"event": "call-joined", "name": "Ana", "with": "ab"});
+    assert!(show::event(&call).unwrap().contains("`halloo call Ana`"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let pipe: anyhow::Error = std::io::Error::from(std::io::ErrorKind::BrokenPipe).into();
+    assert!(crate::terminal::is_closed_pipe(&pipe.context("writing")));
+    assert!(!crate::terminal::is_closed_pipe(&anyhow::anyhow!("something else")));
 }

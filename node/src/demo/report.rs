@@ -2,8 +2,9 @@
 
 use super::likeness::likeness;
 use super::script::{Findings, Turn};
-use super::wire::occurrences;
+use super::wire::{Canaries, occurrences};
 use crate::media::stamps::{self, Stamp};
+use crate::tap;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -226,6 +227,15 @@ fn wire(dir: &Path, findings: &Findings, captured: Option<Vec<u8>>) -> Result<Va
     let (in_taps, mut names) = canaries.search(&tapped);
     let (in_capture, more) = canaries.search(captured.as_deref().unwrap_or_default());
     names.extend(more);
+    let mut sealed_voice = Canaries::default();
+    for record in tap::parse(&tapped).0.iter().filter(|record| record.lane == tap::LANE_MEDIA) {
+        // Behind the SFrame header, which repeats itself.
+        sealed_voice.bytes("sealed voice", record.bytes.get(SEALED_VOICE).unwrap_or_default());
+        if sealed_voice.len() == SOUND_CANARIES_MAX {
+            break;
+        }
+    }
+    let bare_voice = sealed_voice.search(captured.as_deref().unwrap_or_default()).0;
     let in_packets = captured.as_deref().map_or(0, |bytes| occurrences(bytes, findings.control.as_bytes()));
     Ok(json!({
         "captured": captured.is_some(),
@@ -236,6 +246,8 @@ fn wire(dir: &Path, findings: &Findings, captured: Option<Vec<u8>>) -> Result<Va
         "control_found": in_packets + taps_with_control,
         "control_found_in": { "capture": in_packets, "taps": taps_with_control },
         "plaintext_canaries": in_taps + in_capture,
+        "sealed_voice_searched": sealed_voice.len(),
+        "sealed_voice_without_srtp": bare_voice,
         "found": names,
     }))
 }
@@ -254,6 +266,9 @@ fn sounds(path: &Path) -> Vec<Vec<u8>> {
     found.truncate(SOUND_CANARIES_MAX);
     found
 }
+
+/// The part of a sealed frame of voice that is looked for in packets: ciphertext, long enough never to appear by chance.
+const SEALED_VOICE: std::ops::Range<usize> = 20..44;
 
 /// What does not hold, in words. Times are figures, not failures.
 fn failures(values: &Value) -> Vec<String> {
@@ -295,6 +310,11 @@ fn failures(values: &Value) -> Vec<String> {
     );
     must(number("/wire/control_found_in/taps") > 0.0, "the control was not found in the taps".into());
     if values["wire"]["captured"] == true {
+        must(number("/wire/sealed_voice_searched") > 0.0, "no frame of voice was handed to the media".into());
+        must(
+            number("/wire/sealed_voice_without_srtp") == 0.0,
+            "frames of voice crossed the network without SRTP".into(),
+        );
         must(
             number("/wire/control_found_in/capture") > 0.0,
             "the control was not found in the capture".into(),

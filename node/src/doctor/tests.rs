@@ -1,6 +1,12 @@
 //! Each fault names its next step, and what is well is not called ill.
 
+use super::home::check_home;
+use super::machine::{EARLIEST, LATEST, check_clock};
+use super::network::{check_multicast, check_port};
+use super::sound::{check_level, check_voice};
 use super::*;
+use crate::media::device::{Read, Source};
+use std::net::{Ipv4Addr, UdpSocket};
 
 /// A microphone of one level.
 struct Level(f32);
@@ -29,20 +35,28 @@ fn a_dead_microphone_is_a_fault_and_a_quiet_one_is_not() {
 fn a_port_in_use_is_named() {
     let held = UdpSocket::bind("0.0.0.0:0").expect("a port");
     let port = held.local_addr().expect("address").port();
-    let check = check_port("udp port", port, |at| UdpSocket::bind(at).and_then(|socket| socket.local_addr()));
+    let check =
+        check_port("udp port", port, false, |at| UdpSocket::bind(at).and_then(|socket| socket.local_addr()));
     assert!(check.found.contains(&port.to_string()), "{check:?}");
     assert!(check.fault.is_some_and(|next| next.contains("--port")));
     drop(held);
-    let free = check_port("udp port", 0, |at| UdpSocket::bind(at).and_then(|socket| socket.local_addr()));
+    let free =
+        check_port("udp port", 0, false, |at| UdpSocket::bind(at).and_then(|socket| socket.local_addr()));
     assert_eq!(free.fault, None);
+    let own =
+        check_port("udp port", port, true, |at| UdpSocket::bind(at).and_then(|socket| socket.local_addr()));
+    assert_eq!(own.fault, None, "a port that this home's own daemon holds is no fault");
 }
 
 #[test]
 fn a_home_that_cannot_be_written_is_a_fault() {
     let dir = tempfile::tempdir().expect("temp dir");
     let home = Home::open(Some(dir.path().join("home")));
-    assert_eq!(check_home(&home).fault, None);
-    assert!(check_home(&Err(HomeError::Nowhere)).fault.is_some_and(|next| next.contains("--home")));
+    let checks = check_home(&home);
+    let fault = |name: &str| checks.iter().find(|check| check.name == name).map(|check| check.fault.clone());
+    assert_eq!((fault("home"), fault("keys")), (Some(None), Some(None)), "{checks:?}");
+    let nowhere = check_home(&Err(HomeError::Nowhere));
+    assert!(nowhere[0].fault.as_ref().is_some_and(|next| next.contains("--home")));
 }
 
 #[test]

@@ -29,6 +29,11 @@ pub enum Request {
     Groups,
     /// The members of a group with role, devices and presence.
     Members,
+    /// Change the own display name, in every group.
+    Name {
+        /// The new name.
+        name: String,
+    },
     /// Write to the group.
     Say {
         /// The text.
@@ -266,6 +271,18 @@ impl DoorError {
     /// From its three parts.
     pub fn new(code: &str, what: impl Into<String>, next: impl Into<String>) -> Self {
         DoorError { what: what.into(), next: next.into(), code: code.to_owned() }
+    }
+
+    /// From an error of ours whose text ends with the next step: behind a colon, or behind its first semicolon. One without is
+    /// given `otherwise`.
+    pub fn told(code: &str, error: &dyn std::fmt::Display, otherwise: &str) -> Self {
+        let text = error.to_string();
+        let head = text.find("; ").unwrap_or(text.len());
+        let cut = text[..head].rfind(": ").or_else(|| text.find("; "));
+        match cut.map(|at| (&text[..at], text[at..].trim_start_matches([':', ';', ' ']))) {
+            Some((what, next)) if !what.is_empty() && !next.is_empty() => DoorError::new(code, what, next),
+            _ => DoorError::new(code, text, otherwise),
+        }
     }
 
     /// The line for the asker.

@@ -121,12 +121,21 @@ async fn turn_away(mut stream: UnixStream) {
     let _gone = stream.write_all(format!("{}\n", full.line(0)).as_bytes()).await;
 }
 
+/// What came from an asker.
+enum Line {
+    Text(String),
+    NotText,
+    /// Over the limit: where the next one begins is not known, so the conversation ends.
+    TooLong,
+}
+
 /// One conversation: requests are answered in order; after `watch` the connection carries events only.
 async fn converse(stream: UnixStream, ask: mpsc::Sender<Asked>, watchers: Watchers) {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     while let Some(line) = next_line(&mut read).await {
-        let (text, watching) = match line.and_then(|line| parse(&line)) {
+        let ends = matches!(line, Line::TooLong);
+        let (text, watching) = match parse(line) {
             Err(error) => (error.line(0), false),
             Ok(envelope) if matches!(envelope.request, Request::Watch) => {
                 (json!({"id": envelope.id, "ok": {}}), true)
@@ -134,7 +143,7 @@ async fn converse(stream: UnixStream, ask: mpsc::Sender<Asked>, watchers: Watche
             Ok(envelope) => (answer(envelope, &ask).await, false),
         };
         let window = watching.then(|| watchers.window());
-        if write.write_all(format!("{text}\n").as_bytes()).await.is_err() {
+        if write.write_all(format!("{text}\n").as_bytes()).await.is_err() || ends {
             return;
         }
         if let Some(window) = window {
@@ -143,25 +152,31 @@ async fn converse(stream: UnixStream, ask: mpsc::Sender<Asked>, watchers: Watche
     }
 }
 
-/// The next line without its end; `None` when the asker is gone. A line over the limit ends the conversation with an error.
-async fn next_line(
-    read: &mut BufReader<tokio::net::unix::OwnedReadHalf>,
-) -> Option<Result<String, DoorError>> {
+/// The next line; `None` when the asker is gone, also in the middle of one.
+async fn next_line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> Option<Line> {
     let mut line = Vec::new();
     let limit = u64::try_from(LINE_MAX).unwrap_or(u64::MAX);
     match read.take(limit).read_until(b'\n', &mut line).await {
         Err(_) | Ok(0) => None,
-        Ok(_) if line.last() != Some(&b'\n') => None,
-        Ok(_) => Some(String::from_utf8(line).map_err(|_| {
-            DoorError::new("malformed", "the line is not UTF-8", "send one JSON object a line")
-        })),
+        Ok(_) if line.last() == Some(&b'\n') => {
+            Some(String::from_utf8(line).map_or(Line::NotText, Line::Text))
+        }
+        Ok(count) if count >= LINE_MAX => Some(Line::TooLong),
+        Ok(_) => None,
     }
 }
 
-fn parse(line: &str) -> Result<Envelope, DoorError> {
-    serde_json::from_str(line).map_err(|error| {
-        DoorError::new("malformed", format!("not a request: {error}"), "see `halloo help door`")
-    })
+fn parse(line: Line) -> Result<Envelope, DoorError> {
+    let malformed = |what: String| {
+        DoorError::new("malformed", what, "send one JSON object a line, as docs/spec/door.md draws it")
+    };
+    match line {
+        Line::TooLong => Err(malformed(format!("the line is longer than {LINE_MAX} bytes"))),
+        Line::NotText => Err(malformed("the line is not UTF-8".into())),
+        Line::Text(text) => {
+            serde_json::from_str(&text).map_err(|error| malformed(format!("not a request: {error}")))
+        }
+    }
 }
 
 async fn answer(envelope: Envelope, ask: &mpsc::Sender<Asked>) -> Value {

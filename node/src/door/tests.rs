@@ -53,7 +53,7 @@ async fn garbage_is_refused_and_the_conversation_goes_on() {
 }
 
 #[tokio::test]
-async fn a_line_without_end_closes_the_conversation_at_its_limit() {
+async fn a_line_without_end_is_refused_at_its_limit_and_closes_the_conversation() {
     let (_folder, path, _door) = open().await;
     let stream = UnixStream::connect(&path).await.unwrap();
     let (read, mut write) = stream.into_split();
@@ -62,7 +62,12 @@ async fn a_line_without_end_closes_the_conversation_at_its_limit() {
         let _closed = write.write_all(&vec![b'x'; LINE_MAX + 10]).await;
         write
     });
-    assert_eq!(BufReader::new(read).lines().next_line().await.unwrap_or(None), None);
+    let mut lines = BufReader::new(read).lines();
+    let refusal: serde_json::Value =
+        serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+    assert_eq!(refusal["error"]["code"], "malformed");
+    assert!(refusal["error"]["next"].as_str().is_some_and(|next| next.contains("one JSON object a line")));
+    assert_eq!(lines.next_line().await.unwrap_or(None), None);
     drop(sending.await.unwrap());
 }
 
@@ -90,4 +95,19 @@ async fn a_driver_that_ends_answers_with_an_error_and_the_socket_goes() {
     drop(door);
     assert!(!path.exists());
     assert!(matches!(Client::connect(&path).await, Err(ClientError::NotRunning)));
+}
+
+#[test]
+fn an_error_of_ours_is_taken_apart_into_what_is_wrong_and_what_to_do() {
+    for (text, what, next) in [
+        ("the code is used up: ask for a new one", "the code is used up", "ask for a new one"),
+        ("port 7 is in use; stop the other, or choose", "port 7 is in use", "stop the other, or choose"),
+        ("/x is full: free some; the rest is safe", "/x is full", "free some; the rest is safe"),
+        ("opening /x: no such file: check the disk", "opening /x: no such file", "check the disk"),
+        ("halloo:i/ is no link", "halloo:i/ is no link", "otherwise"),
+        ("", "", "otherwise"),
+        (": ;", ": ;", "otherwise"),
+    ] {
+        assert_eq!(DoorError::told("code", &text, "otherwise"), DoorError::new("code", what, next), "{text}");
+    }
 }

@@ -2,20 +2,18 @@
 
 use super::memberships::{Pending, Shape};
 use super::{Driver, now};
-use crate::door::{Asked, DoorError, InviteAsk, Reply as DoorReply, Request, TalkAsk};
+use crate::door::{Asked, DoorError, InviteAsk, Reply as DoorReply, Request, TalkAsk, TrackAsk};
 use crate::net::NetCommand;
 use crate::views;
 use halloo_crypto::id::{GroupId, MessageId};
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::Reply;
 use halloo_engine::place::Fix;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Most entries of one page.
-const PAGE_MAX: usize = 500;
 /// Accuracy of a position that someone types, metres: as good as a pin on a map.
 const TYPED_ACCURACY_M: f64 = 10.0;
 
@@ -36,12 +34,29 @@ impl Driver {
             Request::Key => answer(reply, Ok(self.keeper.view())),
             Request::KeyRotate => self.keeper.rotate(reply),
             Request::KeyClose(ask) => self.keeper.close(ask, reply),
-            request => match self.groups.meant(group.as_deref()) {
+            Request::Name { name } => self.rename(&name, reply).await,
+            request => match self.meant(group.as_deref(), &request) {
                 Err(error) => answer(reply, Err(error)),
                 Ok(group) => self.on_group_request(group, request, reply).await,
             },
         }
         ControlFlow::Continue(())
+    }
+
+    /// The group that a request is for. What is about the voice is for the call that runs, unless a group is named.
+    fn meant(&mut self, named: Option<&str>, request: &Request) -> Result<GroupId, DoorError> {
+        let voice = matches!(
+            request,
+            Request::Hush
+                | Request::Push { .. }
+                | Request::Gain { .. }
+                | Request::MuteMicrophone { .. }
+                | Request::MuteSpeaker { .. }
+        );
+        match self.voice.group().filter(|_| voice && named.is_none()) {
+            Some(group) => Ok(group),
+            None => self.groups.meant(named),
+        }
     }
 
     async fn on_group_request(&mut self, group: GroupId, request: Request, reply: Waiter) {
@@ -58,14 +73,7 @@ impl Driver {
                 let outcome = self.gain(group, &member, gain);
                 answer(reply, outcome);
             }
-            Request::Track(ask) => {
-                let outcome = crate::track::Track::open(&ask, now().wall_ms).map(|track| {
-                    let points = track.len();
-                    self.track = Some((group, track));
-                    json!({ "points": points })
-                });
-                answer(reply, outcome);
-            }
+            Request::Track(ask) => self.read_track(group, ask, reply),
             Request::Fix { latitude, longitude, accuracy } => {
                 let outcome = self.fix(group, latitude, longitude, accuracy).await;
                 answer(reply, outcome);
@@ -94,7 +102,7 @@ impl Driver {
 
     /// Enters the call with this sound, muted or not; in a running call only the sound changes.
     async fn talk(&mut self, group: GroupId, ask: &TalkAsk, reply: Waiter) {
-        let entering = !self.voice.is_running();
+        let entering = self.voice.group().is_none();
         if let Err(error) = self.voice.start(group, ask).await {
             return answer(reply, Err(error));
         }
@@ -106,63 +114,20 @@ impl Driver {
         self.command(group, Command::JoinCall, done(), reply).await;
     }
 
-    /// What is only read.
-    fn read(&self, group: GroupId, request: &Request) -> Option<DoorReply> {
-        let engine = &self.groups.get(&group)?.engine;
-        let wall = now().wall_ms;
-        Some(Ok(match request {
-            Request::Members => {
-                json!({"group": group.to_string(), "members": engine.members().iter().map(views::member).collect::<Vec<_>>()})
-            }
-            Request::Log { limit, before } => {
-                let before = match before.as_deref().map(message_id).transpose() {
-                    Ok(before) => before,
-                    Err(error) => return Some(Err(error)),
-                };
-                let before = match before.map(|id| None.ok_or(id)).transpose() {
-                    Ok(before) => before,
-                    Err(id) => {
-                        return Some(Err(DoorError::new(
-                            "unknown",
-                            format!("no message {id}"),
-                            "`halloo log --json`",
-                        )));
-                    }
-                };
-                let page = engine.timeline(before, (*limit).min(PAGE_MAX));
-                json!({"messages": page.entries.iter().rev().map(views::chat).collect::<Vec<_>>(), "more": page.older.is_some()})
-            }
-            Request::Activity { limit } => {
-                let page = engine.activity((*limit).min(PAGE_MAX));
-                json!({"activity": page.iter().rev().map(views::activity).collect::<Vec<_>>()})
-            }
-            Request::Where => json!({"locations": self.locations(group, wall)}),
-            Request::Invites => {
-                json!({"invites": engine.invites().iter().map(views::invite).collect::<Vec<_>>()})
-            }
-            Request::Status => {
-                let mut status = views::status(&engine.status());
-                status["group"] = json!(group.to_string());
-                status["connected_peers"] = json!(self.connected.len());
-                status["addresses"] =
-                    json!(self.net.addresses().iter().map(ToString::to_string).collect::<Vec<_>>());
-                status["voice"] = self.voice.status();
-                status["offered_frames"] = json!(self.offered_frames);
-                status["disk"] = json!(self.disk_full.as_ref().map(ToString::to_string));
-                status
-            }
-            _ => return None,
-        }))
-    }
-
-    fn locations(&self, group: GroupId, wall: u64) -> Vec<Value> {
-        let Some(membership) = self.groups.get(&group) else { return Vec::new() };
-        let named = |view| {
-            let mut value = views::location(view, wall);
-            value["name"] = json!(membership.name_of(&view.account));
-            value
-        };
-        membership.engine.locations().iter().map(named).collect()
+    /// Reads a track beside the loop, because a day of points takes a while, and hands it to the loop.
+    fn read_track(&self, group: GroupId, ask: TrackAsk, reply: Waiter) {
+        let ready = self.read_tracks_in.clone();
+        // The task is not waited for: its outcome is the answer.
+        let _reading = tokio::task::spawn_blocking(move || {
+            let outcome = crate::track::Track::open(&ask, now().wall_ms).and_then(|track| {
+                let points = track.len();
+                let stopped =
+                    |_| DoorError::new("stopped", "halloo is stopping", "start it again with `halloo up`");
+                ready.blocking_send((group, track)).map_err(stopped)?;
+                Ok(json!({ "points": points }))
+            });
+            answer(reply, outcome);
+        });
     }
 
     /// What changes something: one command, answered when it is durable.
@@ -285,25 +250,6 @@ impl Driver {
         }
         answer(reply, Ok(json!({ "closed": count })));
     }
-
-    fn groups_view(&self) -> Value {
-        let groups: Vec<Value> = self
-            .groups
-            .iter()
-            .map(|(id, m)| {
-                let newest = m.engine.timeline(None, 1).entries.last().map(|entry| entry.sent_ms);
-                json!({
-                    "group": id.to_string(),
-                    "name": m.engine.status().group_name,
-                    "member": m.engine.status().member,
-                    "member_count": m.engine.members().len(),
-                    "last_active_ms": newest,
-                    "with": m.with.map(|account| account.to_string()),
-                })
-            })
-            .collect();
-        json!({ "groups": groups })
-    }
 }
 
 /// Answers a waiter; one that is gone needs no answer.
@@ -342,7 +288,7 @@ fn role(word: &str) -> Result<halloo_crdt::log::Role, DoorError> {
     })
 }
 
-fn message_id(text: &str) -> Result<MessageId, DoorError> {
+pub(super) fn message_id(text: &str) -> Result<MessageId, DoorError> {
     text.parse().map_err(|_| {
         DoorError::new("invalid", format!("{text} is no message id"), "`halloo log --json` shows them")
     })

@@ -1,19 +1,17 @@
-//! How groups begin in a home: a new one, and the conversation of two that a call or a private message needs.
+//! How groups begin in a home.
 
-use super::asks::{answer, done, said};
-use super::joining::ticket;
+use super::asks::{answer, done};
 use super::memberships::Membership;
-use super::voice::SignalKind;
 use super::{Driver, now};
 use crate::door::{DoorError, NewAsk, Reply as DoorReply};
 use crate::net::Net;
 use crate::vault::random;
 use crate::views;
 use halloo_crdt::log::Role;
-use halloo_crypto::id::{AccountId, DeviceId, GroupId};
+use halloo_crypto::id::{AccountId, GroupId};
 use halloo_engine::engine::Engine;
 use halloo_engine::input::Command;
-use halloo_engine::output::{MAX_NAME_BYTES, MemberView, Reply};
+use halloo_engine::output::{MAX_NAME_BYTES, Reply};
 use halloo_engine::start::{Config, Origin};
 use libp2p::Multiaddr;
 use serde_json::json;
@@ -26,12 +24,6 @@ const FIRST_INVITE_USES: u16 = 16;
 const FIRST_INVITE_SPAN: Duration = Duration::from_secs(24 * 3600);
 /// Addresses put into a link: enough for QUIC and TCP on two interfaces, few enough for a QR that a phone reads.
 const LINK_ADDRESSES_MAX: usize = 4;
-/// How long the other one of a conversation has to come in.
-const CONVERSATION_SPAN: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The link of an invite that is not durable yet: through which group and to which device it goes.
-pub type PendingLink = (GroupId, DeviceId, oneshot::Receiver<DoorReply>);
-
 impl Driver {
     /// `new`: begins a group and opens its first invite.
     pub(super) async fn begin(&mut self, ask: NewAsk, reply: oneshot::Sender<DoorReply>) {
@@ -55,7 +47,7 @@ impl Driver {
     }
 
     /// Starts an engine of a new group.
-    async fn found(&mut self, name: &str, with: Option<AccountId>) -> Result<GroupId, DoorError> {
+    pub(super) async fn found(&mut self, name: &str, with: Option<AccountId>) -> Result<GroupId, DoorError> {
         if !self.groups.room() {
             return Err(DoorError::new(
                 "too-many",
@@ -85,6 +77,25 @@ impl Driver {
         self.storage.put_local(crate::storage::group_key(&group), Some(value)).await;
     }
 
+    /// `name`: the new name in this home and in every group; answered when the last group has it on disk.
+    pub(super) async fn rename(&mut self, name: &str, reply: oneshot::Sender<DoorReply>) {
+        if let Err(error) = self.rename_self(name) {
+            return answer(reply, Err(error));
+        }
+        let mut waiting = Some(reply);
+        let member = |group: &GroupId| self.groups.get(group).is_some_and(|m| m.engine.status().member);
+        let groups: Vec<GroupId> = self.groups.ids().into_iter().filter(member).collect();
+        for (at, group) in groups.iter().enumerate() {
+            // Groups store in the order they are told, so the last one's answer is good for all.
+            let last = if at + 1 == groups.len() { waiting.take() } else { None };
+            let to = last.unwrap_or_else(|| oneshot::channel().0);
+            self.command(*group, Command::SetProfile { name: name.to_owned() }, done(), to).await;
+        }
+        if let Some(reply) = waiting {
+            answer(reply, Ok(json!({})));
+        }
+    }
+
     /// Changes the display name of this home for groups that begin from now on.
     pub(super) fn rename_self(&mut self, name: &str) -> Result<(), DoorError> {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
@@ -96,119 +107,6 @@ impl Driver {
             .save(&self.home, &self.vault)
             .map_err(|error| DoorError::new("disk", error.to_string(), "check the disk of this home"))
     }
-
-    /// `call NAME`: the conversation with that member, begun if need be; the caller then talks in it.
-    pub(super) async fn call(&mut self, group: GroupId, to: &str, reply: oneshot::Sender<DoorReply>) {
-        let outcome = self.conversation(group, to).await;
-        answer(reply, outcome.map(|conversation| json!({ "group": conversation.to_string() })));
-    }
-
-    /// `send NAME TEXT`: a message in the conversation with that member; it waits there until the other one has come in.
-    pub(super) async fn send_to(
-        &mut self,
-        group: GroupId,
-        to: &str,
-        text: String,
-        reply: oneshot::Sender<DoorReply>,
-    ) {
-        match self.conversation(group, to).await {
-            Err(error) => answer(reply, Err(error)),
-            Ok(conversation) => {
-                self.command(conversation, Command::Say { text, reply_to: None }, said(), reply).await
-            }
-        }
-    }
-
-    async fn conversation(&mut self, group: GroupId, to: &str) -> Result<GroupId, DoorError> {
-        let membership = self
-            .groups
-            .get(&group)
-            .ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
-        let member = membership.member(to)?;
-        if member.own {
-            return Err(DoorError::new(
-                "invalid",
-                "that is yourself",
-                "`halloo echo` lets you hear yourself",
-            ));
-        }
-        if let Some(conversation) = self.groups.with(&member.account) {
-            return Ok(conversation);
-        }
-        let Some(device) = reachable(&member) else {
-            let next = "try again when they are here; a first conversation begins while both are connected";
-            return Err(DoorError::new(
-                "not-connected",
-                format!("{} is not connected now", member.name),
-                next,
-            ));
-        };
-        let conversation =
-            self.found(&format!("{} & {}", self.keys.name, member.name), Some(member.account)).await?;
-        self.invite_to(group, device, conversation).await?;
-        Ok(conversation)
-    }
-
-    /// Opens an invite for one in the conversation, and sends its link sealed to the member's device.
-    async fn invite_to(
-        &mut self,
-        group: GroupId,
-        device: DeviceId,
-        conversation: GroupId,
-    ) -> Result<(), DoorError> {
-        let (tell, told) = oneshot::channel();
-        let shape = Box::new(|reply| match reply {
-            Reply::Invite(view) => json!({ "qr": view.qr }),
-            _ => json!({}),
-        });
-        let command = Command::Invite { max_uses: 1, expiry: CONVERSATION_SPAN, role: Role::Owner };
-        self.command(conversation, command, shape, tell).await;
-        // The answer comes when the invite is durable; until then the loop must turn, so the link is sent from there.
-        self.pending_links.push((group, device, told));
-        Ok(())
-    }
-
-    /// Sends the links of invites that have become durable.
-    pub(super) async fn send_links(&mut self) {
-        let mut waiting = Vec::new();
-        for (group, device, mut told) in std::mem::take(&mut self.pending_links) {
-            match told.try_recv() {
-                Ok(Ok(answer)) => {
-                    let bytes = SignalKind::Invite.join(answer["qr"].as_str().unwrap_or_default().as_bytes());
-                    let (ignored, _) = oneshot::channel();
-                    self.command(group, Command::Signal { to: device, bytes }, done(), ignored).await;
-                }
-                Err(oneshot::error::TryRecvError::Empty) => waiting.push((group, device, told)),
-                Ok(Err(_)) | Err(oneshot::error::TryRecvError::Closed) => {}
-            }
-        }
-        self.pending_links.extend(waiting);
-    }
-
-    /// A member of a common group opened a conversation of two: come in by its link, without asking the person, because
-    /// it comes sealed and signed from a member; nothing is played or shared before the person takes the call.
-    pub(super) async fn invited(&mut self, group: GroupId, from: DeviceId, link: &[u8]) {
-        let Some(membership) = self.groups.get(&group) else { return };
-        let members = membership.engine.members();
-        let Some(member) = members.iter().find(|m| m.devices.iter().any(|d| d.device == from)) else {
-            return;
-        };
-        let Ok(ticket) =
-            std::str::from_utf8(link).map_err(|_| ()).and_then(|text| ticket(text).map_err(|_| ()))
-        else {
-            return;
-        };
-        if self.joining.is_none() {
-            let account = member.account;
-            self.watchers
-                .tell(json!({"event": "conversation", "name": member.name, "account": account.to_string()}));
-            self.begin_joining(ticket, Some(account), None).await;
-        }
-    }
-}
-
-fn reachable(member: &MemberView) -> Option<DeviceId> {
-    member.devices.iter().find(|d| d.connected).map(|d| d.device)
 }
 
 /// The addresses of this node as links carry them: with its peer id, without loopback.

@@ -6,7 +6,7 @@ use super::{Driver, now};
 use crate::door::{DoorError, JoinAsk, Reply as DoorReply};
 use crate::net::NetCommand;
 use crate::vault::random;
-use halloo_crypto::id::AccountId;
+use halloo_crypto::id::{AccountId, GroupId};
 use halloo_crypto::invite::code::ShortCode;
 use halloo_crypto::invite::link::Link;
 use halloo_engine::engine::Engine;
@@ -117,7 +117,7 @@ impl Driver {
         while let Some(wish) = self.joining.as_mut().and_then(|joining| joining.joiner.poll()) {
             match wish {
                 JoinerOutput::Send { to, bytes } => {
-                    self.carry(NetCommand::Pair { to: halloo_mesh::PeerKey(to.0), tag: 0, bytes }).await;
+                    self.carry(NetCommand::Pair { to: halloo_mesh::PeerKey(to.0), bytes }).await;
                 }
                 JoinerOutput::Progress(progress) => self.tell_pairing(&progress),
                 JoinerOutput::Joined(joined) => return self.joined(*joined).await,
@@ -146,20 +146,11 @@ impl Driver {
         let started = random()
             .map_err(|error| DoorError::new("world", error.to_string(), "restart"))
             .and_then(|seed| {
-                Engine::new(self.config(), self.keys.identity(), origin, seed, now()).map_err(|error| {
-                    let text = error.to_string();
-                    let (what, next) =
-                        text.split_once("; ").unwrap_or((text.as_str(), "ask for a new invite"));
-                    DoorError::new("bundle", what, next)
-                })
+                Engine::new(self.config(), self.keys.identity(), origin, seed, now())
+                    .map_err(|error| DoorError::told("bundle", &error, "ask for a new invite"))
             });
         let outcome = match started {
-            Ok(engine) => {
-                self.groups.insert(group, Membership::new(engine, joining.with));
-                self.note_group(group, joining.with).await;
-                self.settle(group).await;
-                Ok(told)
-            }
+            Ok(engine) => self.enter(group, Membership::new(engine, joining.with)).await.map(|()| told),
             Err(error) => Err(error),
         };
         if let Some(reply) = joining.reply {
@@ -167,11 +158,30 @@ impl Driver {
         }
     }
 
+    /// Takes the group in, unless it was called a conversation of two and is none.
+    async fn enter(&mut self, group: GroupId, membership: Membership) -> Result<(), DoorError> {
+        let with = membership.with;
+        if with.is_some() && membership.partner().is_none() {
+            let error =
+                DoorError::new("invalid", "a conversation of two had others in it", "ask who opened it");
+            tracing::warn!("a conversation of two was not entered: others are in it");
+            return Err(error);
+        }
+        self.groups.insert(group, membership);
+        self.note_group(group, with).await;
+        self.settle(group).await;
+        if let Some(with) = with {
+            let name = self.groups.get(&group).map(|m| m.name_of(&with));
+            let (group, account) = (group.to_string(), with.to_string());
+            self.watchers
+                .tell(json!({"event": "conversation", "group": group, "name": name, "account": account}));
+        }
+        Ok(())
+    }
+
     fn not_joined(&mut self, error: JoinError) {
         let Some(reply) = self.joining.take().and_then(|joining| joining.reply) else { return };
-        let text = error.to_string();
-        let (what, next) = text.split_once(": ").unwrap_or((text.as_str(), "ask for a new invite"));
-        answer(reply, Err(DoorError::new(join_code(&error), what, next)));
+        answer(reply, Err(DoorError::told(join_code(&error), &error, "ask for a new invite")));
     }
 }
 
@@ -197,12 +207,8 @@ fn join_code(error: &JoinError) -> &'static str {
 /// Neither a link nor a code; what is wrong with it.
 pub fn ticket(text: &str) -> Result<Ticket, DoorError> {
     let text = text.trim();
-    let refused = |error: &dyn std::fmt::Display| {
-        let message = error.to_string();
-        let (what, next) =
-            message.split_once(": ").unwrap_or((message.as_str(), "ask for the code or link again"));
-        DoorError::new("invite", what, next)
-    };
+    let refused =
+        |error: &dyn std::fmt::Display| DoorError::told("invite", error, "ask for the code or link again");
     if text.contains(':') {
         return text.parse::<Link>().map(Ticket::Link).map_err(|error| refused(&error));
     }

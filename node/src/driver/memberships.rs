@@ -1,7 +1,7 @@
 //! The engines of a home, one per group, and what the driver must remember about each.
 
 use crate::door::{DoorError, Reply as DoorReply};
-use halloo_crypto::id::{AccountId, GroupId};
+use halloo_crypto::id::{AccountId, DeviceId, GroupId};
 use halloo_crypto::pake::Door;
 use halloo_engine::engine::Engine;
 use halloo_engine::input::{Command, Input};
@@ -17,6 +17,9 @@ pub const GROUPS_MAX: usize = 256;
 
 /// Commands of one group that may wait for their answer.
 const PENDING_MAX: usize = 256;
+
+/// Conversations of two with one account: one is usual, two when both begin at once; a member who opens more is not followed.
+pub const CONVERSATIONS_EACH_MAX: usize = 4;
 
 /// How the answer of an engine becomes the answer at the door.
 pub type Shape = Box<dyn FnOnce(Reply) -> Value + Send>;
@@ -41,6 +44,10 @@ pub struct Membership {
     pub admitted: BTreeSet<PeerKey>,
     /// The other account, where this is a conversation of two.
     pub with: Option<AccountId>,
+    /// Which device stands behind a connected peer, by its proof.
+    pub proven: BTreeMap<PeerKey, DeviceId>,
+    /// By how many seconds the clocks of others differ from ours, as last told.
+    pub clocks: BTreeMap<DeviceId, i64>,
     pending: BTreeMap<u64, Pending>,
 }
 
@@ -48,7 +55,8 @@ impl Membership {
     /// Around a started engine.
     pub fn new(engine: Engine, with: Option<AccountId>) -> Self {
         let (topics, admitted, pending) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        Membership { engine, deadline: None, topics, admitted, with, pending }
+        let (proven, clocks) = (BTreeMap::new(), BTreeMap::new());
+        Membership { engine, deadline: None, topics, admitted, with, proven, clocks, pending }
     }
 
     /// Gives the engine one input and drains it; the wishes come back in order, without the closing `Idle`.
@@ -126,6 +134,23 @@ impl Membership {
         }
     }
 
+    /// The other account of a conversation of two; `None` once anybody else is in it.
+    pub fn partner(&self) -> Option<AccountId> {
+        let with = self.with?;
+        self.engine.members().iter().all(|m| m.own || m.account == with).then_some(with)
+    }
+
+    /// Whether this account is a member.
+    pub fn has(&self, account: &AccountId) -> bool {
+        self.engine.members().iter().any(|m| m.account == *account)
+    }
+
+    /// The display name of the account that this device belongs to.
+    pub fn name_of_device(&self, device: &DeviceId) -> Option<String> {
+        let members = self.engine.members();
+        members.into_iter().find(|m| m.devices.iter().any(|d| d.device == *device)).map(|m| m.name)
+    }
+
     /// The display name of an account.
     pub fn name_of(&self, account: &AccountId) -> String {
         let members = self.engine.members();
@@ -143,11 +168,14 @@ pub struct Memberships {
 }
 
 impl Memberships {
-    /// Takes a group in and makes it the one used last.
+    /// Takes a group in and makes it the one used last, unless it is a conversation of two: what is written without naming
+    /// a group must not go there because somebody opened one.
     pub fn insert(&mut self, group: GroupId, membership: Membership) {
         assert!(self.groups.len() < GROUPS_MAX, "the caller checks room() first");
+        if membership.with.is_none() {
+            self.last = Some(group);
+        }
         self.groups.insert(group, membership);
-        self.last = Some(group);
     }
 
     /// Whether another group fits.
@@ -175,13 +203,15 @@ impl Memberships {
         self.groups.keys().copied().collect()
     }
 
-    /// The group that is meant by a name or the beginning of an id; without one, the group used last.
+    /// The group that is meant by a name or the beginning of an id; without one, the group used last. A conversation of two
+    /// must be named, or be all there is.
     ///
     /// # Errors
     /// None, or more than one.
     pub fn meant(&mut self, text: Option<&str>) -> Result<GroupId, DoorError> {
         let Some(text) = text else {
-            return self.last.or_else(|| self.groups.keys().next().copied()).ok_or_else(|| {
+            let group = self.groups.iter().find(|(_, m)| m.with.is_none()).or(self.groups.iter().next());
+            return self.last.or(group.map(|(id, _)| *id)).ok_or_else(|| {
                 DoorError::new(
                     "no-group",
                     "there is no group here",
@@ -195,7 +225,9 @@ impl Memberships {
         let found: Vec<GroupId> = self.groups.iter().filter(named).map(|(id, _)| *id).collect();
         match found.as_slice() {
             [one] => {
-                self.last = Some(*one);
+                if self.groups.get(one).is_some_and(|m| m.with.is_none()) {
+                    self.last = Some(*one);
+                }
                 Ok(*one)
             }
             [] => Err(DoorError::new(
@@ -227,9 +259,22 @@ impl Memberships {
         self.groups.iter().find(|(_, m)| m.topics.contains(topic)).map(|(id, _)| *id)
     }
 
-    /// The conversation of two with this account.
+    /// The conversation of two with this account. When both began one at once there are two; both sides take the same, the
+    /// one with the lower id in which both are.
     pub fn with(&self, account: &AccountId) -> Option<GroupId> {
-        self.groups.iter().find(|(_, m)| m.with == Some(*account)).map(|(id, _)| *id)
+        let of_two = || self.groups.iter().filter(|(_, m)| m.partner() == Some(*account));
+        of_two().find(|(_, m)| m.has(account)).or_else(|| of_two().next()).map(|(id, _)| *id)
+    }
+
+    /// How many conversations of two were begun with this account.
+    pub fn count_with(&self, account: &AccountId) -> usize {
+        self.groups.values().filter(|m| m.with == Some(*account)).count()
+    }
+
+    /// Conversations of two that this account has not come into yet.
+    pub fn waiting_for(&self, account: &AccountId) -> Vec<GroupId> {
+        let waits = |m: &Membership| m.with == Some(*account) && !m.has(account);
+        self.groups.iter().filter(|(_, m)| waits(m)).map(|(id, _)| *id).collect()
     }
 
     /// A fresh number for a command.
@@ -250,7 +295,5 @@ pub fn refusal(refusal: Refusal) -> DoorError {
         Refusal::NotConnected => "not-connected",
         Refusal::Invalid(_) => "invalid",
     };
-    let text = refusal.to_string();
-    let (what, next) = text.split_once("; ").unwrap_or((text.as_str(), "change it and try again"));
-    DoorError::new(code, what, next)
+    DoorError::told(code, &refusal, "change it and try again")
 }

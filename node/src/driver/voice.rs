@@ -1,8 +1,8 @@
 //! The voice as the driver sees it: starts and stops the media thread and its endpoint, hands plans and signals over.
 
-use super::{Driver, now};
+use super::crowd::Crowd;
 use crate::door::{DoorError, TalkAsk};
-use crate::media::device::{DeviceName, Sink, Source};
+use crate::media::device::{DeviceError, DeviceName, Sink, Source};
 use crate::media::endpoint::{EndpointEvent, EndpointStats, MediaEndpoint};
 use crate::media::interfaces::Binding;
 use crate::media::thread::{MediaCommand, MediaConfig, MediaEvent, MediaHandle, MediaStats, MediaThread};
@@ -10,13 +10,12 @@ use crate::media::{opus, record, thread, webrtc};
 use crate::tap::{self, Tap};
 use crate::vault::random;
 use halloo_crypto::id::{DeviceId, GroupId};
-use halloo_engine::input::Command;
 use halloo_engine::voice::{FrameLength, Transmit, VoiceConfig, VoicePlan};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// What measurements want to keep.
 #[derive(Clone, Default)]
@@ -72,6 +71,7 @@ struct Running {
     stats: MediaStats,
     /// Frames opened of each speaker, also of those that left the plan.
     opened: BTreeMap<DeviceId, (u64, u64)>,
+    crowd: Crowd,
 }
 
 /// How the voice travels.
@@ -85,7 +85,7 @@ pub struct Ways {
 
 /// The voice of a node: one call at a time.
 pub struct Voice {
-    me: DeviceId,
+    pub(super) me: DeviceId,
     recording: Recording,
     ways: Ways,
     plans: BTreeMap<GroupId, VoicePlan>,
@@ -134,7 +134,7 @@ impl Voice {
         let (thread, events) = thread::start(config).map_err(|error| {
             DoorError::new("sound", error.to_string(), "`halloo doctor` looks for the fault")
         })?;
-        let running = Running {
+        let mut running = Running {
             group,
             handle: thread.handle(),
             thread,
@@ -144,6 +144,7 @@ impl Voice {
             ask: ask.clone(),
             stats: MediaStats::default(),
             opened: BTreeMap::new(),
+            crowd: Crowd::default(),
         };
         running.tell(MediaCommand::MuteMicrophone(self.muted.0))?;
         running.tell(MediaCommand::MuteSpeaker(self.muted.1))?;
@@ -167,9 +168,9 @@ impl Voice {
         }
     }
 
-    /// Whether a call runs.
-    pub fn is_running(&self) -> bool {
-        self.running.is_some()
+    /// The group whose call runs.
+    pub fn group(&self) -> Option<GroupId> {
+        self.running.as_ref().map(|running| running.group)
     }
 
     /// Ends the voice.
@@ -183,7 +184,7 @@ impl Voice {
 
     /// The engine's plan for a group; carried out at once if that group's call runs.
     pub fn plan(&mut self, group: GroupId, plan: VoicePlan) {
-        if let Some(running) = self.running.as_ref().filter(|running| running.group == group) {
+        if let Some(running) = self.running.as_mut().filter(|running| running.group == group) {
             running.follow(&plan);
         }
         self.plans.insert(group, plan);
@@ -194,6 +195,22 @@ impl Voice {
         if let Some(running) = self.running.as_ref().filter(|running| running.group == group) {
             // A closed endpoint is on its way out together with the call.
             let _closing = running.endpoint.signal(from, bytes);
+        }
+    }
+
+    /// The machine's addresses changed: every connection looks for a new path.
+    pub fn network_changed(&self) {
+        if let Some(running) = &self.running {
+            // A closed endpoint is on its way out together with the call.
+            let _closing = running.endpoint.network_changed();
+        }
+    }
+
+    /// A device of a group proved itself anew: if its call runs, the connection to it need not wait for its turn.
+    pub fn reachable(&self, group: GroupId, device: DeviceId) {
+        if let Some(running) = self.running.as_ref().filter(|running| running.group == group) {
+            // A closed endpoint is on its way out together with the call.
+            let _closing = running.endpoint.reachable(device);
         }
     }
 
@@ -268,6 +285,7 @@ impl Voice {
             "frames_lost": sum(&|s| s.lost),
             "frames_recovered": sum(&|s| s.from_list + s.from_in_band + s.from_deep),
             "frames_concealed": sum(&|s| s.concealed),
+            "unheard": running.crowd.unheard().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "links": links_view(&links),
             "speakers": speakers.iter().map(|(d, s)| (d.to_string(), json!(s))).collect::<serde_json::Map<_, _>>(),
             "mouth": running.stats.voice.mouth,
@@ -278,7 +296,22 @@ impl Voice {
         })
     }
 
-    fn note(&mut self, stats: MediaStats) {
+    /// How the voice with a device of a group stands: `up`, `connecting`, or `full` where there is no place for it.
+    pub fn standing(&self, group: GroupId, device: &DeviceId) -> Option<&'static str> {
+        let running = self.running.as_ref().filter(|running| running.group == group)?;
+        if running.crowd.unheard().contains(device) {
+            return Some("full");
+        }
+        let link = running.endpoint.stats().get(device).map(|link| link.up)?;
+        Some(if link { "up" } else { "connecting" })
+    }
+
+    /// Devices of the running call that have just turned out to be without a place.
+    pub fn newly_unheard(&mut self) -> BTreeSet<DeviceId> {
+        self.running.as_mut().map(|running| running.crowd.news()).unwrap_or_default()
+    }
+
+    pub(super) fn note(&mut self, stats: MediaStats) {
         let Some(running) = &mut self.running else { return };
         for (device, speaker) in &stats.speakers {
             let (before, now) = running.opened.entry(*device).or_default();
@@ -290,8 +323,21 @@ impl Voice {
         running.stats = stats;
     }
 
+    pub(super) fn on_up(&mut self, device: &DeviceId) {
+        if let Some(running) = &mut self.running {
+            running.crowd.up(device);
+        }
+    }
+
+    pub(super) fn on_full(&mut self, device: DeviceId) {
+        if let Some(running) = &mut self.running {
+            let peers = running.crowd.refuse(device);
+            running.connect(peers);
+        }
+    }
+
     /// At the end of a file that shall be repeated.
-    fn repeat(&self) {
+    pub(super) fn repeat(&self) {
         let Some(running) = self.running.as_ref().filter(|running| running.ask.repeat) else { return };
         if let Ok(again) = source(&running.ask.source) {
             self.tell(MediaCommand::Source(again));
@@ -306,50 +352,16 @@ impl Running {
         })
     }
 
-    fn follow(&self, plan: &VoicePlan) {
+    fn follow(&mut self, plan: &VoicePlan) {
         // A full queue means that the thread hangs; its figures stop and `status` shows it.
         let _busy = self.handle.tell(MediaCommand::Plan(Box::new(plan.clone())));
-        let peers = plan.connect.iter().map(|connect| connect.device).collect();
-        let _too_many = self.endpoint.set_peers(peers);
+        let peers = self.crowd.want(plan.connect.iter().map(|connect| connect.device).collect());
+        self.connect(peers);
     }
-}
 
-impl Driver {
-    /// What the voice told: signals go to the engine, the rest to whoever watches.
-    pub(super) async fn on_voice(&mut self, news: VoiceNews) {
-        let group = self.voice.running.as_ref().map(|running| running.group);
-        let Some(group) = group else { return };
-        match news {
-            VoiceNews::Endpoint(EndpointEvent::Signal { to, bytes }) => {
-                let (ignored, _) = oneshot::channel();
-                let command = Command::Signal { to, bytes: SignalKind::Media.join(&bytes) };
-                self.command(group, command, super::asks::done(), ignored).await;
-            }
-            VoiceNews::Endpoint(EndpointEvent::Up { peer, setup_ms }) => {
-                self.watchers
-                    .tell(json!({"event": "voice-up", "device": peer.to_string(), "setup_ms": setup_ms}));
-            }
-            VoiceNews::Endpoint(EndpointEvent::Down { peer, reason }) => {
-                self.watchers
-                    .tell(json!({"event": "voice-down", "device": peer.to_string(), "reason": reason}));
-            }
-            VoiceNews::Thread(MediaEvent::Stats(stats)) => self.voice.note(*stats),
-            VoiceNews::Thread(MediaEvent::Talking { speaker, on }) => {
-                let device = speaker.unwrap_or(self.voice.me).to_string();
-                self.watchers
-                    .tell(json!({"event": "talking", "device": device, "on": on, "at_ms": now().wall_ms}));
-            }
-            VoiceNews::Thread(MediaEvent::SourceEnded) => {
-                self.voice.repeat();
-                self.watchers.tell(json!({"event": "source-ended"}));
-            }
-            VoiceNews::Thread(MediaEvent::SinkFailed(what)) => {
-                self.watchers
-                    .tell(json!({"event": "warning", "text": format!("the others are not heard: {what}")}));
-            }
-            VoiceNews::Thread(MediaEvent::Plan(error)) => {
-                tracing::error!("a voice plan was not taken: {error}")
-            }
+    fn connect(&self, peers: BTreeSet<DeviceId>) {
+        if let Err(error) = self.endpoint.set_peers(peers) {
+            tracing::warn!(%error, "the media endpoint does not take its peers");
         }
     }
 }
@@ -379,9 +391,12 @@ fn device_name(name: &str) -> DeviceName {
     name.parse().unwrap_or(DeviceName::Null)
 }
 
-fn no_sound(error: &crate::media::device::DeviceError) -> DoorError {
-    let text = error.to_string();
-    let (what, next) =
-        text.split_once(": ").unwrap_or((text.as_str(), "`halloo doctor` looks for the fault"));
-    DoorError::new("sound", what, next)
+fn no_sound(error: &DeviceError) -> DoorError {
+    match error {
+        DeviceError::Caller { what, next } => DoorError::new("sound", what.clone(), *next),
+        DeviceError::Format { .. } => DoorError::new("sound", error.to_string(), "give a WAV file"),
+        DeviceError::World { .. } => {
+            DoorError::new("sound", error.to_string(), "`halloo doctor` looks for the fault")
+        }
+    }
 }

@@ -4,9 +4,9 @@ use super::voice::SignalKind;
 use super::{Driver, now};
 use crate::net::NetCommand;
 use crate::views;
-use halloo_crypto::id::{DeviceId, GroupId};
+use halloo_crypto::id::GroupId;
 use halloo_engine::lane::{Lane, PeerKey};
-use halloo_engine::output::{Event, Output};
+use halloo_engine::output::{Event, Output, Warning};
 use halloo_mesh::{Topic, Verdict};
 use serde_json::{Value, json};
 
@@ -30,7 +30,10 @@ impl Driver {
                 Output::Admit { peer, topic } => self.admit(group, peer, topic).await,
                 Output::Expel { peer, .. } => self.expel(group, peer).await,
                 Output::Write(batch) => self.storage.write(group, batch).await,
-                Output::Plan(plan) => self.voice.plan(group, *plan),
+                Output::Plan(plan) => {
+                    self.voice.plan(group, *plan);
+                    self.tell_unheard();
+                }
                 Output::Verdict(word) => verdict = Some(mesh_verdict(word)),
                 Output::Reply { request, result } => {
                     if let Some(membership) = self.groups.get_mut(&group) {
@@ -71,6 +74,8 @@ impl Driver {
             membership.admitted.insert(peer);
         }
         self.carry(NetCommand::Admit { peer: halloo_mesh::PeerKey(peer.0), topic: Topic(topic) }).await;
+        let notes = self.addresses.keep(peer);
+        self.note(notes).await;
     }
 
     /// One group's outcast may be another group's member: the connection goes only when nobody admits the peer.
@@ -93,34 +98,65 @@ impl Driver {
             }
             return;
         }
+        self.heed(group, &event).await;
         let Some(mut value) = views::event(&event, now().wall_ms) else { return };
         value["group"] = json!(group.to_string());
+        if let Some(with) = self.groups.get(&group).and_then(super::Membership::partner) {
+            value["with"] = json!(with.to_string());
+        }
         self.name(group, &event, &mut value);
         self.watchers.tell(value);
+    }
+
+    /// Does what an event asks of this node itself.
+    async fn heed(&mut self, group: GroupId, event: &Event) {
+        let Some(membership) = self.groups.get_mut(&group) else { return };
+        match event {
+            Event::PeerProven { peer, device, account } => {
+                membership.proven.insert(*peer, *device);
+                self.voice.reachable(group, *device);
+                Box::pin(self.offer_again(group, *account, *device)).await;
+            }
+            Event::Warning(Warning::ClockSkew { device, seconds }) => {
+                membership.clocks.insert(*device, *seconds);
+            }
+            Event::MemberJoined { .. } => Box::pin(self.say_unsaid()).await,
+            _ => {}
+        }
+    }
+
+    /// The last connection to a peer is gone: whoever watches learns which member that was.
+    pub(super) fn tell_lost(&mut self, peer: &PeerKey) {
+        for group in self.groups.ids() {
+            let Some(membership) = self.groups.get_mut(&group) else { continue };
+            let Some(device) = membership.proven.remove(peer) else { continue };
+            let name = membership.name_of_device(&device);
+            self.watchers.tell(json!({
+                "event": "unconnected", "group": group.to_string(), "device": device.to_string(), "name": name,
+            }));
+        }
     }
 
     /// Adds the display name of whoever the event is about.
     fn name(&self, group: GroupId, event: &Event, value: &mut Value) {
         let Some(membership) = self.groups.get(&group) else { return };
-        let of_device = |device: &DeviceId| {
-            membership
-                .engine
-                .members()
-                .into_iter()
-                .find(|m| m.devices.iter().any(|d| d.device == *device))
-                .map(|m| m.name)
-        };
+        if let Event::Warning(Warning::ClockSkew { device, seconds }) = event {
+            let name = membership.name_of_device(device).unwrap_or_else(|| device.to_string());
+            value["text"] = json!(views::clock_text(&name, *seconds));
+        }
         let name = match event {
             Event::MemberLeft { account }
             | Event::MemberRemoved { account, .. }
             | Event::RoleChanged { account, .. }
             | Event::Receipt { account, .. }
+            | Event::PeerProven { account, .. }
             | Event::Presence { account, .. } => Some(membership.name_of(account)),
             Event::Location(view) => Some(membership.name_of(&view.account)),
             Event::Muted { device, .. }
             | Event::CallJoined { device }
             | Event::CallLeft { device }
-            | Event::LocationExpired { device } => of_device(device),
+            | Event::SyncProgress { device, .. }
+            | Event::LocationExpired { device } => membership.name_of_device(device),
             _ => None,
         };
         if let Some(name) = name {

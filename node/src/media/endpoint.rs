@@ -78,6 +78,11 @@ pub enum EndpointEvent {
         /// Why.
         reason: DownReason,
     },
+    /// The device has no connection left for this one; the endpoint goes on trying, and tells it again each time.
+    Full {
+        /// The device.
+        peer: DeviceId,
+    },
 }
 
 /// Why a connection ended.
@@ -156,6 +161,12 @@ pub trait MediaEndpoint: Send + Sync {
     /// # Errors
     /// [`EndpointError::Closed`].
     fn network_changed(&self) -> Result<(), EndpointError>;
+
+    /// Signalling reaches this device again after it did not: what waits for an answer is said at once instead of in its turn.
+    ///
+    /// # Errors
+    /// [`EndpointError::Closed`].
+    fn reachable(&self, device: DeviceId) -> Result<(), EndpointError>;
 
     /// A snapshot, at most a second old.
     fn stats(&self) -> EndpointStats;

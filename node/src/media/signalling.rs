@@ -7,8 +7,9 @@
 //!
 //! ```text
 //! byte 0        version, 1
-//! byte 1        kind: 1 offer, 2 answer, 3 candidates, 4 bye, 5 again, 6 restart
-//! bytes 2..10   connection, 8 random bytes chosen by the side that offers (zeros in `again`: I hold none)
+//! byte 1        kind: 1 offer, 2 answer, 3 candidates, 4 bye, 5 again, 6 restart, 7 full
+//! bytes 2..10   connection, 8 random bytes chosen by the side that offers (zeros in `again`: I hold none;
+//!               in `full` those of the frame that it answers)
 //! bytes 10..12  round, u16 big-endian: 0, then one more for each ICE restart of this connection
 //!
 //! offer, answer:
@@ -25,7 +26,7 @@
 //!     1         family: 4 or 6
 //!     4 or 16   address
 //!     2         port, u16 big-endian, not zero
-//! bye, again, restart: nothing more
+//! bye, again, restart, full: nothing more
 //! ```
 //! Bytes after the end are an error. Peer reflexive candidates are found, not told; related addresses and host names
 //! (mDNS candidates) do not travel, since the frame is sealed and the address is what the other side needs.
@@ -89,6 +90,8 @@ pub enum Body {
     Again,
     /// My addresses changed, please offer the next round.
     Restart,
+    /// I have as many connections as I can hold and none for you; try again later.
+    Full,
 }
 
 /// One side's half of a connection.
@@ -177,7 +180,7 @@ impl Signal {
                 put_candidates(&mut out, &session.candidates);
             }
             Body::Candidates(candidates) => put_candidates(&mut out, candidates),
-            Body::Bye | Body::Again | Body::Restart => {}
+            Body::Bye | Body::Again | Body::Restart | Body::Full => {}
         }
         assert!(out.len() <= MAX_SIGNAL, "the drawing bounds the frame");
         out
@@ -209,9 +212,10 @@ impl Signal {
             4 => Body::Bye,
             5 => Body::Again,
             6 => Body::Restart,
+            7 => Body::Full,
             _ => return Err(SignalError::Field("kind")),
         };
-        if connection == NO_CONNECTION && body != Body::Again {
+        if connection == NO_CONNECTION && !matches!(body, Body::Again | Body::Full) {
             return Err(SignalError::Field("connection"));
         }
         if reader.rest.is_empty() { Ok(Self { connection, round, body }) } else { Err(SignalError::Trailing) }
@@ -227,6 +231,7 @@ impl Body {
             Self::Bye => 4,
             Self::Again => 5,
             Self::Restart => 6,
+            Self::Full => 7,
         }
     }
 }

@@ -28,7 +28,7 @@ use super::endpoint::{
     BoxFuture, DownReason, EVENT_QUEUE, EndpointError, EndpointEvent, EndpointStats, Incoming, MAX_PEERS,
     MediaEndpoint, Outgoing, RoadEnds, Started, road,
 };
-use super::signalling::Signal;
+use super::signalling::{Body, Signal};
 
 /// Commands and signals that may wait for the hub: it never does anything slow.
 const CONTROL_QUEUE: usize = 256;
@@ -46,6 +46,7 @@ enum Control {
     Peers(BTreeSet<DeviceId>),
     Signal(DeviceId, Vec<u8>),
     NetworkChanged,
+    Reachable(DeviceId),
     Close(oneshot::Sender<()>),
 }
 
@@ -99,6 +100,10 @@ impl MediaEndpoint for WebRtc {
 
     fn network_changed(&self) -> Result<(), EndpointError> {
         self.tell(Control::NetworkChanged)
+    }
+
+    fn reachable(&self, device: DeviceId) -> Result<(), EndpointError> {
+        self.tell(Control::Reachable(device))
     }
 
     fn stats(&self) -> EndpointStats {
@@ -160,6 +165,9 @@ impl Hub {
                     Some(Control::Signal(from, bytes)) => self.signal(from, &bytes),
                     Some(Control::NetworkChanged) => {
                         self.links.values().for_each(|spoke| spoke.tell(LinkInput::NetworkChanged));
+                    }
+                    Some(Control::Reachable(device)) => {
+                        self.links.get(&device).into_iter().for_each(|spoke| spoke.tell(LinkInput::Reachable));
                     }
                     Some(Control::Close(done)) => break Some(done),
                     None => break None,
@@ -251,6 +259,9 @@ impl Hub {
         };
         if let Some(spoke) = self.links.get(&from) {
             spoke.tell(LinkInput::Signal(signal));
+        } else if self.links.len() >= MAX_PEERS && matches!(signal.body, Body::Offer(_) | Body::Again) {
+            let bytes = Signal { body: Body::Full, ..signal }.encode();
+            self.event(EndpointEvent::Signal { to: from, bytes });
         } else if self.early.len() < EARLY_DEVICES || self.early.contains_key(&from) {
             let kept = self.early.entry(from).or_default();
             if kept.len() == EARLY_SIGNALS {
@@ -277,6 +288,7 @@ impl Hub {
                 spoke.feed = None;
                 EndpointEvent::Down { peer, reason }
             }
+            LinkOutput::Full => EndpointEvent::Full { peer },
             LinkOutput::Signal(_) => return,
         };
         self.publish();

@@ -1,22 +1,21 @@
 //! Events on their way to the driver, bounded although commands that fail make events too.
 
-use super::NetEvent;
+use super::{NetEvent, TapLane};
 use halloo_mesh::PeerKey;
 use std::collections::{BTreeSet, VecDeque};
 
 /// What waits for room in the driver's queue. The swarm is polled only while this is empty, so it grows only by
-/// reports of failed commands, and of those only one a peer is kept (`DirectFailed`) or as many as there are
-/// requests (`PairFailed`, bounded by the mesh).
+/// reports of commands that were not carried out, and of those one a peer and lane is kept.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<NetEvent>,
-    failed: BTreeSet<PeerKey>,
+    failed: BTreeSet<(PeerKey, TapLane)>,
 }
 
 impl Outbox {
     pub(super) fn push(&mut self, event: NetEvent) {
-        if let NetEvent::DirectFailed { peer } = &event
-            && !self.failed.insert(*peer)
+        if let NetEvent::NotSent { peer, lane } = &event
+            && !self.failed.insert((*peer, *lane))
         {
             return;
         }
@@ -25,8 +24,8 @@ impl Outbox {
 
     pub(super) fn pop(&mut self) -> Option<NetEvent> {
         let event = self.waiting.pop_front();
-        if let Some(NetEvent::DirectFailed { peer }) = &event {
-            self.failed.remove(peer);
+        if let Some(NetEvent::NotSent { peer, lane }) = &event {
+            self.failed.remove(&(*peer, *lane));
         }
         event
     }

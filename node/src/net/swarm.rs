@@ -19,6 +19,13 @@ pub(super) const QUERY_EVERY: Duration = Duration::from_secs(10);
 /// How long an answer is believed.
 const ANSWER_VALID: Duration = Duration::from_secs(120);
 
+/// Silence after which a QUIC connection is over. It is counted from the last word of ours that was not answered, so who falls
+/// away is missed within this and [`KEEP_ALIVE`], below five seconds.
+const SILENCE_MAX: Duration = Duration::from_millis(3_500);
+
+/// A quiet QUIC connection says something so often: three in a row may be lost before it counts as over.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
 /// The node's behaviour.
 #[derive(NetworkBehaviour)]
 #[behaviour(prelude = "libp2p::swarm::derive_prelude")]
@@ -39,7 +46,11 @@ pub(super) fn build(config: &NetConfig) -> Result<(Swarm<Node>, PeerKey), NetErr
         .with_tokio()
         .with_tcp(tcp_transport::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
         .map_err(|error| setup(&error))?
-        .with_quic()
+        .with_quic_config(|mut quic| {
+            quic.max_idle_timeout = u32::try_from(SILENCE_MAX.as_millis()).unwrap_or(u32::MAX);
+            quic.keep_alive_interval = KEEP_ALIVE;
+            quic
+        })
         .with_behaviour(|_| Node { mesh, mdns: mdns.into() })
         .map_err(|error| setup(&error))?
         .with_swarm_config(|swarm| {

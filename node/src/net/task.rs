@@ -6,7 +6,7 @@ use super::outbox::Outbox;
 use super::swarm::{Node, NodeEvent};
 use super::{NetCommand, NetConfig, NetEvent, Tap, TapLane, address, query};
 use futures::StreamExt;
-use halloo_mesh::{MeshEvent, PairId, PeerKey};
+use halloo_mesh::{MeshEvent, PeerKey};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, mdns};
@@ -34,7 +34,6 @@ pub(super) struct Task {
     book: Book,
     dials: BTreeMap<ConnectionId, Target>,
     addresses: BTreeSet<Multiaddr>,
-    asked: BTreeMap<PairId, u64>,
     outbox: Outbox,
     lives: Lives,
     start: Instant,
@@ -51,7 +50,6 @@ impl Task {
             book,
             dials: BTreeMap::new(),
             addresses: BTreeSet::new(),
-            asked: BTreeMap::new(),
             outbox: Outbox::default(),
             lives: Lives::default(),
             start: Instant::now(),
@@ -143,7 +141,7 @@ impl Task {
                 self.swarm.behaviour_mut().mesh.publish(topic, bytes).map(drop)
             }
             NetCommand::Direct { to, bytes } => return self.send_direct(to, bytes),
-            NetCommand::Pair { to, tag, bytes } => return self.send_pair(to, tag, bytes),
+            NetCommand::Pair { to, bytes } => return self.send_pair(to, bytes),
             NetCommand::PairReply { reply, bytes } => {
                 self.tapped(TapLane::Pair, &bytes);
                 self.swarm.behaviour_mut().mesh.reply_pair(reply, bytes)
@@ -169,20 +167,15 @@ impl Task {
         self.tapped(TapLane::Direct, &bytes);
         if let Err(error) = self.swarm.behaviour_mut().mesh.send_direct(peer, bytes) {
             tracing::debug!(?peer, %error, "a direct frame was not queued");
-            self.tell(NetEvent::DirectFailed { peer });
+            self.tell(NetEvent::NotSent { peer, lane: TapLane::Direct });
         }
     }
 
-    fn send_pair(&mut self, peer: PeerKey, tag: u64, bytes: Vec<u8>) {
+    fn send_pair(&mut self, peer: PeerKey, bytes: Vec<u8>) {
         self.tapped(TapLane::Pair, &bytes);
-        match self.swarm.behaviour_mut().mesh.send_pair(peer, bytes) {
-            Ok(id) => {
-                self.asked.insert(id, tag);
-            }
-            Err(error) => {
-                tracing::debug!(?peer, %error, "a pairing request was not sent");
-                self.tell(NetEvent::PairFailed { peer, tag });
-            }
+        if let Err(error) = self.swarm.behaviour_mut().mesh.send_pair(peer, bytes) {
+            tracing::debug!(?peer, %error, "a pairing request was not sent");
+            self.tell(NetEvent::NotSent { peer, lane: TapLane::Pair });
         }
     }
 
@@ -318,30 +311,12 @@ impl Task {
     }
 
     fn on_mesh(&mut self, event: MeshEvent) {
-        let event = match event {
-            MeshEvent::PeerUp { peer, addresses } => NetEvent::PeerUp { peer, addresses },
-            MeshEvent::PeerAddresses { peer, addresses } => NetEvent::PeerAddresses { peer, addresses },
-            MeshEvent::PeerDown { peer } => NetEvent::PeerDown { peer },
-            MeshEvent::Gossip { topic, from, bytes, ticket } => {
-                NetEvent::Gossip { topic, from, bytes, ticket }
-            }
-            MeshEvent::Direct { from, bytes } => NetEvent::Direct { from, bytes },
-            MeshEvent::DirectFailed { peer, .. } => NetEvent::DirectFailed { peer },
-            MeshEvent::Pair { from, bytes, reply } => NetEvent::Pair { from, bytes, reply },
-            MeshEvent::PairReplied { peer, id, bytes } => match self.asked.remove(&id) {
-                Some(tag) => NetEvent::PairReplied { peer, tag, bytes },
-                None => return,
-            },
-            MeshEvent::PairFailed { peer, id } => match self.asked.remove(&id) {
-                Some(tag) => NetEvent::PairFailed { peer, tag },
-                None => return,
-            },
+        match event {
             MeshEvent::GossipDropped { topic, count } => {
                 tracing::debug!(?topic, count, "published messages found no subscriber in time");
-                return;
             }
-        };
-        self.tell(event);
+            event => self.tell(NetEvent::Mesh(event)),
+        }
     }
 }
 

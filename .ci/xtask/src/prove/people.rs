@@ -40,6 +40,15 @@ pub fn clip(number: usize) -> String {
         .into_owned()
 }
 
+/// What makes a process believe in a wall clock that differs by so many seconds.
+pub fn wrong_clock(seconds: i64) -> Result<Vec<(&'static str, String)>> {
+    let library = target().join("tools/clock.so").to_string_lossy().into_owned();
+    let source = root().join(".ci/xtask/src/prove/clock.c").to_string_lossy().into_owned();
+    std::fs::create_dir_all(target().join("tools"))?;
+    run("cc", &["-shared", "-fPIC", "-O1", "-o", &library, &source])?;
+    Ok(vec![("LD_PRELOAD", library), ("CLOCK_OFFSET_S", seconds.to_string())])
+}
+
 /// A person with a home.
 pub struct Person<'a> {
     bin: &'a Path,
@@ -47,12 +56,20 @@ pub struct Person<'a> {
     host: Option<&'a Host>,
     process: Option<Child>,
     extra: Vec<String>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl<'a> Person<'a> {
     /// Somebody whose home lies in this folder, on this host or on the machine itself.
     pub fn new(bin: &'a Path, folder: &Path, name: &str, host: Option<&'a Host>) -> Self {
-        Person { bin, home: folder.join(name), host, process: None, extra: Vec::new() }
+        Person {
+            bin,
+            home: folder.join(name),
+            host,
+            process: None,
+            extra: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 
     /// Options that the daemon gets at every start.
@@ -61,9 +78,20 @@ impl<'a> Person<'a> {
         self
     }
 
+    /// Environment that the daemon gets at every start.
+    pub fn with_environment(mut self, environment: Vec<(&'static str, String)>) -> Self {
+        self.environment.extend(environment);
+        self
+    }
+
     /// The folder of the home.
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The process of the running daemon.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     /// Starts the daemon and waits for its door.
@@ -73,6 +101,7 @@ impl<'a> Person<'a> {
             None => Command::new(self.bin),
         };
         command.env("HALLOO_KEYRING", "off");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("--home").arg(&self.home).args(["--quiet", "up"]).args(&self.extra);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = command.spawn().context("the command could not be started")?;
@@ -94,6 +123,17 @@ impl<'a> Person<'a> {
     pub fn command(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new(self.bin);
         command.env("HALLOO_KEYRING", "off");
+        command.arg("--home").arg(&self.home).arg("--json").args(args);
+        command.stdin(Stdio::null()).output().context("the command could not be started")
+    }
+
+    /// Runs the command in this home on its host, for what looks at the machine itself.
+    pub fn command_on_host(&self, args: &[&str]) -> Result<Output> {
+        let mut command = match self.host {
+            Some(host) => host.command(self.bin),
+            None => Command::new(self.bin),
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("--home").arg(&self.home).arg("--json").args(args);
         command.stdin(Stdio::null()).output().context("the command could not be started")
     }
@@ -206,6 +246,15 @@ impl Drop for Person<'_> {
     fn drop(&mut self) {
         // A process that is gone already needs no ending.
         let _gone = self.kill();
+    }
+}
+
+/// Frames of others that this label has played, by the stamps of a recording in this folder.
+pub fn frames_played(folder: &Path, label: &str) -> Result<usize> {
+    match std::fs::read_to_string(folder.join(format!("stamps-{label}.log"))) {
+        Ok(text) => Ok(text.lines().filter(|line| line.starts_with("p ")).count()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,5 +1,7 @@
-//! The written pages: every relative link leads somewhere, and both lock files agree on the crates that must not differ.
+//! The written pages: every relative link leads somewhere, every proof that is named exists, and both lock files agree on the
+//! crates that must not differ.
 
+use super::tree::Source;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,8 +19,13 @@ const SAME_VERSION: &[&str] = &[
     "aes-gcm",
 ];
 
-pub fn check(root: &Path) -> Result<Vec<String>> {
+/// The page that says which test or proof holds which promise.
+const PROMISES: &str = "docs/FEATURES.md";
+
+pub fn check(root: &Path, sources: &[Source]) -> Result<Vec<String>> {
     let mut breaches = Vec::new();
+    let promises = fs::read_to_string(root.join(PROMISES))?;
+    breaches.extend(missing_proofs(&promises, sources));
     for page in pages(root)? {
         let text = fs::read_to_string(&page)?;
         let folder = page.parent().unwrap_or(root);
@@ -68,6 +75,24 @@ pub fn links(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Tests and lines of proof that a page names in backticks and that no source file has.
+pub fn missing_proofs(text: &str, sources: &[Source]) -> Vec<String> {
+    let named = text.split('`').skip(1).step_by(2);
+    named
+        .filter_map(|name| {
+            let sought = if name.starts_with("first-halloo.") {
+                format!("\"{name}\"")
+            } else if name.matches('_').count() >= 3 {
+                format!("fn {name}(")
+            } else {
+                return None;
+            };
+            let found = sources.iter().any(|source| source.text.contains(&sought));
+            (!found).then(|| format!("{PROMISES}: nothing is called {name}"))
+        })
+        .collect()
 }
 
 /// Crates that both lock files hold in different versions.

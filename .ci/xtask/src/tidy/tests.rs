@@ -73,3 +73,12 @@ fn two_versions_of_a_shared_crate_are_seen() {
     assert!(pages::lock_difference(&lock("1"), &lock("1")).is_empty());
     assert!(pages::lock_difference(&lock("1"), "").is_empty());
 }
+
+#[test]
+fn a_promise_without_its_proof_is_a_breach() {
+    let sources =
+        [source("node", "node/src/a.rs", "fn what_is_said_is_heard() {\n name: \"first-halloo.3\",")];
+    let page = "| `what_is_said_is_heard`, `first-halloo.3` | `halloo status` | `--json` |";
+    assert!(pages::missing_proofs(page, &sources).is_empty());
+    assert_eq!(pages::missing_proofs("| `what_is_said_is_lost`, `first-halloo.33` |", &sources).len(), 2);
+}

@@ -34,6 +34,7 @@ fn all_kinds() -> Vec<Signal> {
         Body::Bye,
         Body::Again,
         Body::Restart,
+        Body::Full,
     ];
     bodies.into_iter().map(|body| Signal { connection: [9; 8], round: 513, body }).collect()
 }
@@ -82,7 +83,7 @@ fn impossible_fields_are_refused_by_name() {
     };
     assert_eq!(with(0, 2), Err(SignalError::Version(2)));
     assert_eq!(with(1, 0), Err(SignalError::Field("kind")));
-    assert_eq!(with(1, 7), Err(SignalError::Field("kind")));
+    assert_eq!(with(1, 8), Err(SignalError::Field("kind")));
     assert_eq!(with(12, 3), Err(SignalError::Field("user fragment")));
     assert_eq!(with(13, b'\r'), Err(SignalError::Field("user fragment")));
     assert_eq!(with(22, b' '), Err(SignalError::Field("password")));
@@ -140,7 +141,7 @@ fn places_nobody_can_be_at_are_not_usable() {
 proptest! {
     #[test]
     fn any_signal_comes_back(
-        connection in any::<[u8; 8]>(), round: u16, kind in 0_u8..6, ufrag in "[A-Za-z0-9+/]{4,64}",
+        connection in any::<[u8; 8]>(), round: u16, kind in 0_u8..7, ufrag in "[A-Za-z0-9+/]{4,64}",
         pwd in "[A-Za-z0-9+/]{22,128}", fingerprint in any::<[u8; 32]>(), ssrc in 1_u32..,
         places in proptest::collection::vec((0_u8..3, 1_u32.., any::<std::net::IpAddr>(), 1_u16..), 1..=16),
     ) {
@@ -157,7 +158,8 @@ proptest! {
             2 => Body::Candidates(candidates),
             3 => Body::Bye,
             4 => Body::Again,
-            _ => Body::Restart,
+            5 => Body::Restart,
+            _ => Body::Full,
         };
         let signal = Signal { connection, round, body };
         prop_assert_eq!(Signal::decode(&signal.encode()), Ok(signal));

@@ -36,6 +36,8 @@ pub(super) enum LinkInput {
     Signal(Signal),
     /// The machine's addresses changed.
     NetworkChanged,
+    /// Signalling reaches the peer again.
+    Reachable,
     /// Say goodbye and end.
     Close,
 }
@@ -43,8 +45,13 @@ pub(super) enum LinkInput {
 /// What a link tells the hub.
 pub(super) enum LinkOutput {
     Signal(Vec<u8>),
-    Up { feed: Feed, setup_ms: u64 },
+    Up {
+        feed: Feed,
+        setup_ms: u64,
+    },
     Down(DownReason),
+    /// The peer has no connection left.
+    Full,
 }
 
 /// What a link needs of its surroundings.
@@ -126,7 +133,8 @@ impl Link {
             tokio::select! {
                 input = inputs.recv() => match input {
                     Some(LinkInput::Signal(signal)) => self.signal(signal).await,
-                    Some(LinkInput::NetworkChanged) => self.new_path().await,
+                    Some(LinkInput::NetworkChanged) => self.moved().await,
+                    Some(LinkInput::Reachable) => self.reachable().await,
                     Some(LinkInput::Close) | None => break,
                 },
                 Some(happening) = self.happenings.recv() => self.happened(happening).await,
@@ -277,6 +285,7 @@ impl Link {
                 }
             }
             Body::Restart if same && self.offers() => self.new_path().await,
+            Body::Full if self.phase != Phase::Up => self.output(LinkOutput::Full).await,
             _ => tracing::debug!(peer = ?self.context.peer, "signalling that does not fit, ignored"),
         }
     }
@@ -396,6 +405,23 @@ impl Link {
         if self.doubted && self.context.counters.silence(mono_ns()) >= SILENCE_HEARD {
             self.doubted = false;
             self.new_path().await;
+        }
+    }
+
+    /// The machine is somewhere else on the network: what was said so far names places where it is no longer.
+    async fn moved(&mut self) {
+        if self.phase == Phase::Up {
+            return self.new_path().await;
+        }
+        self.retry = RETRY_MIN;
+        self.begin_anew().await;
+    }
+
+    /// What was said while nothing reached the peer is said again now, and the waiting begins anew.
+    async fn reachable(&mut self) {
+        if matches!(self.phase, Phase::Offering | Phase::Waiting) {
+            self.retry = RETRY_MIN;
+            self.late().await;
         }
     }
 

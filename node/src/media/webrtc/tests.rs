@@ -381,3 +381,34 @@ async fn more_than_a_mesh_is_refused_by_name() {
     assert!(matches!(one.control.set_peers(crowd), Err(EndpointError::TooManyPeers(8))));
     one.control.close().await;
 }
+
+#[tokio::test]
+async fn a_ninth_is_told_that_there_is_no_place_and_comes_in_when_one_leaves() {
+    let mut members: Vec<_> = (1..=8).map(|n| member(n, loopback())).collect();
+    mesh(&members);
+    pump(&mut members, once, |seen| ups(seen) == 56).await;
+    members.push(member(9, loopback()));
+    members[8].control.set_peers((1..=7).map(device).collect()).expect("running");
+    let full = |seen: &[(DeviceId, EndpointEvent)]| {
+        let told = seen.iter().filter_map(|(at, event)| match event {
+            EndpointEvent::Full { peer } if *at == device(9) => Some(*peer),
+            _ => None,
+        });
+        told.collect::<BTreeSet<_>>().len()
+    };
+    let seen = pump(&mut members, once, |seen| full(seen) == 7).await;
+    assert_eq!(ups(&seen), 0);
+    let eighth = members.remove(7);
+    eighth.control.close().await;
+    mesh(&members);
+    let nine_up = |seen: &[(DeviceId, EndpointEvent)]| {
+        let both = |(at, event): &&(DeviceId, EndpointEvent)| match event {
+            EndpointEvent::Up { peer, .. } => *at == device(9) || *peer == device(9),
+            _ => false,
+        };
+        seen.iter().filter(both).count()
+    };
+    pump(&mut members, once, |seen| nine_up(seen) == 14).await;
+    everybody_hears_everybody_at_last(&members).await;
+    close_all(members).await;
+}

@@ -1,0 +1,107 @@
+//! What is only read at the local door: members, messages, places, the state of things.
+
+use super::asks::message_id;
+use super::{Driver, now};
+use crate::door::{DoorError, Reply, Request};
+use crate::views;
+use halloo_crypto::id::{DeviceId, GroupId};
+use halloo_engine::engine::Engine;
+use serde_json::{Value, json};
+
+/// Most entries of one page.
+const PAGE_MAX: usize = 500;
+
+impl Driver {
+    /// The answer to what is only read; `None` for what changes something.
+    pub(super) fn read(&self, group: GroupId, request: &Request) -> Option<Reply> {
+        let engine = &self.groups.get(&group)?.engine;
+        Some(match request {
+            Request::Members => Ok(self.members_view(group, engine)),
+            Request::Log { limit, before } => log(engine, *limit, before.as_deref()),
+            Request::Activity { limit } => {
+                let page = engine.activity((*limit).min(PAGE_MAX));
+                Ok(json!({"activity": page.iter().rev().map(views::activity).collect::<Vec<_>>()}))
+            }
+            Request::Where => Ok(json!({"locations": self.locations(group)})),
+            Request::Invites => {
+                Ok(json!({"invites": engine.invites().iter().map(views::invite).collect::<Vec<_>>()}))
+            }
+            Request::Status => Ok(self.status_view(group, engine)),
+            _ => return None,
+        })
+    }
+
+    fn members_view(&self, group: GroupId, engine: &Engine) -> Value {
+        let standing = |device: &DeviceId| self.voice.standing(group, device);
+        let members: Vec<Value> = engine.members().iter().map(|m| views::member(m, &standing)).collect();
+        json!({ "group": group.to_string(), "members": members })
+    }
+
+    fn status_view(&self, group: GroupId, engine: &Engine) -> Value {
+        let mut status = views::status(&engine.status());
+        status["group"] = json!(group.to_string());
+        status["connected_peers"] = json!(self.connected.len());
+        status["addresses"] = json!(self.net.addresses().iter().map(ToString::to_string).collect::<Vec<_>>());
+        let clocks =
+            self.groups.get(&group).into_iter().flat_map(|m| m.clocks.iter().map(move |clock| (m, clock)));
+        let clock = |(m, (device, seconds)): (&super::Membership, (&DeviceId, &i64))| {
+            let name = m.name_of_device(device).unwrap_or_else(|| device.to_string());
+            json!({"device": device.to_string(), "name": name, "seconds": seconds})
+        };
+        status["clocks"] = json!(clocks.map(clock).collect::<Vec<_>>());
+        status["voice"] = self.voice.status();
+        status["offered_frames"] = json!(self.offered_frames);
+        status["disk"] = json!(self.disk_full.as_ref().map(ToString::to_string));
+        status
+    }
+
+    fn locations(&self, group: GroupId) -> Vec<Value> {
+        let Some(membership) = self.groups.get(&group) else { return Vec::new() };
+        let wall_ms = now().wall_ms;
+        let named = |view| {
+            let mut value = views::location(view, wall_ms);
+            value["name"] = json!(membership.name_of(&view.account));
+            value
+        };
+        membership.engine.locations().iter().map(named).collect()
+    }
+
+    /// Every group of this home.
+    pub(super) fn groups_view(&self) -> Value {
+        let groups: Vec<Value> = self
+            .groups
+            .iter()
+            .map(|(id, m)| {
+                let newest = m.engine.timeline(None, 1).entries.last().map(|entry| entry.sent_ms);
+                json!({
+                    "group": id.to_string(),
+                    "name": m.engine.status().group_name,
+                    "member": m.engine.status().member,
+                    "member_count": m.engine.members().len(),
+                    "last_active_ms": newest,
+                    "with": m.partner().map(|account| account.to_string()),
+                })
+            })
+            .collect();
+        json!({ "groups": groups })
+    }
+}
+
+fn log(engine: &Engine, limit: usize, before: Option<&str>) -> Reply {
+    let before = before.map(message_id).transpose()?;
+    let cursor = match before {
+        None => None,
+        Some(id) if engine.message(&id).is_none() => {
+            let next = "`halloo log --json` shows the ids";
+            return Err(DoorError::new("unknown", format!("no message {id}"), next));
+        }
+        Some(id) => match engine.cursor_of(&id) {
+            // Nothing is older than the oldest.
+            None => return Ok(json!({ "messages": [], "more": false })),
+            cursor => cursor,
+        },
+    };
+    let page = engine.timeline(cursor, limit.min(PAGE_MAX));
+    let messages: Vec<Value> = page.entries.iter().rev().map(views::chat).collect();
+    Ok(json!({ "messages": messages, "more": page.older.is_some() }))
+}
