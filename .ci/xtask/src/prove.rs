@@ -13,6 +13,7 @@ mod noise;
 mod people;
 mod presence;
 mod purity;
+mod rotation;
 mod words;
 
 pub use people::{Person, clip, halloo};
@@ -77,6 +78,11 @@ const LINES: &[Line] = &[
         name: "first-halloo.12",
         what: "names, mutes, the key, places with an end, who fell away, a partition",
         run: presence::run,
+    },
+    Line {
+        name: "first-halloo.13",
+        what: "a new key at rest under load and kill -9: all readable, the old key useless",
+        run: rotation::run,
     },
 ];
 

@@ -2,8 +2,8 @@
 
 use super::{Check, bad, good};
 use crate::home::{Home, HomeError};
-use crate::keys::Keys;
 use crate::keyring::Keyring;
+use crate::keys::Keys;
 use crate::vault::{Place, Unlock, Vault};
 use std::io::ErrorKind;
 

@@ -299,6 +299,27 @@ fn a_rotation_ends_although_writing_never_stops() {
 }
 
 #[test]
+fn a_change_of_any_value_between_any_two_steps_is_carried_over() {
+    let mut world = World::new(200);
+    let oldest = world.vault.current();
+    for steps in 0..14_u32 {
+        world.rotate().unwrap();
+        for _ in 0..steps {
+            world.turn(&[]).unwrap();
+        }
+        let all: Vec<_> =
+            (0..200_u32).map(|n| (n as u8, ((n + steps) % 3 > 0).then_some((n + steps) * 16 + 5))).collect();
+        world.write(&all).unwrap();
+        while world.shelves.is_rotating() {
+            world.turn(&[]).unwrap();
+        }
+        world.restart();
+    }
+    assert!(world.finished > 13, "{}", world.finished);
+    world.end(&oldest);
+}
+
+#[test]
 fn a_full_disk_stops_a_rotation_gives_the_room_back_and_lets_writing_go_on() {
     let mut world = World::new(200);
     let oldest = world.vault.current();
