@@ -159,7 +159,7 @@ async fn write(witness: Arc<Witness>) -> Result<(), ClientError> {
         let n = witness.sent.fetch_add(1, Ordering::Relaxed);
         if n >= witness.most {
             // Enough to carry; what is written from here on is written over.
-            let precision = if n % 2 == 0 { PrecisionName::City } else { PrecisionName::Exact };
+            let precision = if n.is_multiple_of(2) { PrecisionName::City } else { PrecisionName::Exact };
             client.ask(None, Request::Precision { precision }).await?;
             witness.overwritten.fetch_add(1, Ordering::Relaxed);
             continue;

@@ -1,4 +1,5 @@
 //! The key of a home in a real keyring: GNOME Keyring on a session bus of its own, without a desktop.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 #![cfg(all(feature = "keyring", target_os = "linux"))]
 
 use halloo_node::home::Home;

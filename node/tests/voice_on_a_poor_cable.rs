@@ -55,6 +55,7 @@ async fn end(me: u8, other: u8, ip: std::net::Ipv4Addr, wires: Wires) -> Outcome
                         up.send(()).expect("the test waits");
                     }
                 }
+                EndpointEvent::Full { .. } => panic!("one peer is not too many"),
                 EndpointEvent::Down { reason, .. } => panic!("the voice went down: {reason:?}"),
             },
             Some(bytes) = inn.recv() => control.signal(peer, bytes).expect("running"),

@@ -1,11 +1,12 @@
 //! Each fault names its next step, and what is well is not called ill.
 
-use super::home::check_home;
+use super::home::{check_home, check_key};
 use super::machine::{EARLIEST, LATEST, check_clock};
 use super::network::{check_multicast, check_port};
 use super::sound::{check_level, check_voice};
 use super::*;
 use crate::media::device::{Read, Source};
+use crate::vault::Vault;
 use std::net::{Ipv4Addr, UdpSocket};
 
 /// A microphone of one level.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use rand_core::{Rng, SeedableRng};
 
 use super::*;
+use crate::voice::Connect;
 
 /// Devices, the wire between them, and what each said last.
 struct World {
