@@ -295,7 +295,7 @@ fn figure(name: &str, rows: &[&Value]) -> Result<Value> {
         "other": median(&plain),
         "unit": "PESQ-WB",
         "gain": median(&gains),
-        "gain_min": gains.iter().copied().fold(f64::INFINITY, f64::min),
+        "gain_min": thousandths(gains.iter().copied().fold(f64::INFINITY, f64::min)),
         "promised_gain": first("promised_gain"),
         "pairs": gains.len(),
         "jitter_ms": calls::JITTER.as_millis() as u64,
@@ -308,10 +308,14 @@ fn figure(name: &str, rows: &[&Value]) -> Result<Value> {
     }))
 }
 
-/// The middle one, rounded to a thousandth: PESQ says no more.
+/// The middle one.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let middle = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0;
-    (middle * 1_000.0).round() / 1_000.0
+    thousandths((sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0)
+}
+
+/// PESQ says no more.
+fn thousandths(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
 }

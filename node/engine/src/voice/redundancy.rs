@@ -1,6 +1,6 @@
 //! Chooses the redundancy of outgoing frames from what the listeners report and what the plan allows.
 //!
-//! PESQ-WB on read speech, 20 ms frames, measured with libopus 1.6.1 (docs/adr/0005-voice-path.md): concealment alone
+//! PESQ-WB on read speech, 20 ms frames, measured with libopus 1.6.1 (docs/adr/0008-voice-path.md): concealment alone
 //! 2.04 at 10 % random loss and 1.49 at 20 %; the coarse in-band copy at 32 kbit/s 3.68 and 3.00; one earlier frame
 //! repeated 3.95 and 3.19; two repeated 4.24 and 4.08. In runs of three, 20 %: two repeated 2.44, deep redundancy
 //! 2.15, in-band 1.95. So: lists where the budget allows them, longer ones for more loss and for runs; deep redundancy
