@@ -119,8 +119,9 @@ fn the_old_key_opens_nothing_and_no_old_ciphertext_is_left_in_any_file() {
     let (model, there, gone) = lived_in(&home);
     // The search finds what is there, and that sled keeps what was overwritten and deleted.
     assert_eq!(found(home.folder(), &there), there);
-    assert_eq!(found(home.folder(), &gone), gone);
-    assert!(gone.len() > 160, "{}", gone.len());
+    // Some of it: sled writes a file anew now and then, at times of its own.
+    let kept = found(home.folder(), &gone).len();
+    assert!(gone.len() > 160 && kept > gone.len() / 2, "{kept} of {}", gone.len());
     copy(home.folder(), &folder.path().join("before"));
 
     let (vault, keys, mut shelves, _) = open(&home);
