@@ -42,7 +42,14 @@ pub fn run(size: Size) -> Result<()> {
     person.up()?;
     let halloo = Halloo { bin: bin.clone(), home: person.home().to_path_buf() };
     streams_of_new(&halloo)?;
-    for (args, data) in CHANGING.iter().chain(READING) {
+    for (args, data) in CHANGING {
+        streams(&halloo, args, *data)?;
+    }
+    // A place leaves, and is shown, in its turn: at most one a second.
+    person.wait("the own place", &["where"], |answer| {
+        answer["locations"].as_array().is_some_and(|all| !all.is_empty())
+    })?;
+    for (args, data) in READING {
         streams(&halloo, args, *data)?;
     }
     watching(&halloo)?;
