@@ -1,1 +1,24 @@
-//! The deterministic simulator that runs the shipped engine in virtual time; not built yet.
+//! The deterministic simulator: the shipped engine, voice path and libp2p stack in virtual time, judged by checkers.
+//!
+//! Modules stand from the ground up; each imports only from those above it.
+
+pub mod chance;
+pub mod net;
+pub mod voice;
+pub mod plan;
+pub mod seen;
+pub mod book;
+pub mod checks;
+pub mod trace;
+pub mod record;
+pub mod logs;
+pub mod disk;
+pub mod stage;
+pub mod host;
+pub mod world;
+pub mod scenario;
+pub mod report;
+pub mod fidelity;
+pub mod measure;
+pub mod children;
+pub mod cli;

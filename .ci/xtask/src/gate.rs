@@ -1,7 +1,7 @@
 //! The gate and the demonstration: the two commands of the README.
 
-use crate::shell::{cargo, command, finish, run, step};
-use crate::{deps, prove, setup, tidy};
+use crate::shell::{cargo, command, finish, root, run, step, target};
+use crate::{deps, prove, setup, simulator, tidy};
 use anyhow::Result;
 
 /// `cargo xtask demo`: builds the release command and runs `halloo demo` with the given arguments.
@@ -34,7 +34,16 @@ pub fn test() -> Result<()> {
     step("tests", || {
         run(&cargo, &["nextest", "run", "--locked", "--workspace", "--all-features", "--no-fail-fast"])
     })?;
+    step("the simulator: format, lints, tests", simulations)?;
     step("proofs at small size", prove::small)
+}
+
+/// The simulator is a workspace of its own and is held to the same rules.
+fn simulations() -> Result<()> {
+    let cargo = |args: &[&str]| simulator::run_cargo(&root(), &target(), args);
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&["nextest", "run", "--locked", "--workspace", "--no-fail-fast"])
 }
 
 /// cargo-deny without its advisory database when that cannot be fetched; saying so.

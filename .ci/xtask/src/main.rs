@@ -7,6 +7,7 @@ mod gate;
 mod prove;
 mod setup;
 mod shell;
+mod simulator;
 mod speech;
 mod tidy;
 

@@ -14,6 +14,7 @@ mod people;
 mod presence;
 mod purity;
 mod rotation;
+mod simulator;
 mod words;
 
 pub use people::{Person, clip, halloo};
@@ -83,6 +84,16 @@ const LINES: &[Line] = &[
         name: "first-halloo.13",
         what: "a new key at rest under load and kill -9: all readable, the old key useless",
         run: rotation::run,
+    },
+    Line {
+        name: "simulator.1",
+        what: "the same seed gives the same trace, twice, in both profiles; another seed another",
+        run: simulator::determinism,
+    },
+    Line {
+        name: "simulator.5",
+        what: "a run leaves tables and a page that needs no network",
+        run: simulator::results,
     },
 ];
 

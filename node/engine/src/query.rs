@@ -52,6 +52,16 @@ impl Engine {
             .collect()
     }
 
+    /// The accounts of all members, in the order of their ids.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountId> {
+        self.state.log.view().members().keys()
+    }
+
+    /// Timers that have fired since the start, whatever their reason.
+    pub fn wakes(&self) -> u64 {
+        self.state.timers.total()
+    }
+
     fn device_view(&self, device: &DeviceId) -> DeviceView {
         let own = *device == self.state.me();
         let mute = match self.state.live.get(device, Kind::Mute) {

@@ -125,6 +125,11 @@ impl Timers {
         Some(timer)
     }
 
+    /// How often any has fired.
+    pub fn total(&self) -> u64 {
+        self.fired.iter().sum()
+    }
+
     /// How often each reason has fired.
     pub fn fired(&self) -> Vec<(&'static str, u64)> {
         Timer::ALL.iter().map(|&t| (t.name(), self.fired[t as usize])).collect()

@@ -41,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "halloo-crypto",
             "halloo-crdt",
             "halloo-coordinator",
+            "halloo-vtime",
         ],
     ),
     (".ci/xtask", &["halloo-lab"]),

@@ -12,6 +12,19 @@ const SAME_VERSION: &[&str] = &[
     "libp2p",
     "libp2p-gossipsub",
     "libp2p-swarm",
+    "libp2p-core",
+    "libp2p-identity",
+    "libp2p-noise",
+    "libp2p-yamux",
+    "libp2p-request-response",
+    "yamux",
+    "snow",
+    "automerge",
+    "negentropy",
+    "hpke",
+    "hkdf",
+    "sha2",
+    "rand_chacha",
     "mls-rs",
     "sframe",
     "ed25519-dalek",
@@ -39,7 +52,9 @@ pub fn check(root: &Path, sources: &[Source]) -> Result<Vec<String>> {
         }
     }
     let (ours, theirs) = (root.join("Cargo.lock"), root.join("simulations/Cargo.lock"));
-    breaches.extend(lock_difference(&fs::read_to_string(ours)?, &fs::read_to_string(theirs)?));
+    let theirs = fs::read_to_string(theirs)?;
+    breaches.extend(lock_difference(&fs::read_to_string(ours)?, &theirs));
+    breaches.extend(real_time(&theirs));
     Ok(breaches)
 }
 
@@ -75,6 +90,29 @@ pub fn links(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Crates that the simulator replaces by ones in virtual time: one copy of each, and it is ours.
+const VIRTUAL: &[&str] = &["futures-timer", "web-time"];
+
+/// Copies of those crates in a lock file that live in real time.
+pub fn real_time(lock: &str) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for name in VIRTUAL {
+        let head = format!("name = \"{name}\"\n");
+        let copies: Vec<&str> = lock.split("[[package]]\n").filter(|one| one.starts_with(&head)).collect();
+        if copies.len() != 1 || copies[0].contains("source = ") {
+            breaches.push(format!(
+                "simulations/Cargo.lock: {name} must be there once, from simulations/patches; a second copy lives in real time"
+            ));
+        }
+    }
+    if lock.contains("[[patch.unused]]") {
+        breaches.push(
+            "simulations/Cargo.lock: a patch is not used; what it replaced has another version now".into(),
+        );
+    }
+    breaches
 }
 
 /// Tests and lines of proof that a page names in backticks and that no source file has.

@@ -75,6 +75,20 @@ fn two_versions_of_a_shared_crate_are_seen() {
 }
 
 #[test]
+fn a_clock_that_lives_in_real_time_is_seen() {
+    let ours = "[[package]]\nname = \"futures-timer\"\nversion = \"3\"\n\n[[package]]\nname = \"web-time\"\nversion = \"1\"\n";
+    assert!(pages::real_time(ours).is_empty());
+    let second =
+        format!("{ours}\n[[package]]\nname = \"web-time\"\nversion = \"2\"\nsource = \"registry\"\n");
+    assert_eq!(pages::real_time(&second).len(), 1);
+    assert_eq!(
+        pages::real_time(&ours.replace("version = \"3\"", "version = \"3\"\nsource = \"registry\"")).len(),
+        1
+    );
+    assert_eq!(pages::real_time(&format!("{ours}\n[[patch.unused]]\nname = \"web-time\"\n")).len(), 1);
+}
+
+#[test]
 fn a_promise_without_its_proof_is_a_breach() {
     let sources =
         [source("node", "node/src/a.rs", "fn what_is_said_is_heard() {\n name: \"first-halloo.3\",")];

@@ -1,0 +1,87 @@
+//! What the removed and the newcomers must not have is found, what they may have is not.
+
+use super::*;
+use crate::checks::tests::{account, accounts, at, book, device, line, message, place, texts};
+
+/// Host 0 wrote 1, took a position, removed host 2, and did both again.
+fn after_a_removal() -> Book {
+    let mut book = book(3);
+    book.wrote(at(0, 10), message(1), false);
+    book.took(at(0, 10), device(0), 1_000);
+    book.knows(0, accounts(&[0, 1]));
+    book.wrote(at(0, 20), message(2), false);
+    book.wrote(at(0, 20), message(3), true);
+    book.took(at(0, 20), device(0), 2_000);
+    book
+}
+
+fn told(check: &mut Removed, at: At, event: &Event, book: &Book, findings: &mut Findings) {
+    check.event(at, event, book, findings);
+}
+
+#[test]
+fn what_was_written_before_the_removal_may_be_had_and_what_was_written_after_may_not() {
+    let (book, mut findings) = (after_a_removal(), Findings::default());
+    for host in 0..3 {
+        holds(at(host, 30), message(1), &book, &mut findings);
+    }
+    for number in [2, 3] {
+        holds(at(1, 30), message(number), &book, &mut findings);
+        assert_eq!(findings.count, 0, "{:?}", texts(&findings));
+        holds(at(2, 30), message(number), &book, &mut findings);
+        assert_eq!(std::mem::take(&mut findings).count, 1);
+    }
+}
+
+#[test]
+fn a_line_on_the_screen_of_the_removed_counts_as_had() {
+    let (book, mut findings, mut check) = (after_a_removal(), Findings::default(), Removed::default());
+    told(&mut check, at(1, 30), &Event::Message(line(2, 0)), &book, &mut findings);
+    assert_eq!(findings.count, 0);
+    told(&mut check, at(2, 30), &Event::Message(line(2, 0)), &book, &mut findings);
+    assert_eq!(findings.count, 1);
+}
+
+#[test]
+fn a_newcomer_has_the_document_and_nothing_else_from_before() {
+    let links = crate::net::links::LinkSpec::constant(1);
+    let mut early = Book::new(&crate::plan::Plan::quiet(1, 3, links, 1));
+    for host in 0..3 {
+        early.introduce(host, account(host), device(host));
+    }
+    early.knows(0, accounts(&[0, 1]));
+    early.wrote(at(0, 10), message(1), false);
+    early.wrote(at(0, 10), message(2), true);
+    let mut findings = Findings::default();
+    holds(at(2, 20), message(2), &early, &mut findings);
+    assert_eq!(findings.count, 0);
+    holds(at(2, 20), message(1), &early, &mut findings);
+    assert!(texts(&findings)[0].contains("before it came"), "{:?}", texts(&findings));
+}
+
+#[test]
+fn where_somebody_was_after_the_removal_is_not_seen_by_the_removed() {
+    let (book, mut findings, mut check) = (after_a_removal(), Findings::default(), Removed::default());
+    told(&mut check, at(2, 30), &place(0, 1_000), &book, &mut findings);
+    told(&mut check, at(1, 30), &place(0, 2_000), &book, &mut findings);
+    assert_eq!(findings.count, 0);
+    told(&mut check, at(2, 30), &place(0, 2_000), &book, &mut findings);
+    assert_eq!(findings.count, 1);
+}
+
+#[test]
+fn no_voice_leaves_for_somebody_of_whom_it_was_told_that_it_is_out() {
+    let (book, mut findings, mut check) = (book(3), Findings::default(), Removed::default());
+    check.speaks(at(0, 10), 2, &book, &mut findings);
+    let out = Event::MemberRemoved { account: account(2), by: account(0) };
+    told(&mut check, at(0, 20), &out, &book, &mut findings);
+    check.speaks(at(0, 30), 1, &book, &mut findings);
+    check.speaks(at(1, 30), 2, &book, &mut findings);
+    assert_eq!(findings.count, 0, "host 1 was told nothing yet");
+    check.speaks(at(0, 30), 2, &book, &mut findings);
+    assert_eq!(findings.count, 1);
+    let again = Event::MemberJoined { account: account(2), name: String::new() };
+    told(&mut check, at(0, 40), &again, &book, &mut findings);
+    check.speaks(at(0, 50), 2, &book, &mut findings);
+    assert_eq!(findings.count, 1);
+}

@@ -1,0 +1,201 @@
+//! The voice of one host: the real voice path, stepped 50 times a second while its member is in a call, over simulated datagrams.
+//!
+//! The sound is made: a voiced tone with syllables while somebody speaks, silence else; the codec is the engine's bare one, so that a
+//! run depends on no library. WebRTC is not simulated: a direct connection between two devices that name each other in their plans
+//! stands two round trips and [`SET_UP_US`] after the later of the two plans.
+
+pub mod emodel;
+
+use crate::chance::generator;
+use crate::net::links::HostId;
+use halloo_crypto::id::DeviceId;
+use halloo_engine::time::Time;
+use halloo_engine::voice::bare::BareFactory;
+use halloo_engine::voice::{
+    FrameLength, Rejected, SAMPLE_RATE_HZ, SpeakerStats, Transmit, VoiceConfig, VoicePath, VoicePlan,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// One step, microseconds.
+pub const STEP_US: u64 = 20_000;
+const FRAME: usize = (SAMPLE_RATE_HZ as u64 * STEP_US / 1_000_000) as usize;
+
+/// What the set-up of a connection costs beside its round trips: key exchange and certificates of DTLS on both sides.
+pub const SET_UP_US: u64 = 60_000;
+
+/// Captured frames whose time is remembered, for mouth-to-ear: ten seconds.
+const CAPTURED_MAX: usize = 500;
+
+/// Fundamental of the made voice, hertz.
+const PITCH_HZ: f32 = 140.0;
+/// Syllables a second.
+const SYLLABLES_HZ: f32 = 4.0;
+
+/// When and what a mouth sent: media time of a frame's first sample, and when that sample was at the mouth.
+pub type Captured = VecDeque<(u32, u64)>;
+
+/// A piece of somebody's sound that is at an ear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// Whose.
+    pub speaker: HostId,
+    /// Media time of its first sample.
+    pub media_time: u32,
+}
+
+/// The voice of one host.
+pub struct Voice {
+    path: VoicePath,
+    peers: BTreeMap<DeviceId, HostId>,
+    /// When a connection is usable, by peer.
+    ready_us: BTreeMap<HostId, u64>,
+    next_us: u64,
+    active: bool,
+    speaking: bool,
+    sample: u64,
+    /// What this mouth sent lately.
+    pub captured: Captured,
+    /// Plans that were refused, by reason: a rule of ours broken.
+    pub refused: Vec<String>,
+}
+
+impl Voice {
+    /// A path in no call. Hosts step at times of their own, as devices do.
+    ///
+    /// # Panics
+    /// If the bare codec cannot be set up, which needs nothing.
+    #[must_use]
+    pub fn new(me: DeviceId, seed: u64, host: HostId, life: u32) -> Self {
+        let config = VoiceConfig { me, frame: FrameLength::Ms20, transmit: Transmit::VoiceActivated };
+        let mut rng = generator(seed, &format!("voice {host} life {life}"));
+        let path =
+            VoicePath::new(config, Box::new(BareFactory), &mut rng).expect("the bare codec needs nothing");
+        Voice {
+            path,
+            peers: BTreeMap::new(),
+            ready_us: BTreeMap::new(),
+            next_us: u64::from(host) * 1_237 % STEP_US,
+            active: false,
+            speaking: false,
+            sample: 0,
+            captured: VecDeque::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Follows a plan. `host_of` tells which host a device is, `round_trip_us` how far it is.
+    pub fn follow(
+        &mut self,
+        now_us: u64,
+        plan: &VoicePlan,
+        host_of: impl Fn(&DeviceId) -> Option<HostId>,
+        round_trip_us: impl Fn(HostId) -> u64,
+    ) {
+        if let Err(error) = self.path.apply(Time::from_micros(now_us), plan) {
+            self.refused.push(error.to_string());
+        }
+        self.peers = plan.peers.iter().filter_map(|p| Some((p.device, host_of(&p.device)?))).collect();
+        let connect: Vec<HostId> = plan.connect.iter().filter_map(|c| host_of(&c.device)).collect();
+        self.ready_us.retain(|host, _| connect.contains(host));
+        for host in connect {
+            self.ready_us.entry(host).or_insert_with(|| now_us + 2 * round_trip_us(host) + SET_UP_US);
+        }
+        let active = plan.seal.is_some();
+        if active && !self.active {
+            // The next point of its own grid of steps.
+            let behind = now_us.saturating_sub(self.next_us) / STEP_US + 1;
+            self.next_us = self.next_us.max(self.next_us + behind * STEP_US);
+        }
+        self.active = active;
+    }
+
+    /// Begins or ends to speak.
+    pub fn speak(&mut self, speaking: bool) {
+        self.speaking = speaking;
+    }
+
+    /// When the next step is due.
+    #[must_use]
+    pub fn due_us(&self) -> Option<u64> {
+        self.active.then_some(self.next_us)
+    }
+
+    /// Takes a payload that arrived.
+    ///
+    /// # Errors
+    /// Why it was refused: the voice path's reason, or `None` for somebody who is not in the plan.
+    pub fn receive(&mut self, now_us: u64, from: HostId, payload: &[u8]) -> Result<(), Option<Rejected>> {
+        let Some((device, _)) = self.peers.iter().find(|(_, host)| **host == from) else { return Err(None) };
+        self.path.receive(Time::from_micros(now_us), *device, payload).map_err(Some)
+    }
+
+    /// One step: what was said leaves, what was heard is played. Gives the payloads for every ready peer, and what is at the ear.
+    pub fn step(&mut self, now_us: u64) -> (Vec<Vec<u8>>, Vec<HostId>, Vec<Played>) {
+        self.next_us += STEP_US;
+        let pcm = self.sound();
+        let voice = Some(if self.speaking { 1.0 } else { 0.0 });
+        let time = Time::from_micros(now_us);
+        match self.path.capture(time, &pcm, voice) {
+            Ok(captured) if captured.sent => {
+                if self.captured.len() == CAPTURED_MAX {
+                    self.captured.pop_front();
+                }
+                self.captured.push_back((captured.media_time, now_us - STEP_US));
+            }
+            Ok(_) => {}
+            Err(error) => self.refused.push(error.to_string()),
+        }
+        let mut payloads = Vec::new();
+        while let Some(payload) = self.path.next_payload() {
+            payloads.push(payload.bytes.to_vec());
+        }
+        let ready = self.ready_us.iter().filter(|(_, at)| **at <= now_us).map(|(host, _)| *host).collect();
+        self.path.play(time, &mut [0.0; FRAME]);
+        let peers = &self.peers;
+        let played = self.path.speakers().filter_map(|speaker| {
+            Some(Played { speaker: *peers.get(&speaker.device)?, media_time: speaker.playing? })
+        });
+        let played = played.collect();
+        (payloads, ready, played)
+    }
+
+    /// Figures of every speaker that this ear has in its plan.
+    pub fn speakers(&self) -> impl Iterator<Item = (HostId, SpeakerStats)> + '_ {
+        self.path.speakers().filter_map(|s| Some((*self.peers.get(&s.device)?, *s.stats)))
+    }
+
+    /// Voice frames that left.
+    #[must_use]
+    pub fn frames_sent(&self) -> u64 {
+        self.path.stats().mouth.frames_sent
+    }
+
+    fn sound(&mut self) -> Vec<f32> {
+        let speaking = self.speaking;
+        let from = self.sample;
+        self.sample += FRAME as u64;
+        let rate = SAMPLE_RATE_HZ as f32;
+        let wave = |i: u64| {
+            let t = (i % u64::from(SAMPLE_RATE_HZ)) as f32 / rate;
+            let syllable = 0.5 - 0.5 * (std::f32::consts::TAU * SYLLABLES_HZ * t).cos();
+            let tone: f32 = (1..=4_u8)
+                .map(|k| (std::f32::consts::TAU * PITCH_HZ * f32::from(k) * t).sin() / f32::from(k))
+                .sum();
+            0.2 * syllable * tone
+        };
+        (from..from + FRAME as u64).map(|i| if speaking { wave(i) } else { 0.0 }).collect()
+    }
+}
+
+/// From the mouth to the ear, microseconds: the sample that is at the ear at `now_us` was at the mouth that long ago.
+#[must_use]
+pub fn mouth_to_ear_us(captured: &Captured, media_time: u32, now_us: u64) -> Option<u64> {
+    // The frame that holds this sample: media time wraps, so distances are signed.
+    let (frame, at) = captured.iter().rev().find(|(first, _)| media_time.wrapping_sub(*first) < 1 << 31)?;
+    let inside = u64::from(media_time.wrapping_sub(*frame));
+    let spoken = at + inside * 1_000_000 / u64::from(SAMPLE_RATE_HZ);
+    now_us.checked_sub(spoken)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! One seed, one run: in processes apart, over the real Noise and Yamux, with loss and churn. And nothing in the tree that could break it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Seeds that are run twice here; `cargo xtask prove simulator.1` runs more, in both profiles.
+const SEEDS: u64 = 4;
+
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+/// Seed, hash and whether all judges were content, for each seed.
+fn run() -> Vec<(u64, String, bool)> {
+    let scenario = here().join("tests/determinism/loss-and-churn.toml");
+    let output = Command::new(env!("CARGO_BIN_EXE_halloo-sim"))
+        .args(["run", "--json", "--first-seed", "1", "--seeds", &SEEDS.to_string()])
+        .arg(scenario)
+        .output()
+        .expect("the simulator starts");
+    let text = String::from_utf8(output.stdout).expect("JSON is text");
+    let mut seeds: Vec<_> = text
+        .lines()
+        .map(|line| {
+            let seed: serde_json::Value = serde_json::from_str(line).expect("one object a seed");
+            let hash = seed["hash"].as_str().expect("a hash").to_owned();
+            (seed["seed"].as_u64().expect("a seed"), hash, seed["ok"].as_bool().expect("ok or not"))
+        })
+        .collect();
+    seeds.sort();
+    assert_eq!(seeds.len() as u64, SEEDS, "every seed tells: {}", String::from_utf8_lossy(&output.stderr));
+    seeds
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
+    let (first, second) = (run(), run());
+    assert_eq!(first, second);
+    let hashes: BTreeSet<_> = first.iter().map(|(_, hash, _)| hash).collect();
+    assert_eq!(hashes.len() as u64, SEEDS);
+    assert!(first.iter().all(|(_, _, ok)| *ok), "{first:?}");
+}
+
+#[test]
+fn the_tree_holds_one_clock_and_one_timer_and_both_are_virtual() {
+    let lock = std::fs::read_to_string(here().join("Cargo.lock")).expect("a lock file");
+    for name in ["futures-timer", "web-time"] {
+        let head = format!("name = \"{name}\"\n");
+        let copies: Vec<&str> = lock.split("[[package]]\n").filter(|one| one.starts_with(&head)).collect();
+        assert_eq!(copies.len(), 1, "one copy of {name}");
+        assert!(!copies[0].contains("source ="), "{name} comes from patches/");
+    }
+    assert!(!lock.contains("[[patch.unused]]"), "both patches are used");
+}
