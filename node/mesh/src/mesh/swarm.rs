@@ -150,8 +150,10 @@ impl Mesh {
         }
     }
 
+    /// A dead connection shows as `Other`, not as `Timeout`: the handler keeps the first failure to itself and asks for a new stream,
+    /// which nobody negotiates. A peer that knows no ping is not dead.
     fn on_ping(&mut self, event: ping::Event) {
-        if let Err(ping::Failure::Timeout) = event.result {
+        if let Err(ping::Failure::Timeout | ping::Failure::Other { .. }) = event.result {
             let connection = CloseConnection::One(event.connection);
             self.queue.push_back(ToSwarm::CloseConnection { peer_id: event.peer, connection });
         }
