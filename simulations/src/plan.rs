@@ -142,7 +142,7 @@ pub enum Act {
 
 /// What a computation costs in virtual time, microseconds: a queue of one CPU for each host.
 ///
-/// `halloo-sim costs` measures the table on the machine it runs on and prints it beside this one.
+/// The built-in table is an estimate; nothing measures it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Costs {
     /// A gossip frame taken in, stack included.
