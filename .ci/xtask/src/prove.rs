@@ -91,6 +91,11 @@ const LINES: &[Line] = &[
         run: simulator::determinism,
     },
     Line {
+        name: "simulator.3",
+        what: "how true it is: shortest paths, a published table, the cliff of mute nodes, real processes",
+        run: simulator::fidelity,
+    },
+    Line {
         name: "simulator.5",
         what: "a run leaves tables and a page that needs no network",
         run: simulator::results,

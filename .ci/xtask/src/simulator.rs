@@ -17,6 +17,8 @@ pub struct Verdict {
     pub ok: bool,
     /// The judge and its words, for each violation that was kept.
     pub violations: Vec<(String, String)>,
+    /// What was measured, by name.
+    pub figures: Value,
 }
 
 /// Runs cargo in the simulator's workspace of a tree.
@@ -71,6 +73,7 @@ fn verdict(line: &str) -> Result<Verdict> {
         hash: word(&value, "hash"),
         ok: value["ok"].as_bool().context("a verdict says whether the seed is ok")?,
         violations: violations.map(|one| (word(one, "check"), word(one, "what"))).collect(),
+        figures: value["figures"].clone(),
     })
 }
 

@@ -65,6 +65,11 @@ pub const LEGEND: &[(&str, Better, &str)] = {
             "from the wish to write to the receiver's eyes, receivers within reach when it was written",
         ),
         (
+            "messages.travel",
+            Lower,
+            "of these, from the moment that the author's own device shows it to the receiver's eyes",
+        ),
+        (
             "messages.away",
             Neither,
             "the same for receivers who were off, asleep or on another island; their absence is in it",

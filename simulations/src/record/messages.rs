@@ -16,6 +16,8 @@ struct Message {
     number: u64,
     author: HostId,
     since_us: u64,
+    /// When its author had it for good.
+    own_us: u64,
     /// Who was a member, honest, and has not shown it yet; and whether they could be reached when it was written.
     waiting: Vec<(HostId, bool)>,
     /// Who has it.
@@ -32,6 +34,7 @@ pub(super) struct Messages {
     expected: u64,
     delivered: u64,
     soon: Spread,
+    travel: Spread,
     late: Spread,
     rows: Table,
 }
@@ -46,6 +49,7 @@ impl Messages {
             expected: 0,
             delivered: 0,
             soon: Spread::default(),
+            travel: Spread::default(),
             late: Spread::default(),
             rows: Table::new(&schemas::DELIVERIES),
         }
@@ -74,7 +78,8 @@ impl Messages {
         if self.on_the_way.len() < MESSAGES_MAX {
             let number = self.written;
             let holders = vec![author];
-            self.on_the_way.insert(id, Message { number, author, since_us: at_us, waiting: owed, holders });
+            let message = Message { number, author, since_us: at_us, own_us: at_us, waiting: owed, holders };
+            self.on_the_way.insert(id, message);
         }
     }
 
@@ -87,9 +92,10 @@ impl Messages {
         self.delivered += 1;
         let latency = at_us.saturating_sub(message.since_us);
         if reachable {
-            self.soon.add(latency)
+            self.soon.add(latency);
+            self.travel.add(at_us.saturating_sub(message.own_us));
         } else {
-            self.late.add(latency)
+            self.late.add(latency);
         }
         self.rows.push(&[
             message.number.into(),
@@ -128,6 +134,7 @@ impl Messages {
         figures.put("messages.delivered", self.delivered as f64);
         figures.share("messages.delivered_share", self.delivered as f64, self.expected as f64);
         figures.spread("messages.delivery", "ms", 1e3, &self.soon);
+        figures.spread("messages.travel", "ms", 1e3, &self.travel);
         figures.spread("messages.away", "ms", 1e3, &self.late);
     }
 

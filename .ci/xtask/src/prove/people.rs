@@ -175,9 +175,11 @@ impl<'a> Person<'a> {
         let lines = BufReader::new(process.stdout.take().context("the watcher has no output")?).lines();
         let (out, events) = sync_channel(EVENTS_WAITING);
         std::thread::spawn(move || {
-            let events = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
+            let events = lines
+                .map_while(Result::ok)
+                .filter_map(|line| Some((Instant::now(), serde_json::from_str(&line).ok()?)));
             // Nobody may listen any more; then the process is being ended too.
-            events.map_while(|event: Value| out.send(event).ok()).for_each(drop);
+            events.map_while(|event: (Instant, Value)| out.send(event).ok()).for_each(drop);
         });
         Ok(Events { process, events })
     }
@@ -217,7 +219,7 @@ impl<'a> Person<'a> {
 /// The events of a person, as the command tells them.
 pub struct Events {
     process: Child,
-    events: Receiver<Value>,
+    events: Receiver<(Instant, Value)>,
 }
 
 impl Events {
@@ -227,11 +229,16 @@ impl Events {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(event) if event["event"] == kind => return Ok(event),
+                Ok((_, event)) if event["event"] == kind => return Ok(event),
                 Ok(_) => {}
                 Err(error) => bail!("no event `{kind}` came: {error}"),
             }
         }
+    }
+
+    /// The next event and when it was told, if one is told before this moment.
+    pub fn next(&self, until: Instant) -> Option<(Instant, Value)> {
+        self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The simulator's acceptance lines that are built: determinism, and what a researcher gets.
 
+mod beside;
+
 use super::Size;
 use crate::shell::{command, finish, root};
 use crate::simulator::{self, UNKIND, demand_ok};
@@ -37,6 +39,20 @@ pub fn determinism(size: Size) -> Result<()> {
         bail!("{count} seeds gave {} different traces", hashes.len());
     }
     println!("{count} seeds x 2 runs x {} profiles: one trace a seed, {count} traces", profiles.len());
+    Ok(())
+}
+
+/// `prove simulator.3`: shortest paths, a published table, the cliff of mute nodes, and real processes.
+pub fn fidelity(size: Size) -> Result<()> {
+    beside::run(size)?;
+    let bin = simulator::build(size == Size::Full)?.to_string_lossy().into_owned();
+    for what in ["dijkstra", "table", "cliff"] {
+        let mut args = vec!["fidelity", what];
+        if size == Size::Small {
+            args.extend(["--small", "--seeds", "3"]);
+        }
+        finish(command(&bin, &args), &bin, &args)?;
+    }
     Ok(())
 }
 
