@@ -110,6 +110,19 @@ enum Work {
 }
 
 impl Work {
+    /// Which line of the table of costs it is charged by.
+    fn kind(&self) -> &'static str {
+        match self {
+            Work::Up(_) | Work::Down(_) | Work::DirectFailed(_) => "peer",
+            Work::Gossip { .. } => "gossip",
+            Work::Direct { .. } => "direct",
+            Work::Pair { .. } | Work::PairReplied { .. } => "pair",
+            Work::PairFailed(_) | Work::JoinerWake | Work::Wake => "wake",
+            Work::Command(..) | Work::Fix(_) => "command",
+            Work::Written(_) => "written",
+        }
+    }
+
     fn cost_us(&self, costs: &Costs) -> u64 {
         match self {
             Work::Up(_) | Work::Down(_) | Work::DirectFailed(_) => costs.peer_us,

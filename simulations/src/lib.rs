@@ -3,6 +3,7 @@
 //! Modules stand from the ground up; each imports only from those above it.
 
 pub mod chance;
+pub mod meter;
 pub mod net;
 pub mod voice;
 pub mod plan;

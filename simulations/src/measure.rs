@@ -1,5 +1,6 @@
 //! The commands that measure the simulator itself: how true it is, how fast, and what its constants come from.
 
+mod costs;
 mod fidelity;
 
 use anyhow::Result;
@@ -11,6 +12,8 @@ pub enum Measure {
     /// How true it is: against shortest paths, published figures, the cliff of mute nodes.
     #[command(subcommand)]
     Fidelity(fidelity::Fidelity),
+    /// What each kind of work costs a CPU, measured, beside what is charged to virtual time.
+    Costs(costs::CostsArgs),
 }
 
 /// Choices that all measurements share.
@@ -46,5 +49,6 @@ impl Choices {
 pub fn run(measure: &Measure) -> Result<bool> {
     match measure {
         Measure::Fidelity(what) => fidelity::run(what),
+        Measure::Costs(args) => costs::run(args).map(|()| true),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::book::Book;
 use crate::checks::{Check, Findings};
+use crate::meter;
 use crate::net::links::HostId;
 use crate::plan::Plan;
 use crate::record::Recorder;
@@ -84,14 +85,16 @@ impl Stage {
 
     /// Shows something to the trace, the judges and the figures.
     pub fn see(&mut self, at: At, seen: &Seen<'_>) {
-        self.trace.note(at, seen);
-        self.book.see(at, seen);
-        if !self.book.person(at.host).adversary {
-            for check in &mut self.checks {
-                check.see(at, seen, &self.book, &mut self.findings);
+        meter::aside(|| {
+            self.trace.note(at, seen);
+            self.book.see(at, seen);
+            if !self.book.person(at.host).adversary {
+                for check in &mut self.checks {
+                    check.see(at, seen, &self.book, &mut self.findings);
+                }
             }
-        }
-        self.record.see(at, seen);
+            self.record.see(at, seen);
+        });
     }
 
     /// A fresh number for a command.

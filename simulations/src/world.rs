@@ -8,6 +8,7 @@
 use crate::checks::{self, Findings, Member, Violation};
 use crate::host::{self, Host};
 use crate::logs;
+use crate::meter::{self, Tally};
 use crate::net::links::{HostId, Links};
 use crate::net::wire;
 use crate::plan::{Act, Plan};
@@ -20,6 +21,7 @@ use halloo_crypto::invite::code::ShortCode;
 use halloo_engine::input::Command;
 use halloo_engine::pairing::Ticket;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -100,6 +102,22 @@ pub fn run_told(plan: Plan, trace: Option<Box<dyn Write + Send>>, told: Option<T
         world.told = told;
         world.run_to_end();
         world.finish()
+    })
+}
+
+/// Runs a plan for what its work costs a CPU, by kind.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_metered(plan: Plan) -> BTreeMap<&'static str, Tally> {
+    on_own_thread(plan.seed, move || {
+        let mut world = World::new(plan, checks::all(), Trace::new(None));
+        meter::begin();
+        world.run_to_end();
+        let tallies = meter::end();
+        let _judged = world.finish();
+        tallies
     })
 }
 

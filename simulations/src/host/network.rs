@@ -1,6 +1,7 @@
 //! The Swarm of a host: its events become work, and whom it has found is dialled.
 
 use super::{Dialling, Host, REDIAL_FIRST_US, REDIAL_LONGEST_US, Work};
+use crate::meter;
 use crate::net::links::HostId;
 use crate::net::transport;
 use crate::stage::Stage;
@@ -13,13 +14,16 @@ use std::task::{Context, Poll};
 
 impl Host {
     pub(super) fn poll_swarm(&mut self, cx: &mut Context<'_>, stage: &Stage) -> bool {
-        let mut moved = false;
-        while let Some(node) = self.node.as_mut() {
-            let Poll::Ready(Some(event)) = node.swarm.poll_next_unpin(cx) else { break };
-            moved = true;
-            self.on_swarm(event, stage);
-        }
-        moved
+        meter::work("stack", || {
+            let before = self.backlog();
+            let mut moved = false;
+            while let Some(node) = self.node.as_mut() {
+                let Poll::Ready(Some(event)) = node.swarm.poll_next_unpin(cx) else { break };
+                moved = true;
+                self.on_swarm(event, stage);
+            }
+            (moved, (self.backlog() - before) as u64)
+        })
     }
 
     /// Whether it dialled: the Swarm must be polled again then, or nobody would wake it for the new connection.

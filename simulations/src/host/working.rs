@@ -1,6 +1,7 @@
 //! What the CPU of a host does, one piece of work after the other.
 
 use super::{Host, Work, joining};
+use crate::meter;
 use crate::stage::Stage;
 use halloo_engine::input::{Input, WakeReason};
 use halloo_engine::lane::Lane;
@@ -15,7 +16,7 @@ impl Host {
             let Some(node) = self.node.as_mut() else { return moved };
             let Some((_, work)) = node.inbox.pop_front_if(|(ready, _)| *ready <= now) else { return moved };
             moved = true;
-            self.do_work(work, stage);
+            meter::work(work.kind(), || (self.do_work(work, stage), 1));
         }
     }
 
