@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use halloo_crypto::id::{DeviceId, GroupId};
 use halloo_crypto::identity::DeviceSecret;
 
-pub use batch::{MAX_BATCH_BYTES, PeerView};
+pub use batch::{DECLINE_MS, MAX_BATCH_BYTES, PeerView, declined};
 pub use cell::{Cell, Fix, Floor, Kind, Location, MAX_LEASE_MS, Mute, Precision, Presence, Status};
 pub use report::{MAX_REPORT_BYTES, Stamp};
 
@@ -62,6 +62,10 @@ pub struct Accepted {
     pub stale: usize,
     /// Reports refused: not of a member, or wrongly signed.
     pub refused: usize,
+    /// The authors of the reports that were new.
+    pub fresh: Vec<DeviceId>,
+    /// The authors whose reports were not, having come from elsewhere already.
+    pub echoed: Vec<DeviceId>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -154,6 +158,7 @@ impl Live {
             let known = self.held.get(&device).map(|held| held.stamp);
             if known.is_some_and(|stamp| stamp >= report.stamp) {
                 accepted.stale += 1;
+                accepted.echoed.push(device);
             } else if (known.is_none() && self.held.len() >= MAX_DEVICES)
                 || !Report::is_signed(&self.group, bytes)
             {
@@ -164,6 +169,7 @@ impl Live {
                 view.has(device, report.stamp);
             }
             if known.is_none_or(|stamp| stamp < report.stamp) {
+                accepted.fresh.push(device);
                 accepted.changes.extend(self.file(report, bytes.to_vec(), age_ms, now_ms));
             }
         }

@@ -5,8 +5,8 @@ mod group;
 
 use group::{Device, GROUP, NOON_MS, bent, noise, rng, shuffled};
 use halloo_crdt::live::{
-    Accepted, Cell, Fix, Floor, Kind, Live, LiveError, Location, MAX_BATCH_BYTES, MAX_LEASE_MS, Mute,
-    PeerView, Precision, Presence, Status,
+    Accepted, Cell, DECLINE_MS, Fix, Floor, Kind, Live, LiveError, Location, MAX_BATCH_BYTES, MAX_DEVICES,
+    MAX_LEASE_MS, Mute, PeerView, Precision, Presence, Status, declined,
 };
 use halloo_crypto::id::{DeviceId, GroupId};
 use proptest::prelude::*;
@@ -181,14 +181,14 @@ fn a_neighbour_gets_what_it_lacks_once() {
     let batch = a.report(&[presence(Status::Here)], NOON_MS);
     b.live.accept(&batch, NOON_MS, MEMBER, Some(&mut view)).unwrap();
     assert_eq!(b.live.delta(&mut view, NOON_MS, MAX_BATCH_BYTES), None, "it came from there");
-    let mut to_c = PeerView::from_vector(&c.live.vector()).unwrap();
+    let mut to_c = learned(&c.live.vector());
     let batch = b.live.delta(&mut to_c, NOON_MS, MAX_BATCH_BYTES).unwrap();
     c.take(&batch, NOON_MS);
     assert_eq!(b.live.delta(&mut to_c, NOON_MS, MAX_BATCH_BYTES), None);
     let again = a.report(&[presence(Status::Away)], NOON_MS + 1);
     b.take(&again, NOON_MS + 1);
     assert!(b.live.delta(&mut to_c, NOON_MS + 1, MAX_BATCH_BYTES).is_some());
-    let reconnected = PeerView::from_vector(&c.live.vector()).unwrap();
+    let reconnected = learned(&c.live.vector());
     assert_eq!(c.live.delta(&mut reconnected.clone(), NOON_MS + 1, MAX_BATCH_BYTES), None);
     assert!(
         b.live.delta(&mut reconnected.clone(), NOON_MS + 1, MAX_BATCH_BYTES).is_some(),
@@ -196,6 +196,86 @@ fn a_neighbour_gets_what_it_lacks_once() {
     );
     b.live.expire(NOON_MS + MAX_LEASE_MS);
     assert_eq!(b.live.delta(&mut PeerView::default(), NOON_MS + MAX_LEASE_MS, MAX_BATCH_BYTES), None);
+}
+
+fn learned(words: &[u8]) -> PeerView {
+    let mut view = PeerView::default();
+    assert_eq!(view.learn(words, NOON_MS), Ok(true));
+    view
+}
+
+#[test]
+fn what_a_neighbour_declined_is_not_passed_on_until_it_wants_it_again() {
+    let (mut a, mut b, mut c) = (Member::new(1), Member::new(2), Member::new(3));
+    let batch = a.report(&[presence(Status::Here)], NOON_MS);
+    b.take(&batch, NOON_MS);
+    b.report(&[presence(Status::Busy)], NOON_MS);
+    let mut view = PeerView::of(&c.device.id());
+    let authors = [a.device.id(), b.device.id()];
+    assert_eq!(view.learn(&declined(authors.iter()), NOON_MS), Ok(true));
+    let told = b.live.delta(&mut view, NOON_MS, MAX_BATCH_BYTES).unwrap();
+    let taken = c.take(&told, NOON_MS);
+    assert_eq!(taken.fresh, [b.device.id()], "what b says of itself, and not what c gets elsewhere");
+    assert_eq!(b.live.delta(&mut view, NOON_MS, MAX_BATCH_BYTES), None);
+    let taken = c.take(&batch, NOON_MS);
+    assert_eq!((taken.fresh, taken.echoed), (vec![a.device.id()], vec![]));
+    let again = c.take(&batch, NOON_MS);
+    assert_eq!((again.fresh, again.echoed), (vec![], vec![a.device.id()]), "that was told twice");
+    assert_eq!(view.learn(&declined([].iter()), NOON_MS), Ok(true));
+    assert!(b.live.delta(&mut view, NOON_MS, MAX_BATCH_BYTES).is_some(), "wanted again");
+}
+
+#[test]
+fn a_list_of_the_declined_ends_by_itself_and_a_repeated_one_lives_on() {
+    let (mut a, mut b) = (Member::new(1), Member::new(2));
+    let batch = a.report(&[presence(Status::Here)], NOON_MS);
+    b.take(&batch, NOON_MS);
+    let mut view = PeerView::default();
+    let author = a.device.id();
+    let word = declined([author].iter());
+    assert_eq!(view.learn(&word, NOON_MS), Ok(true));
+    assert!(!b.live.owes(&view, &author, NOON_MS + DECLINE_MS - 1));
+    assert!(b.live.owes(&view, &author, NOON_MS + DECLINE_MS), "its end may have been said in vain");
+    assert_eq!(view.learn(&word, NOON_MS + 8_000), Ok(true));
+    assert!(!b.live.owes(&view, &author, NOON_MS + DECLINE_MS));
+    let late = NOON_MS + 8_000 + DECLINE_MS;
+    assert!(b.live.delta(&mut view, late - 1, MAX_BATCH_BYTES).is_none());
+    assert!(b.live.delta(&mut view, late, MAX_BATCH_BYTES).is_some());
+    assert!(!b.live.owes(&view, &author, late), "once is enough");
+}
+
+#[test]
+fn who_declines_without_measure_declines_for_itself_and_within_a_bound() {
+    let (mut a, mut b) = (Member::new(1), Member::new(2));
+    let most: Vec<DeviceId> = (0..=MAX_DEVICES as u64)
+        .map(|n| DeviceId::from_bytes([n.to_le_bytes(); 4].concat().try_into().unwrap()))
+        .collect();
+    let word = declined(most.iter());
+    assert_eq!(word.len(), 3 + MAX_DEVICES * 8, "our own list is cut to its limit");
+    let (mut hostile, mut honest) = (PeerView::default(), PeerView::default());
+    for _ in 0..3 {
+        assert_eq!(hostile.learn(&word, NOON_MS), Ok(true));
+    }
+    let more = [&[3][..], &(MAX_DEVICES as u16 + 1).to_le_bytes(), &vec![7; (MAX_DEVICES + 1) * 8]].concat();
+    assert_eq!(hostile.learn(&more, NOON_MS), Err(LiveError::Malformed));
+    let batch = a.report(&[presence(Status::Here)], NOON_MS);
+    b.take(&batch, NOON_MS);
+    let own = b.report(&[presence(Status::Here)], NOON_MS);
+    let everybody = declined([a.device.id(), b.device.id()].iter());
+    assert_eq!(hostile.learn(&everybody, NOON_MS), Ok(true));
+    let told = b.live.delta(&mut hostile, NOON_MS, MAX_BATCH_BYTES).unwrap();
+    assert_eq!(told, own, "it hears what b says of itself, and nothing else");
+    let told = b.live.delta(&mut honest, NOON_MS, MAX_BATCH_BYTES).unwrap();
+    assert!(told.len() > own.len(), "and others hear what they did before");
+}
+
+#[test]
+fn nobody_is_told_its_own_word() {
+    let (mut a, mut b) = (Member::new(1), Member::new(2));
+    let batch = a.report(&[presence(Status::Here)], NOON_MS);
+    b.take(&batch, NOON_MS);
+    assert_eq!(b.live.delta(&mut PeerView::of(&a.device.id()), NOON_MS, MAX_BATCH_BYTES), None);
+    assert!(b.live.delta(&mut PeerView::default(), NOON_MS, MAX_BATCH_BYTES).is_some());
 }
 
 #[test]
@@ -319,11 +399,20 @@ fn foreign_bytes_are_refused_by_name() {
     let mut a = Member::new(1);
     let accept = |live: &mut Live, bytes: &[u8]| live.accept(bytes, NOON_MS, MEMBER, None);
     assert_eq!(accept(&mut a.live, &[]), Err(LiveError::Malformed));
-    assert_eq!(accept(&mut a.live, &[3, 0, 0]), Err(LiveError::Version(3)));
+    assert_eq!(accept(&mut a.live, &[4, 0, 0]), Err(LiveError::Version(4)));
     assert_eq!(accept(&mut a.live, &[1, 0, 0]), Ok(Accepted::default()));
     assert_eq!(accept(&mut a.live, &vec![1; MAX_BATCH_BYTES + 1]), Err(LiveError::Malformed));
-    assert_eq!(PeerView::from_vector(&[2, 1, 0]), Err(LiveError::Malformed));
-    assert_eq!(PeerView::from_vector(&[2, 0, 0]), Ok(PeerView::default()));
+    let mut view = PeerView::default();
+    for bytes in [&[2, 1, 0][..], &[3, 1, 0], &[3, 0, 0, 9], &[2, 255, 255]] {
+        assert_eq!(accept(&mut a.live, bytes), Err(LiveError::Malformed), "no batch");
+        assert_eq!(view.learn(bytes, NOON_MS), Err(LiveError::Malformed));
+    }
+    for bytes in [&[][..], &[1, 0, 0], &[2], &[4, 0, 0], &[0, 0, 0]] {
+        assert_eq!(view.learn(bytes, NOON_MS), Ok(false), "not a word about the neighbour");
+    }
+    assert_eq!(view.learn(&[2, 0, 0], NOON_MS), Ok(true));
+    assert_eq!(view, PeerView::default());
+    assert_eq!(view.learn(&[3, 0, 0], NOON_MS), Ok(true));
 }
 
 #[test]
@@ -332,16 +421,26 @@ fn fuzzed_batches_and_vectors_never_panic() {
     let (mut a, mut b) = (Member::new(1), Member::new(2));
     let batch =
         a.report(&[Cell::Location(place(1.0, NOON_MS)), presence(Status::Here), Cell::Typing(true)], NOON_MS);
-    let vector = a.live.vector();
-    for round in 0..60_000 {
-        let mut bytes = bent(if round % 2 == 0 { &batch } else { &vector }, &mut rng);
+    let words =
+        [a.live.vector(), declined([a.device.id(), b.device.id(), DeviceId::from_bytes([9; 32])].iter())];
+    let mut learnt = 0;
+    for round in 0..90_000 {
+        let mut bytes = bent(if round % 3 == 0 { &batch } else { &words[round % 3 - 1] }, &mut rng);
         if round % 10 == 0 {
             let len = rng.next_u32() as usize % 300;
             bytes = noise(len, &mut rng);
         }
-        let _ = PeerView::from_vector(&bytes);
+        let mut view = PeerView::default();
+        learnt += usize::from(view.learn(&bytes, NOON_MS) == Ok(true));
+        let _ = b.live.delta(&mut view, NOON_MS, MAX_BATCH_BYTES);
         if let Ok(outcome) = b.live.accept(&bytes, NOON_MS, MEMBER, None) {
             assert!(outcome.changes.is_empty() || bytes[9..] == batch[9..], "a bent report was believed");
+        }
+    }
+    assert!(learnt > 1_000, "the form of a word survives some of it: {learnt}");
+    for word in &words {
+        for cut in 3..word.len() {
+            assert_eq!(PeerView::default().learn(&word[..cut], NOON_MS), Err(LiveError::Malformed), "{cut}");
         }
     }
 }

@@ -1,44 +1,75 @@
-//! What one neighbour lacks, in one frame, and what we believe it has.
+//! What one neighbour lacks, in one frame, what we believe it has, and what it wants from us at all.
 //!
 //! ```text
-//!   batch   0x01, n (2), n x { age 4 (milliseconds the sender held it), length 2, report }
-//!   vector  0x02, n (2), n x { device 8 (first bytes of its id), start 8, counter 8 }
+//!   batch     0x01, n (2), n x { age 4 (milliseconds the sender held it), length 2, report }
+//!   vector    0x02, n (2), n x { device 8 (first bytes of its id), start 8, counter 8 }
+//!   declined  0x03, n (2), n x { device 8 }     all authors whose reports the sender gets elsewhere, for 20 s
 //! ```
 //!
 //! Little endian. The age is the relay's own word and unsigned: an honest relay shortens the lease by it, a lying one could as
-//! well have held the report back.
+//! well have held the report back. A declined author's reports are not passed on to who declined them; what a device says of
+//! itself always is. A list replaces the one before and ends by itself: who declined and then cannot make itself heard, because
+//! its word was lost or is sealed to keys that are not known here, gets everything again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::id::DeviceId;
 
 use super::report::{MAX_REPORT_BYTES, Stamp};
-use super::{Live, LiveError, MAX_DEVICES};
+use super::{Held, Live, LiveError, MAX_DEVICES};
 
 /// Longest batch, bytes: half of one gossip frame, so that a seal and an envelope fit round it.
 pub const MAX_BATCH_BYTES: usize = 32 * 1024;
+/// How long a list of declined authors holds unless it is repeated, milliseconds: at most so long does a word that was lost keep
+/// somebody waiting.
+pub const DECLINE_MS: u64 = 20_000;
 const BATCH: u8 = 1;
 const VECTOR: u8 = 2;
+const DECLINED: u8 = 3;
 const BATCH_HEAD: usize = 3;
 const ITEM_HEAD: usize = 6;
 const VECTOR_ITEM: usize = 24;
+const DECLINED_ITEM: usize = 8;
 
-/// The newest stamp of each device that one neighbour is known to have. The caller keeps one per connection.
+/// The newest stamp of each device that one neighbour is known to have, and whose reports it declined. The caller keeps one per
+/// connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PeerView(BTreeMap<[u8; 8], Stamp>);
+pub struct PeerView {
+    has: BTreeMap<[u8; 8], Stamp>,
+    declined: BTreeSet<[u8; 8]>,
+    /// When the list of the declined ends.
+    declined_until_ms: u64,
+    /// The device at the other end, which is not told its own word.
+    whose: Option<[u8; 8]>,
+}
 
 impl PeerView {
-    /// Reads the vector that the neighbour sent when it connected.
-    pub fn from_vector(bytes: &[u8]) -> Result<Self, LiveError> {
-        let (&[kind, a, b], rest) = bytes.split_first_chunk::<BATCH_HEAD>().ok_or(LiveError::Malformed)?;
-        if kind != VECTOR {
-            return Err(LiveError::Malformed);
-        }
+    /// Nothing is known of this neighbour but who it is.
+    pub fn of(device: &DeviceId) -> Self {
+        Self { whose: Some(short(device)), ..Self::default() }
+    }
+
+    /// Takes in what the neighbour says of itself: a vector, or the authors that it declines for the next [`DECLINE_MS`]. `false`,
+    /// and nothing done, for anything else: a batch is for [`Live::accept`].
+    ///
+    /// # Errors
+    /// The peer's: [`LiveError::Malformed`].
+    pub fn learn(&mut self, bytes: &[u8], now_ms: u64) -> Result<bool, LiveError> {
+        let Some((&[kind @ VECTOR..=DECLINED, a, b], rest)) = bytes.split_first_chunk::<BATCH_HEAD>() else {
+            return Ok(false);
+        };
         let count = usize::from(u16::from_le_bytes([a, b]));
-        if count > MAX_DEVICES || rest.len() != count * VECTOR_ITEM {
+        let each = if kind == VECTOR { VECTOR_ITEM } else { DECLINED_ITEM };
+        if count > MAX_DEVICES || rest.len() != count * each {
             return Err(LiveError::Malformed);
         }
-        let mut view = Self::default();
+        if kind == DECLINED {
+            let (items, _) = rest.as_chunks::<DECLINED_ITEM>();
+            self.declined = items.iter().copied().collect();
+            self.declined_until_ms = now_ms.saturating_add(DECLINE_MS);
+            assert!(self.declined.len() <= MAX_DEVICES, "counted above");
+            return Ok(true);
+        }
         let (items, _) = rest.as_chunks::<VECTOR_ITEM>();
         for item in items {
             let [device, start, counter] = [0, 8, 16].map(|at| {
@@ -46,12 +77,12 @@ impl PeerView {
                 word.copy_from_slice(&item[at..at + 8]);
                 word
             });
-            view.raise(
+            self.raise(
                 device,
                 Stamp { start: u64::from_le_bytes(start), counter: u64::from_le_bytes(counter) },
             );
         }
-        Ok(view)
+        Ok(true)
     }
 
     /// Notes that the neighbour has this report.
@@ -60,16 +91,32 @@ impl PeerView {
     }
 
     fn raise(&mut self, device: [u8; 8], stamp: Stamp) {
-        if self.0.len() >= MAX_DEVICES && !self.0.contains_key(&device) {
+        if self.has.len() >= MAX_DEVICES && !self.has.contains_key(&device) {
             return;
         }
-        let known = self.0.entry(device).or_default();
+        let known = self.has.entry(device).or_default();
         *known = stamp.max(*known);
     }
 
     fn lacks(&self, device: &DeviceId, stamp: Stamp) -> bool {
-        self.0.get(&short(device)).is_none_or(|known| *known < stamp)
+        self.has.get(&short(device)).is_none_or(|known| *known < stamp)
     }
+
+    /// Whether the neighbour wants the reports of this device from `me` at all.
+    fn wants(&self, device: &DeviceId, me: &DeviceId, now_ms: u64) -> bool {
+        let short = short(device);
+        let declined = now_ms < self.declined_until_ms && self.declined.contains(&short);
+        self.whose != Some(short) && (device == me || !declined)
+    }
+}
+
+/// The authors whose reports a neighbour need not pass on, as it learns them.
+pub fn declined<'a>(authors: impl ExactSizeIterator<Item = &'a DeviceId>) -> Vec<u8> {
+    let count = u16::try_from(authors.len().min(MAX_DEVICES)).expect("devices are bounded below 2^16");
+    let mut out = vec![DECLINED];
+    out.extend_from_slice(&count.to_le_bytes());
+    authors.take(MAX_DEVICES).for_each(|author| out.extend_from_slice(&short(author)));
+    out
 }
 
 /// Enough of an id to tell the members of one group apart. A clash can only make one report come later.
@@ -100,7 +147,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<(u32, &[u8])>, LiveError> {
         Some((&[BATCH, a, b], rest)) => {
             items(usize::from(u16::from_le_bytes([a, b])), rest).ok_or(LiveError::Malformed)
         }
-        Some((&[newer, ..], _)) if newer > VECTOR => Err(LiveError::Version(newer)),
+        Some((&[newer, ..], _)) if newer > DECLINED => Err(LiveError::Version(newer)),
         _ => Err(LiveError::Malformed),
     }
 }
@@ -121,16 +168,13 @@ fn items(count: usize, mut rest: &[u8]) -> Option<Vec<(u32, &[u8])>> {
 }
 
 impl Live {
-    /// One batch, at most `budget` bytes (and [`MAX_BATCH_BYTES`]), of the newest reports that the neighbour lacks, oldest
-    /// reception first; `None` if it lacks nothing. The view is advanced: a lost batch is repaired by the next report or, after
+    /// One batch, at most `budget` bytes (and [`MAX_BATCH_BYTES`]), of the newest reports that the neighbour lacks and wants, oldest
+    /// reception first; `None` if there are none. The view is advanced: a lost batch is repaired by the next report or, after
     /// a reconnection, by vectors.
     pub fn delta(&self, view: &mut PeerView, now_ms: u64, budget: usize) -> Option<Vec<u8>> {
         let budget = budget.min(MAX_BATCH_BYTES);
-        let mut lacking: Vec<_> = self
-            .held
-            .iter()
-            .filter(|(device, held)| !held.bytes.is_empty() && view.lacks(device, held.stamp))
-            .collect();
+        let mut lacking: Vec<_> =
+            self.held.iter().filter(|(device, held)| self.owed(view, device, held, now_ms)).collect();
         lacking.sort_by_key(|(device, held)| (held.received_ms, **device));
         let mut used = BATCH_HEAD;
         let mut items = Vec::new();
@@ -146,6 +190,15 @@ impl Live {
         let batch = (!items.is_empty()).then(|| encode(items));
         assert!(batch.as_ref().is_none_or(|batch| batch.len() <= budget), "a batch keeps its budget");
         batch
+    }
+
+    /// Whether the neighbour lacks and wants the newest report of this device.
+    pub fn owes(&self, view: &PeerView, device: &DeviceId, now_ms: u64) -> bool {
+        self.held.get(device).is_some_and(|held| self.owed(view, device, held, now_ms))
+    }
+
+    fn owed(&self, view: &PeerView, device: &DeviceId, held: &Held, now_ms: u64) -> bool {
+        !held.bytes.is_empty() && view.lacks(device, held.stamp) && view.wants(device, &self.me, now_ms)
     }
 
     /// The stamps that we hold, for a neighbour that just connected.

@@ -110,7 +110,7 @@ impl Engine {
                 self.commits.owes_update = true;
                 commits::schedule_update(&mut self.commits, &mut self.state);
                 if !cells.is_empty() {
-                    location::on_batch(&self.here, &mut self.state, None, &cells);
+                    location::on_batch(&mut self.here, &mut self.state, None, &cells);
                 }
                 None
             }
@@ -235,6 +235,7 @@ impl Engine {
             Fact::Proven(peer) => self.on_proven(peer),
             Fact::Gone(peer, device) => {
                 reconcile::on_gone(&mut self.reconcile, &peer);
+                location::on_gone(&mut self.here, &mut self.state, &peer);
                 if self.state.peers.of_device(&device).is_none() {
                     talk::handle(
                         &mut self.call,
@@ -263,7 +264,7 @@ impl Engine {
         commits::on_operations(&mut self.commits, state);
         invites::refresh(&mut self.invites, state);
         chat::on_operations(&mut self.chat, state, ends);
-        location::on_operations(state);
+        location::on_operations(&mut self.here, state);
         talk::refresh(&mut self.call, &mut self.here, state);
     }
 
@@ -282,7 +283,7 @@ impl Engine {
         let state = &mut self.state;
         commits::tell_epochs(state, peer);
         topics::on_proven(state, peer);
-        location::on_proven(&mut self.here, state);
+        location::on_proven(state, peer);
         if let Some(device) = state.peers.member(&peer) {
             talk::handle(&mut self.call, &mut self.here, state, CallInput::Reachable(device));
         }
@@ -459,7 +460,7 @@ impl Engine {
             ParcelKind::Commits => commits::on_commits(&mut self.commits, state, &from, items),
             ParcelKind::Acknowledgements => membership::on_acknowledgements(state, &from, &items),
             ParcelKind::Contents => chat::on_seals(&mut self.chat, state, &from, &items),
-            ParcelKind::Live => location::on_seals(&self.here, state, from, &items),
+            ParcelKind::Live => location::on_seals(&mut self.here, state, from, &items),
             ParcelKind::Beacons => topics::on_beacons(state, &from, &items),
             ParcelKind::BoxedContents | ParcelKind::BoxedBeacons => self.on_boxes(from, kind, &items),
         }

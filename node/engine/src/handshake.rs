@@ -9,6 +9,7 @@
 //! A newcomer whom our log does not know yet answers `unknown` with the operations that made it a member, but only to a peer that
 //! has proven to be a member itself: nobody learns operations by guessing. Until proven, nothing but these frames is looked at.
 
+use halloo_crdt::live::PeerView;
 use halloo_crdt::log::{Inserted, Log, OpKind, Row, SignedOp};
 use halloo_crypto::id::{DeviceId, OpId};
 
@@ -130,6 +131,7 @@ fn welcome(state: &mut State, from: PeerKey, device: DeviceId) {
     if core::mem::replace(&mut peer.proven, true) {
         return;
     }
+    peer.view = PeerView::of(&device);
     let topics: Vec<[u8; 32]> = state.beacons.topics().copied().collect();
     for topic in topics {
         state.out.now(Output::Admit { peer: from, topic });

@@ -22,6 +22,7 @@ pub mod beacons;
 pub mod epochs;
 pub mod peers;
 
+mod feeds;
 mod state;
 mod topics;
 mod handshake;

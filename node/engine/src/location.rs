@@ -3,15 +3,17 @@
 //! ```text
 //!  fix --> rate limit --> coarsened to the chosen precision --> own cell with a lease --> signed report
 //!                                                                                           |
-//!  neighbours <-- sealed to the epoch, what each lacks, at once for own news, once a second for others' --/
+//!  neighbours <-- sealed to the epoch, what each lacks, at once for own news, gathered for others' --/
+//!       \--> who is told the same by two says to one of them: not from you ([`crate::feeds`])
 //! ```
 //!
 //! What is finer than the chosen precision never enters a cell, so neither a report nor the store can hold it. A position goes
 //! direct to each neighbour as part of what that neighbour lacks, never as one gossip message per fix.
 
-use halloo_crdt::live::{Cell, Kind, Location, MAX_BATCH_BYTES, Mute, Presence, Status};
+use halloo_crdt::live::{Accepted, Cell, Kind, Location, MAX_BATCH_BYTES, Mute, Presence, Status, declined};
 use halloo_crypto::id::DeviceId;
 
+use crate::feeds::Feeds;
 use crate::lane::PeerKey;
 use crate::output::{Event, LocationView};
 use crate::place::{Fix, Precision, distance_and_bearing};
@@ -20,13 +22,17 @@ use crate::state::{Fact, State};
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::wire::WireError;
-use crate::wire::direct::DirectFrame;
-use crate::wire::parcel::{Parcel, ParcelKind};
+use crate::wire::parcel::ParcelKind;
 
 /// Associated data of live batches under an epoch.
 pub(crate) const AAD: &[u8] = b"live";
-/// How long others' news are gathered before they are passed on to neighbours that seem to lack them.
-const RELAY_EVERY: core::time::Duration = core::time::Duration::from_secs(1);
+/// How long news are gathered before they are passed on to neighbours that lack and want them: each hop of a place costs half of it
+/// on the way, each halving of it a tenth more bytes.
+const RELAY_EVERY: core::time::Duration = core::time::Duration::from_millis(250);
+/// How long reports that say nothing new but that their author lives are gathered: a hop of a lease's renewal costs so much of it.
+const RENEW_EVERY: core::time::Duration = core::time::Duration::from_secs(1);
+/// Batches that one neighbour is given at once, about 700 reports; the rest follows with the next news.
+const BATCHES_AT_ONCE: usize = 4;
 /// Shortest time between two own reports, whatever changes: ten a second.
 const REPORT_SPACING: core::time::Duration = core::time::Duration::from_millis(100);
 /// Longest that sharing can be switched on for: a forgotten share must end.
@@ -45,6 +51,7 @@ pub(crate) struct Here {
     mute: Mute,
     in_call: bool,
     changed: bool,
+    feeds: Feeds,
 }
 
 impl Default for Here {
@@ -59,6 +66,7 @@ impl Default for Here {
             mute: Mute { microphone: true, speaker: false },
             in_call: false,
             changed: true,
+            feeds: Feeds::default(),
         }
     }
 }
@@ -96,8 +104,8 @@ pub(crate) fn restore(bytes: &[u8]) -> Result<Here, WireError> {
 
 /// Presence from now on.
 pub(crate) fn start(room: &mut Here, state: &mut State) {
-    set_presence(room, state);
-    set_mute(room, state, room.mute.microphone, room.mute.speaker);
+    renew(room, state);
+    hurry(room, state);
     if let Some(until) = room.share_until_ms {
         schedule_end(state, until);
     }
@@ -107,10 +115,12 @@ fn lease_ms(span: core::time::Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn set_presence(room: &mut Here, state: &mut State) {
+/// Presence and mutes live on from now; the timer counts from here, so that who reports often is not woken for it.
+fn renew(room: &mut Here, state: &mut State) {
     let status = if room.in_call { Status::InCall } else { Status::Here };
     let (now, lease) = (state.lease_ms(), lease_ms(state.config.presence_lease));
     state.live.set(Cell::Presence(Presence { status, battery: None }), lease, now);
+    state.live.set(Cell::Mute(room.mute), lease, now);
     room.changed = true;
     state.timers.set(Timer::LiveRefresh, state.now.mono.after(state.config.presence_lease / 3));
 }
@@ -118,16 +128,14 @@ fn set_presence(room: &mut Here, state: &mut State) {
 /// The call says whether this device is in it.
 pub(crate) fn set_in_call(room: &mut Here, state: &mut State, in_call: bool) {
     room.in_call = in_call;
-    set_presence(room, state);
+    renew(room, state);
     hurry(room, state);
 }
 
 /// The call says what is muted here.
 pub(crate) fn set_mute(room: &mut Here, state: &mut State, microphone: bool, speaker: bool) {
     room.mute = Mute { microphone, speaker };
-    let (now, lease) = (state.lease_ms(), lease_ms(state.config.presence_lease));
-    state.live.set(Cell::Mute(room.mute), lease, now);
-    room.changed = true;
+    renew(room, state);
     hurry(room, state);
 }
 
@@ -236,6 +244,7 @@ fn report(room: &mut Here, state: &mut State) {
         return;
     }
     assert!(!state.tainted, "INV-2: nothing is said to a removed leaf");
+    renew(room, state);
     room.changed = false;
     room.last_report = Some(state.now.mono);
     let now = state.lease_ms();
@@ -247,20 +256,50 @@ fn report(room: &mut Here, state: &mut State) {
     {
         state.event(Event::Location(view));
     }
-    relay(state);
+    relay(room, state);
     expect_expiry(state);
 }
 
-/// Gives each neighbour what it lacks.
-fn relay(state: &mut State) {
-    assert!(state.is_member(), "who is out says nothing");
+/// Gives each neighbour what it lacks and wants, and says whose reports we get elsewhere.
+fn relay(room: &mut Here, state: &mut State) {
+    if !state.is_member() || state.tainted {
+        return;
+    }
+    if !room.waiting && !room.changed {
+        // All that was gathered goes out now.
+        state.timers.stop(Timer::LiveFlush);
+    }
+    let mut words = room.feeds.due(state.now.mono, patience(state));
+    if let Some(at) = room.feeds.next_due(patience(state)) {
+        state.timers.set_no_later(Timer::LiveFlush, at);
+    }
     let neighbours: Vec<PeerKey> = state.peers.proven().map(|(peer, _)| peer).collect();
-    let now = state.lease_ms();
     for to in neighbours {
-        let Some(peer) = state.peers.get_mut(&to) else { continue };
-        let Some(batch) = state.live.delta(&mut peer.view, now, MAX_BATCH_BYTES) else { continue };
-        let Some(seal) = state.seal(AAD, &batch) else { return };
-        state.send(to, &DirectFrame::Parcel(Parcel::new(ParcelKind::Live, vec![seal])));
+        let word = words.iter().position(|(peer, _)| *peer == to).map(|at| words.swap_remove(at).1);
+        tell_one(state, to, word.map(|authors| declined(authors.iter())));
+    }
+}
+
+/// How long an author may say nothing, who says something every third of a presence lease, before it is wanted from everybody.
+fn patience(state: &State) -> core::time::Duration {
+    state.config.presence_lease / 2
+}
+
+/// One neighbour gets a word about us, if there is one, and what it lacks and wants.
+fn tell_one(state: &mut State, to: PeerKey, word: Option<Vec<u8>>) {
+    assert!(!state.tainted && state.is_member(), "INV-2: nothing is said to a removed leaf");
+    let now = state.lease_ms();
+    let mut seals: Vec<Vec<u8>> = word.and_then(|word| state.seal(AAD, &word)).into_iter().collect();
+    for _ in 0..BATCHES_AT_ONCE {
+        let Some(peer) = state.peers.get_mut(&to) else { return };
+        let Some(batch) = state.live.delta(&mut peer.view, now, MAX_BATCH_BYTES) else { break };
+        seals.extend(state.seal(AAD, &batch));
+    }
+    if seals.len() >= BATCHES_AT_ONCE {
+        state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY);
+    }
+    if !seals.is_empty() {
+        state.send_items(to, ParcelKind::Live, seals);
     }
 }
 
@@ -270,22 +309,19 @@ pub(crate) fn on_flush(room: &mut Here, state: &mut State) {
         send_fix(room, state);
     }
     report(room, state);
-    if state.is_member() && !state.tainted {
-        relay(state);
-    }
+    relay(room, state);
 }
 
-/// Own cells are renewed before their lease ends.
+/// Nothing was reported for a while: own cells are renewed before their lease ends.
 pub(crate) fn on_refresh(room: &mut Here, state: &mut State) {
-    if !state.is_member() {
-        return;
+    if state.is_member() {
+        renew(room, state);
+        hurry(room, state);
     }
-    set_presence(room, state);
-    set_mute(room, state, room.mute.microphone, room.mute.speaker);
 }
 
-/// Sealed batches of a neighbour.
-pub(crate) fn on_seals(room: &Here, state: &mut State, from: PeerKey, seals: &[Vec<u8>]) {
+/// Sealed batches of a neighbour, and its words about itself.
+pub(crate) fn on_seals(room: &mut Here, state: &mut State, from: PeerKey, seals: &[Vec<u8>]) {
     for seal in seals {
         match state.epochs.open(AAD, seal) {
             Ok((_, batch)) => on_batch(room, state, Some(from), &batch),
@@ -298,28 +334,46 @@ pub(crate) fn on_seals(room: &Here, state: &mut State, from: PeerKey, seals: &[V
     }
 }
 
-/// An opened batch; `from` learns what its sender evidently has.
-pub(crate) fn on_batch(room: &Here, state: &mut State, from: Option<PeerKey>, batch: &[u8]) {
+/// An opened batch; `from` learns what its sender evidently has. Or a word of the neighbour: what it now wants goes out with the
+/// next news, and no sooner however often it changes its mind.
+pub(crate) fn on_batch(room: &mut Here, state: &mut State, from: Option<PeerKey>, batch: &[u8]) {
     let now = state.lease_ms();
     let roster = state.log.view().devices();
     let is_member = |device: &DeviceId| roster.contains_key(device);
-    let view = from.and_then(|from| state.peers.get_mut(&from)).map(|peer| &mut peer.view);
-    let accepted = match state.live.accept(batch, now, &is_member, view) {
-        Ok(accepted) => accepted,
-        Err(_) => {
-            if let Some(from) = from {
-                state.drop_frame(&from, "malformed live batch");
-            }
-            return;
-        }
+    let mut view = from.and_then(|from| state.peers.get_mut(&from)).map(|peer| &mut peer.view);
+    let accepted = match view.as_mut().map_or(Ok(false), |view| view.learn(batch, now)) {
+        Ok(false) => state.live.accept(batch, now, &is_member, view),
+        Ok(true) => return state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY),
+        Err(error) => Err(error),
     };
-    if from.is_some() && !accepted.changes.is_empty() && state.peers.proven().nth(1).is_some() {
-        state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY);
+    let accepted = match (accepted, from) {
+        (Ok(accepted), _) => accepted,
+        (Err(_), Some(from)) => return state.drop_frame(&from, "malformed live batch"),
+        (Err(_), None) => return,
+    };
+    if let Some((peer, device)) = from.and_then(|from| Some((from, state.peers.member(&from)?))) {
+        on_told(room, state, (peer, device), &accepted);
     }
     for change in accepted.changes {
         tell(room, state, change.device, change.kind, change.cell);
     }
     expect_expiry(state);
+}
+
+/// A neighbour told us something: others may lack it, or it may be told not to.
+fn on_told(room: &mut Here, state: &mut State, from: (PeerKey, DeviceId), accepted: &Accepted) {
+    let (now, live) = (state.now.mono, state.lease_ms());
+    let word = room.feeds.heard(from, now, patience(state), &accepted.fresh, &accepted.echoed);
+    let owed = |author: &DeviceId| {
+        state.peers.iter().any(|(_, peer)| peer.proven && state.live.owes(&peer.view, author, live))
+    };
+    if accepted.fresh.iter().any(owed) {
+        let renewal = accepted.changes.is_empty();
+        state.timers.within(Timer::LiveFlush, now, if renewal { RENEW_EVERY } else { RELAY_EVERY });
+    }
+    if word {
+        state.timers.within(Timer::LiveFlush, now, RELAY_EVERY);
+    }
 }
 
 fn tell(room: &Here, state: &mut State, device: DeviceId, kind: Kind, cell: Option<Cell>) {
@@ -359,7 +413,7 @@ pub(crate) fn on_expiry(room: &Here, state: &mut State) {
 }
 
 /// After the log changed: who is out is forgotten at once.
-pub(crate) fn on_operations(state: &mut State) {
+pub(crate) fn on_operations(room: &mut Here, state: &mut State) {
     let roster = state.log.view().devices().clone();
     let gone: Vec<DeviceId> = state
         .live
@@ -372,20 +426,31 @@ pub(crate) fn on_operations(state: &mut State) {
         state.live.forget(&device);
         state.event(Event::LocationExpired { device });
     }
+    room.feeds.keep(|device| roster.contains_key(device));
 }
 
 /// Another epoch is current: what could not be said in the last one is said now.
 pub(crate) fn on_epoch(room: &mut Here, state: &mut State) {
     report(room, state);
+    state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY);
 }
 
-/// A member proved itself: it gets all that is live.
-pub(crate) fn on_proven(room: &mut Here, state: &mut State) {
-    room.changed = true;
-    hurry(room, state);
-    if !state.tainted {
-        relay(state);
+/// A member proved itself: it is told what we have, and so are we; then each gets what it lacks.
+pub(crate) fn on_proven(state: &mut State, peer: PeerKey) {
+    let vector = state.live.vector();
+    if !state.tainted
+        && let Some(seal) = state.seal(AAD, &vector)
+    {
+        state.send_items(peer, ParcelKind::Live, vec![seal]);
     }
+    // Should its own word not be readable here: it is on another branch, say.
+    state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY);
+}
+
+/// A neighbour is gone: what only it brought is wanted from the others.
+pub(crate) fn on_gone(room: &mut Here, state: &mut State, peer: &PeerKey) {
+    room.feeds.gone(peer);
+    relay(room, state);
 }
 
 /// Where a device is, seen from here.

@@ -23,6 +23,9 @@ mod accidents;
 #[path = "string/places.rs"]
 mod places;
 
+#[path = "string/feeds.rs"]
+mod feeds;
+
 #[path = "string/calls.rs"]
 mod calls;
 

@@ -65,7 +65,7 @@ fn batches_of_nonsense_are_dropped_with_their_sender_counted() {
     let engine = rig.engine(0);
     engine.state.now = now;
     for bytes in [&[][..], &[1, 255, 255], &[9; 40], &[1, 1, 0, 0, 0, 0, 0, 5, 0, 1, 2, 3, 4, 5]] {
-        on_batch(&engine.here, &mut engine.state, Some(from), bytes);
+        on_batch(&mut engine.here, &mut engine.state, Some(from), bytes);
     }
     assert!(engine.state.dropped().iter().any(|(why, count)| *why == "malformed live batch" && *count >= 3));
 }

@@ -130,6 +130,8 @@ pub struct World {
     connected: BTreeSet<(usize, usize)>,
     queue: BTreeMap<(Time, u64), (usize, u64, Delivery)>,
     last_direct: BTreeMap<(usize, usize), Time>,
+    /// Ways (from, to) on which everything is lost though both ends believe to be connected.
+    pub dead: BTreeSet<(usize, usize)>,
     order: u64,
     pub faults: Faults,
     pub config: Config,
@@ -157,6 +159,7 @@ impl World {
             connected: BTreeSet::new(),
             queue: BTreeMap::new(),
             last_direct: BTreeMap::new(),
+            dead: BTreeSet::new(),
             order: 0,
             faults: Faults::default(),
             config: Config::default(),
@@ -524,6 +527,9 @@ impl World {
         }
         self.people[from].frames_out += 1;
         self.people[from].bytes_out += bytes.len() as u64;
+        if self.dead.contains(&(from, to)) {
+            return;
+        }
         let arrives = self.now.mono.after(self.latency());
         let arrives = arrives.max(self.last_direct.get(&(from, to)).copied().unwrap_or(Time::ZERO));
         self.last_direct.insert((from, to), arrives);
@@ -536,7 +542,7 @@ impl World {
                 && self.people[from].admitted.contains(&(to, topic))
                 && self.people[to].admitted.contains(&(from, topic))
                 && self.people[to].subscribed.contains(&topic);
-            if !reachable || self.chance(self.faults.gossip_loss) {
+            if !reachable || self.dead.contains(&(from, to)) || self.chance(self.faults.gossip_loss) {
                 continue;
             }
             self.people[from].frames_out += 1;
