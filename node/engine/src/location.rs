@@ -170,14 +170,18 @@ fn stop_sharing(room: &mut Here, state: &mut State) {
     hurry(room, state);
 }
 
-/// The end of sharing has come.
+/// The end of sharing has come, by the clock that nobody sets: a wall clock that was set back prolongs nothing.
 pub(crate) fn on_share_end(room: &mut Here, state: &mut State) {
-    if room.share_until_ms.is_some_and(|until| until <= state.now.wall_ms) {
+    if room.share_until_ms.is_some() {
         stop_sharing(room, state);
         state.out.put(Table::Share, &[], settings(room));
-    } else if let Some(until) = room.share_until_ms {
-        schedule_end(state, until);
     }
+}
+
+/// What is left of sharing by the wall clock, which goes on while the device sleeps.
+fn share_left(room: &Here, state: &State) -> core::time::Duration {
+    let until = room.share_until_ms.unwrap_or(0);
+    core::time::Duration::from_millis(until.saturating_sub(state.now.wall_ms))
 }
 
 /// Others shall see this device no more exactly than this; what they hold is replaced at once.
@@ -197,6 +201,9 @@ pub(crate) fn on_fix(room: &mut Here, state: &mut State, fix: Fix) {
     room.last_fix = Some(fix);
     if room.share_until_ms.is_none() || !state.is_member() {
         return;
+    }
+    if share_left(room, state).is_zero() {
+        return on_share_end(room, state);
     }
     let interval = state.config.location_interval;
     // A receiver that ticks at the very interval must not lose every other fix to jitter.
@@ -219,8 +226,9 @@ fn send_fix(room: &mut Here, state: &mut State) {
         "nor what would betray the place"
     );
     let cell = Cell::Location(told);
-    let (now, lease) = (state.lease_ms(), lease_ms(state.config.location_lease));
-    state.live.set(cell, lease, now);
+    // The place ends with the sharing even if this device is not there to say so.
+    let lease = state.config.location_lease.min(share_left(room, state));
+    state.live.set(cell, lease_ms(lease), state.lease_ms());
     room.last_sent = Some(state.now.mono);
     room.waiting = false;
     room.changed = true;
@@ -305,7 +313,7 @@ fn tell_one(state: &mut State, to: PeerKey, word: Option<Vec<u8>>) {
 
 /// The flush timer: own news that waited, then others' news.
 pub(crate) fn on_flush(room: &mut Here, state: &mut State) {
-    if room.waiting && room.share_until_ms.is_some() {
+    if room.waiting && !share_left(room, state).is_zero() {
         send_fix(room, state);
     }
     report(room, state);

@@ -52,3 +52,6 @@ mod conversation;
 
 #[path = "string/sparse.rs"]
 mod sparse;
+
+#[path = "string/promises.rs"]
+mod promises;

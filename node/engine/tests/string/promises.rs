@@ -1,0 +1,171 @@
+//! What the page of features promises, judged as a stranger would: clocks set wrong, a day apart, ten places a second.
+
+use std::time::Duration;
+
+use halloo_crdt::log::Role;
+use halloo_engine::input::{Command, Input};
+use halloo_engine::output::Event;
+use halloo_engine::place::Fix;
+
+use crate::world::World;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY_MS: u64 = 24 * 3_600_000;
+
+fn fix(world: &World, n: u32) -> Fix {
+    Fix {
+        lat_deg: 47.0 + f64::from(n) * 1e-5,
+        lon_deg: 8.0 - f64::from(n) * 1e-5,
+        accuracy_m: 3.0 + f64::from(n % 7),
+        altitude_m: Some(400.0 + f64::from(n)),
+        speed_mps: Some(f64::from(n % 30)),
+        heading_deg: Some(f64::from(n * 3 % 360)),
+        time_ms: world.now.wall_ms,
+    }
+}
+
+/// Everybody in `who` shows the same conversation, people and receipts, and seals to one epoch.
+fn same(world: &World, who: &[usize], why: &str) {
+    let shown = |who: usize| {
+        let engine = world.engine(who);
+        let mut lines = engine.timeline(None, 500).entries;
+        lines.iter_mut().for_each(|line| line.own = false);
+        let people: Vec<_> =
+            engine.members().into_iter().map(|one| (one.account, one.role, one.name)).collect();
+        let status = engine.status();
+        (lines, people, engine.activity(1_000), status.group_name, status.epoch, status.tainted)
+    };
+    for other in &who[1..] {
+        assert_eq!(shown(who[0]), shown(*other), "{why}: {} and {other}", who[0]);
+    }
+}
+
+#[test]
+fn sharing_ends_on_time_whatever_is_done_to_the_wall_clock() {
+    for (jump_ms, ends_within_s) in [(-(DAY_MS as i64), 62), (-30_000, 62), (0, 62), (DAY_MS as i64, 6)] {
+        let mut world = World::group(2, 960);
+        world.command(0, Command::Share { lease: Some(60 * SECOND) }).expect("shared");
+        let place = fix(&world, 1);
+        world.hand(0, Input::Fix(place));
+        world.run(5 * SECOND);
+        assert_eq!(world.engine(1).locations().len(), 1, "{jump_ms}");
+        world.people[0].skew_ms = jump_ms;
+        for n in 0..ends_within_s - 5 {
+            let place = fix(&world, n as u32);
+            world.hand(0, Input::Fix(place));
+            world.run(SECOND);
+        }
+        assert!(
+            world.engine(1).locations().is_empty(),
+            "a clock that jumped by {jump_ms} ms shares no longer"
+        );
+        let place = fix(&world, 99);
+        world.hand(0, Input::Fix(place));
+        world.run(10 * SECOND);
+        assert!(world.engine(1).locations().is_empty(), "{jump_ms}: it stays ended");
+        world.crash(0, 99);
+        world.run(SECOND);
+        world.people[0].skew_ms = 0;
+        world.restart(0);
+        let place = fix(&world, 100);
+        world.hand(0, Input::Fix(place));
+        world.run(10 * SECOND);
+        assert!(world.engine(1).locations().is_empty(), "{jump_ms}: also over a restart");
+    }
+}
+
+#[test]
+fn a_feed_of_ten_a_second_arrives_with_every_field_of_every_fix() {
+    let mut world = World::new(961);
+    world.config.location_interval = Duration::from_millis(100);
+    world.found("Ada");
+    world.join(0, "Ben");
+    world.join(0, "Cleo");
+    world.run(20 * SECOND);
+    world.command(0, Command::Share { lease: Some(600 * SECOND) }).expect("shared");
+    let before = world.people[1].events.len();
+    let mut fed = Vec::new();
+    for n in 0..200 {
+        let place = fix(&world, n);
+        fed.push(place);
+        world.hand(0, Input::Fix(place));
+        world.run(Duration::from_millis(100));
+    }
+    world.run(SECOND);
+    let mut arrived = 0;
+    for event in &world.people[1].events[before..] {
+        let Event::Location(view) = event else { continue };
+        let told = fed.iter().find(|place| place.time_ms == view.taken_ms).expect("a fix that was fed");
+        assert!(
+            (view.latitude_deg - told.lat_deg).abs() < 1e-7
+                && (view.longitude_deg - told.lon_deg).abs() < 1e-7
+        );
+        assert!((view.accuracy_m - told.accuracy_m).abs() < 0.1);
+        for (seen, fed) in [
+            (view.altitude_m, told.altitude_m),
+            (view.speed_mps, told.speed_mps),
+            (view.heading_deg, told.heading_deg),
+        ] {
+            assert!((seen.expect("told") - fed.expect("fed")).abs() < 0.1, "{view:?}");
+        }
+        arrived += 1;
+    }
+    assert!((190..=200).contains(&arrived), "{arrived} of 200");
+}
+
+#[test]
+fn keys_are_new_within_a_second_of_a_leave() {
+    for leaver in 0..3 {
+        let mut world = World::group(4, 962);
+        world.faults.latency_ms = (20, 80);
+        let ben = world.account(1);
+        world.command(0, Command::SetRole { account: ben, role: Role::Owner }).expect("owner");
+        world.run(5 * SECOND);
+        let old = world.engine(3).status().epoch;
+        world.ask(leaver, Command::Leave);
+        world.run(SECOND);
+        let remaining: Vec<usize> = (0..4).filter(|who| *who != leaver).collect();
+        for who in &remaining {
+            let status = world.engine(*who).status();
+            assert_eq!((status.epoch_devices, status.tainted), (3, false), "{leaver} left, {who}");
+            assert_ne!(status.epoch, old);
+        }
+        same(&world, &remaining, "a second later");
+    }
+}
+
+#[test]
+fn a_day_apart_loses_nothing_and_receipts_and_readers_end_the_same() {
+    let mut world = World::group(4, 963);
+    world.patience = u64::MAX;
+    let ben = world.account(1);
+    world.command(0, Command::SetRole { account: ben, role: Role::Admin }).expect("admin");
+    world.run(5 * SECOND);
+    for (a, b) in [(0, 1), (0, 3), (2, 1), (2, 3)] {
+        world.cut(a, b);
+    }
+    for hour in 0..24 {
+        for who in 0..4 {
+            world.say(who, &format!("{who} in hour {hour}"));
+        }
+        let read = world.engine(hour % 4).timeline(None, 3).entries[0].id;
+        world.command(hour % 4, Command::MarkRead { message: read }).expect("read");
+        if hour % 7 == 3 {
+            world.crash(hour % 4, hour % 3);
+            world.run(SECOND);
+            world.restart(hour % 4);
+        }
+        world.command(hour % 2, Command::Rename(format!("hour {hour}"))).expect("renamed");
+        world.command(3, Command::SetProfile { name: format!("Dan {hour}") }).expect("named");
+        world.run(3_500 * SECOND);
+    }
+    world.connect_all();
+    world.run(120 * SECOND);
+    same(&world, &[0, 1, 2, 3], "after a day");
+    for who in 0..4 {
+        assert_eq!(world.texts(who).len(), 96, "{who}");
+        let entries = world.engine(who).timeline(None, 500).entries;
+        assert!(entries.iter().all(|entry| entry.delivered_to.len() == 3), "{who}: everybody has everything");
+        assert_eq!(world.engine(who).status().undelivered, 0, "{who}");
+    }
+}
