@@ -53,5 +53,8 @@ mod conversation;
 #[path = "string/sparse.rs"]
 mod sparse;
 
+#[path = "string/hostile.rs"]
+mod hostile;
+
 #[path = "string/promises.rs"]
 mod promises;

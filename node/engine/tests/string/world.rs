@@ -24,6 +24,7 @@ use halloo_engine::pairing::{
 use halloo_engine::snapshot::Snapshot;
 use halloo_engine::start::{Config, Identity, Origin};
 use halloo_engine::time::{Now, Time};
+use halloo_engine::wire::parcel::{Parcel, ParcelKind};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -96,6 +97,8 @@ pub struct Person {
 pub struct Judges {
     /// (beacon tag, incarnation, counter) of every outer seal ever made: INV-3.
     nonces: BTreeSet<[u8; 32]>,
+    /// (incarnation, counter) of every seal ever made, outer and inner, and what was sealed: INV-3, whatever was restored.
+    seals: BTreeMap<[u8; 24], [u8; 32]>,
     /// (reader, life, message) of every message shown: INV-4.
     shown: BTreeSet<(usize, u64, MessageId)>,
     /// (member, life, epoch) of every epoch that became current: INV-1.
@@ -103,12 +106,26 @@ pub struct Judges {
 }
 
 impl Judges {
+    /// One seal may go to many; no two seals share a number.
+    fn sealed(&mut self, seal: &[u8]) {
+        let name: [u8; 24] = seal[8..32].try_into().expect("a seal has a head");
+        let body = kdf::hash("seal", &[seal]);
+        let first = *self.seals.entry(name).or_insert(body);
+        assert_eq!(first, body, "INV-3: one (key, nonce) for two texts");
+    }
+
     fn judge(&mut self, who: usize, life: u64, member: bool, output: &Output) {
         match output {
             Output::Publish { bytes, .. } => {
                 assert!(member, "who is out publishes nothing");
                 let name: [u8; 32] = bytes[1..33].try_into().expect("an outer seal has a head");
                 assert!(self.nonces.insert(name), "INV-3: a (key, nonce) twice");
+                self.sealed(&bytes[1..]);
+            }
+            Output::Send { lane: Lane::Direct, bytes, .. } => {
+                let sealed = [ParcelKind::Contents, ParcelKind::Live, ParcelKind::Beacons];
+                let parcel = Parcel::parse(&bytes[9..]).ok().filter(|parcel| sealed.contains(&parcel.kind));
+                parcel.iter().flat_map(|parcel| &parcel.items).for_each(|seal| self.sealed(seal));
             }
             Output::Event(Event::Message(entry)) => {
                 assert!(self.shown.insert((who, life, entry.id)), "INV-4: shown twice");
@@ -138,6 +155,8 @@ pub struct World {
     /// Hash over every output, in order: two runs with one seed must agree.
     pub trace: [u8; 32],
     pub keep_frames: bool,
+    /// What went over the wires: from, to, lane, bytes.
+    pub flown: Vec<(usize, usize, Lane, Vec<u8>)>,
     steps: u64,
     /// Steps after which members are said to keep each other busy for ever.
     pub patience: u64,
@@ -165,6 +184,7 @@ impl World {
             config: Config::default(),
             trace: [0; 32],
             keep_frames: false,
+            flown: Vec::new(),
             steps: 0,
             patience: 400_000,
             judges: Judges::default(),
@@ -524,6 +544,7 @@ impl World {
         }
         if self.keep_frames {
             self.people[from].sent.push(bytes.clone());
+            self.flown.push((from, to, lane, bytes.clone()));
         }
         self.people[from].frames_out += 1;
         self.people[from].bytes_out += bytes.len() as u64;
@@ -547,6 +568,9 @@ impl World {
             }
             self.people[from].frames_out += 1;
             self.people[from].bytes_out += bytes.len() as u64;
+            if self.keep_frames {
+                self.flown.push((from, to, Lane::Gossip(topic), bytes.to_vec()));
+            }
             let copies = 1 + u32::from(self.chance(self.faults.duplicates));
             for _ in 0..copies {
                 let after = self.latency();
