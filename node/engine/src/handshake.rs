@@ -9,6 +9,8 @@
 //! A newcomer whom our log does not know yet answers `unknown` with the operations that made it a member, but only to a peer that
 //! has proven to be a member itself: nobody learns operations by guessing. Until proven, nothing but these frames is looked at.
 
+use std::collections::BTreeSet;
+
 use halloo_crdt::live::PeerView;
 use halloo_crdt::log::{Inserted, Log, OpKind, Row, SignedOp};
 use halloo_crypto::id::{DeviceId, OpId};
@@ -119,7 +121,8 @@ fn place(state: &mut State, from: PeerKey) {
     if state.log.view().account_of(&device).is_some() {
         welcome(state, from, device);
     } else if state.log.account_of(&device).is_some() {
-        farewell(state, from, &device);
+        let frame = farewell(&state.log, &device);
+        state.send(from, &frame);
     } else {
         let heads: Vec<OpId> = state.log.heads().iter().copied().take(MAX_NAMES).collect();
         state.send_now(from, &DirectFrame::Unknown { heads });
@@ -142,12 +145,28 @@ fn welcome(state: &mut State, from: PeerKey, device: DeviceId) {
     state.tell(Fact::Proven(from));
 }
 
-/// Tells a removed device so: the operations that end it and their past, which is no more than it may know.
-fn farewell(state: &mut State, from: PeerKey, device: &DeviceId) {
-    debug_assert!(state.log.view().account_of(device).is_none(), "members are not seen off");
-    let ends = state.log.removed_after(device, &[]);
-    let past = past_of(&state.log, &ends);
-    let operations = state.log.ops().into_iter().filter(|op| past.contains(&op.id())).map(SignedOp::to_bytes);
+/// What ended a device that the log does not count in: its removals, or else those of whoever let it in, which made that void too.
+fn ends_of(log: &Log, device: &DeviceId) -> Vec<OpId> {
+    let (mut open, mut seen) = (vec![*device], BTreeSet::from([*device]));
+    let mut ends = Vec::new();
+    while let Some(device) = open.pop() {
+        let own = log.removed_after(&device, &[]);
+        if own.is_empty() {
+            let granted = |op: &&SignedOp| op.grants().iter().any(|grant| grant.certificate.device == device);
+            let sponsors = log.ops().into_iter().filter(granted).map(SignedOp::author);
+            open.extend(sponsors.filter(|sponsor| seen.insert(*sponsor)));
+        }
+        ends.extend(own);
+    }
+    ends
+}
+
+/// Tells a device that is out so: the operations that end it and their past, which is no more than it may know.
+fn farewell(log: &Log, device: &DeviceId) -> DirectFrame {
+    debug_assert!(log.view().account_of(device).is_none(), "members are not seen off");
+    let ends = ends_of(log, device);
+    let past = past_of(log, &ends);
+    let operations = log.ops().into_iter().filter(|op| past.contains(&op.id())).map(SignedOp::to_bytes);
     // The newest matter most: a device that was away has the old ones.
     let mut operations: Vec<Vec<u8>> = operations.collect();
     let mut size = 0;
@@ -158,15 +177,14 @@ fn farewell(state: &mut State, from: PeerKey, device: &DeviceId) {
     let keep = fitting.count().min(MAX_ITEMS);
     operations.drain(..operations.len() - keep);
     let facts = ends.iter().map(|end| halloo_crdt::log::Fact::Remove(*end));
-    let rows = facts.flat_map(|fact| {
-        state.log.board().words(&fact).filter_map(|(_, word)| word.row()).collect::<Vec<_>>()
-    });
+    let rows = facts
+        .flat_map(|fact| log.board().words(&fact).filter_map(|(_, word)| word.row()).collect::<Vec<_>>());
     let acknowledgements = rows.map(Row::to_bytes).take(MAX_FAREWELL_ROWS).collect();
-    state.send(from, &DirectFrame::Farewell { operations, acknowledgements });
+    DirectFrame::Farewell { operations, acknowledgements }
 }
 
-fn past_of(log: &Log, heads: &[OpId]) -> std::collections::BTreeSet<OpId> {
-    let mut past = std::collections::BTreeSet::new();
+fn past_of(log: &Log, heads: &[OpId]) -> BTreeSet<OpId> {
+    let mut past = BTreeSet::new();
     let mut open: Vec<OpId> = heads.to_vec();
     while let Some(id) = open.pop() {
         if past.insert(id) {
@@ -209,6 +227,11 @@ pub(crate) fn on_introduce(state: &mut State, from: PeerKey, operations: &[Vec<u
     };
     let mut trial = state.log.clone();
     let new = insert_all(&mut trial, operations);
+    if trial.view().account_of(&device).is_none() && !ends_of(&trial, &device).is_empty() {
+        // Somebody who is removed let it in meanwhile: it hears what made that void, and nothing that it brought is kept.
+        let frame = farewell(&trial, &device);
+        return state.send(from, &frame);
+    }
     if trial.view().account_of(&device).is_none() {
         return state.drop_frame(&from, "introduction that makes nobody a member");
     }
@@ -309,7 +332,8 @@ fn expel(state: &mut State, peer: PeerKey, device: DeviceId) {
     if let Some(gone) = state.peers.get_mut(&peer) {
         gone.proven = false;
     }
-    farewell(state, peer, &device);
+    let frame = farewell(&state.log, &device);
+    state.send(peer, &frame);
     state.tell(Fact::Gone(peer, device));
 }
 

@@ -169,3 +169,44 @@ fn a_day_apart_loses_nothing_and_receipts_and_readers_end_the_same() {
         assert_eq!(world.engine(who).status().undelivered, 0, "{who}");
     }
 }
+
+#[test]
+fn who_was_let_in_by_somebody_removed_meanwhile_is_in_for_all_or_for_nobody() {
+    for seed in 970..976 {
+        let mut world = World::group(4, seed);
+        let ben = world.account(1);
+        world.command(0, Command::SetRole { account: ben, role: Role::Admin }).expect("admin");
+        world.run(5 * SECOND);
+        // Ben and Dan on one side let Eve in, Ada and Cleo on the other remove Ben.
+        for (a, b) in [(0, 1), (0, 3), (2, 1), (2, 3)] {
+            world.cut(a, b);
+        }
+        world.run(SECOND);
+        let eve = world.join_by(1, "Eve", &[1, 3]);
+        world.command(0, Command::Remove(ben)).expect("removed");
+        world.say(eve, "hello from the far side");
+        world.say(3, "welcome");
+        world.run(Duration::from_millis(500 * (seed % 5)));
+        world.connect_all();
+        world.run(120 * SECOND);
+        let eves = world.account(eve);
+        let known: Vec<bool> = [0, 2, 3]
+            .iter()
+            .map(|who| world.engine(*who).members().iter().any(|member| member.account == eves))
+            .collect();
+        let inside = world.engine(eve).status().member;
+        assert_eq!(known, [inside; 3], "seed {seed}");
+        assert!(!world.engine(1).status().member, "seed {seed}: Ben is out");
+        let mut remaining = vec![0, 2, 3];
+        remaining.extend(inside.then_some(eve));
+        world.say(0, "who is here");
+        world.run(10 * SECOND);
+        for who in &remaining {
+            assert!(world.texts(*who).contains(&"who is here".to_string()), "seed {seed}: {who}");
+            let status = world.engine(*who).status();
+            assert_eq!(status.epoch, world.engine(0).status().epoch, "seed {seed}: {who}");
+            assert_eq!(status.epoch_devices as usize, remaining.len(), "seed {seed}: {who}");
+        }
+        assert!(!world.texts(1).contains(&"who is here".to_string()), "seed {seed}");
+    }
+}
