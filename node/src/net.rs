@@ -9,9 +9,6 @@ mod address;
 
 mod query;
 
-mod book;
-
-mod lives;
 mod outbox;
 
 mod swarm;
@@ -19,7 +16,7 @@ mod swarm;
 mod task;
 
 pub use address::{BadHint, parse_hint};
-pub use book::{FOUND_MAX, GIVEN_MAX, HINT_ADDRESSES_MAX};
+pub use halloo_mesh::{FOUND_MAX, GIVEN_MAX, HINT_ADDRESSES_MAX};
 
 use halloo_mesh::{GossipTicket, GroupSize, MeshEvent, PairReply, PeerKey, Topic, Verdict};
 use libp2p::Multiaddr;

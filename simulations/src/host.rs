@@ -24,7 +24,7 @@ use halloo_engine::pairing::Joiner;
 use halloo_engine::place::Fix;
 use halloo_engine::start::{Identity, Origin};
 use halloo_engine::time::{Now, Time};
-use halloo_mesh::{GossipTicket, Mesh, MeshConfig, PairReply, limits};
+use halloo_mesh::{Dials, GossipTicket, Mesh, MeshConfig, PairReply, limits};
 use halloo_vtime::{Task, Timer, now_us};
 use libp2p::identity::Keypair;
 use libp2p::swarm::{self};
@@ -37,11 +37,6 @@ use std::time::Duration;
 
 /// Unix milliseconds at the origin of virtual time: the wall clock of a host without skew.
 pub const WALL_ORIGIN_MS: u64 = 1_790_000_000_000;
-
-/// First pause after a failed dial; it doubles, as in the shell's dial book.
-const REDIAL_FIRST_US: u64 = 500_000;
-/// Longest pause between dials to a peer that discovery believes in.
-const REDIAL_LONGEST_US: u64 = 4_000_000;
 
 /// How often the queues are looked at, microseconds.
 const LOAD_EVERY_US: u64 = 1_000_000;
@@ -61,15 +56,9 @@ pub struct Host {
     asleep: bool,
     task: Arc<Task>,
     waker: Waker,
-    /// Whom it has found, and when it dials next.
-    found: BTreeMap<HostId, Dialling>,
+    /// Whom it finds, and when at the earliest.
+    finds: BTreeMap<HostId, u64>,
     node: Option<Node>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Dialling {
-    due_us: Option<u64>,
-    failures: u32,
 }
 
 /// A running process.
@@ -85,6 +74,9 @@ struct Node {
     inbox: VecDeque<(u64, Work)>,
     busy_until_us: u64,
     timer: Timer,
+    dials: Dials,
+    /// Whom it has not found yet, and when it does.
+    unmet: BTreeSet<(u64, HostId)>,
     connected: BTreeSet<PeerKey>,
     pair_replies: BTreeMap<PeerKey, VecDeque<PairReply>>,
     topics: BTreeSet<[u8; 32]>,
@@ -151,8 +143,7 @@ impl Host {
         let peer = halloo_mesh::PeerKey::from_public(&key.public()).expect("an Ed25519 key");
         let identity = Identity { device, certificate, peer: PeerKey(peer.0), name: name.clone() };
         let (task, waker) = Task::new(id);
-        let found =
-            finds.iter().map(|(at, other)| (*other, Dialling { due_us: Some(*at), failures: 0 })).collect();
+        let finds = finds.iter().map(|(at, other)| (*other, *at)).collect();
         Host {
             id,
             life: 0,
@@ -163,7 +154,7 @@ impl Host {
             asleep: false,
             task,
             waker,
-            found,
+            finds,
             node: None,
         }
     }
@@ -282,15 +273,14 @@ impl Host {
             inbox: VecDeque::new(),
             busy_until_us: 0,
             timer: Timer::default(),
+            dials: Dials::default(),
+            // What discovery finds is forgotten with the process, and found again.
+            unmet: self.finds.iter().map(|(other, at)| (*at, *other)).collect(),
             connected: BTreeSet::new(),
             pair_replies: BTreeMap::new(),
             topics: BTreeSet::new(),
             seeds,
         });
-        let now = now_us();
-        for dialling in self.found.values_mut() {
-            *dialling = Dialling { due_us: Some(dialling.due_us.unwrap_or(now).max(now)), failures: 0 };
-        }
         if let Some(snapshot) = self.disk.snapshot() {
             self.begin(Origin::Restore(snapshot), "restore", stage);
         }
@@ -364,7 +354,10 @@ impl Host {
     /// Finds another host on the network.
     pub fn meet(&mut self, other: HostId) {
         let now = now_us();
-        self.found.entry(other).or_insert(Dialling { due_us: Some(now), failures: 0 });
+        self.finds.entry(other).or_insert(now);
+        if let Some(node) = self.node.as_mut() {
+            node.unmet.insert((now, other));
+        }
         self.waker.wake_by_ref();
     }
 
@@ -403,7 +396,7 @@ impl Host {
             moved |= self.poll_disk(stage);
             moved |= self.poll_voice(&mut cx, stage);
             self.poll_deadlines(&stage.plan.costs.clone());
-            moved |= self.dial_due();
+            moved |= self.dial_due(stage);
             moved |= self.work(stage);
             if !moved {
                 break;
@@ -462,16 +455,19 @@ impl Host {
     /// Wakes the host when the next thing is due.
     fn set_timer(&mut self) {
         let disk = self.disk.due_us();
-        let dials = self.found.values().filter_map(|dialling| dialling.due_us).min();
         let Some(node) = self.node.as_mut() else { return };
+        let dials = node.dials.next_due().map(micros);
+        let meets = node.unmet.first().map(|(at, _)| *at);
         // A wake-up that waits for the CPU is due already: to look again at once would look for ever.
         let waits = node.inbox.iter().any(|(_, work)| matches!(work, Work::JoinerWake));
         let joiner = node.joiner.as_ref().and_then(Joiner::deadline).filter(|_| !waits);
         let work = node.inbox.front().map(|(ready, _)| *ready);
         let engine = node.deadline.filter(|_| !node.wake_queued).map(Time::as_micros);
         let voice = node.voice.due_us();
-        let next =
-            [disk, dials, work, engine, voice, joiner.map(Time::as_micros)].into_iter().flatten().min();
+        let next = [disk, dials, meets, work, engine, voice, joiner.map(Time::as_micros)]
+            .into_iter()
+            .flatten()
+            .min();
         match next {
             Some(at) => node.timer.set(at.max(now_us()), &self.waker),
             None => node.timer.clear(),

@@ -44,6 +44,7 @@ pub struct Stage {
     pub(crate) checks: Vec<Box<dyn Check>>,
     pub(crate) errands: Vec<Errand>,
     peers: BTreeMap<PeerId, HostId>,
+    keys: BTreeMap<HostId, PeerId>,
     devices: BTreeMap<DeviceId, HostId>,
     /// What each mouth sent lately, for the ears.
     pub(crate) mouths: BTreeMap<HostId, Captured>,
@@ -65,6 +66,7 @@ impl Stage {
             checks,
             errands: Vec::new(),
             peers: BTreeMap::new(),
+            keys: BTreeMap::new(),
             devices: BTreeMap::new(),
             mouths: BTreeMap::new(),
             requests: 0,
@@ -78,8 +80,15 @@ impl Stage {
         self.peers.get(peer).copied()
     }
 
+    /// The key of a host.
+    #[must_use]
+    pub fn peer_of(&self, host: HostId) -> Option<PeerId> {
+        self.keys.get(&host).copied()
+    }
+
     pub(crate) fn introduce(&mut self, peer: PeerId, device: DeviceId, host: HostId) {
         self.peers.insert(peer, host);
+        self.keys.insert(host, peer);
         self.devices.insert(device, host);
     }
 

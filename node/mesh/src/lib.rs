@@ -20,6 +20,9 @@ mod lanes;
 
 mod mesh;
 
+mod dials;
+
+pub use dials::{DialSource, Dials, FOUND_MAX, GIVEN_MAX, HINT_ADDRESSES_MAX, split_peer};
 pub use error::MeshError;
 pub use event::{DirectId, GossipTicket, MeshEvent, PairId, PairReply, Published, Verdict};
 pub use gossip::setup::GroupSize;

@@ -1,6 +1,5 @@
 //! Addresses as users write them, and which of them are worth dialling.
 
-use halloo_mesh::PeerKey;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use std::net::{IpAddr, SocketAddr};
@@ -56,15 +55,6 @@ pub(super) fn is_dialable(address: &Multiaddr) -> bool {
         _ => false,
     };
     meaningful && carried
-}
-
-/// Splits `/p2p/KEY` off the end of an address.
-pub(super) fn split_peer(address: &Multiaddr) -> (Multiaddr, Option<PeerKey>) {
-    let mut bare = address.clone();
-    match bare.pop() {
-        Some(Protocol::P2p(id)) => (bare, PeerKey::from_peer_id(&id)),
-        _ => (address.clone(), None),
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! The network task: one loop over commands, the swarm, the dial book and the driver's queue.
 
-use super::book::{Book, Source, Target};
-use super::lives::Lives;
 use super::outbox::Outbox;
 use super::swarm::{Node, NodeEvent};
 use super::{NetCommand, NetConfig, NetEvent, Tap, TapLane, address, query};
 use futures::StreamExt;
-use halloo_mesh::{MeshEvent, PeerKey};
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
+use halloo_mesh::{DialSource, Dials, MeshEvent, PeerKey, split_peer};
+use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm, mdns};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -31,27 +28,23 @@ pub(super) struct Task {
     swarm: Swarm<Node>,
     doors: Doors,
     tap: Option<Tap>,
-    book: Book,
-    dials: BTreeMap<ConnectionId, Target>,
+    dials: Dials,
     addresses: BTreeSet<Multiaddr>,
     outbox: Outbox,
-    lives: Lives,
     start: Instant,
 }
 
 impl Task {
     pub(super) fn new(swarm: Swarm<Node>, config: NetConfig, doors: Doors) -> Self {
-        let mut book = Book::default();
-        book.add(Duration::ZERO, None, &config.hints, Source::Given);
+        let mut dials = Dials::default();
+        dials.add(Duration::ZERO, None, &dialable(config.hints), DialSource::Given);
         Self {
             swarm,
             doors,
             tap: config.tap,
-            book,
-            dials: BTreeMap::new(),
+            dials,
             addresses: BTreeSet::new(),
             outbox: Outbox::default(),
-            lives: Lives::default(),
             start: Instant::now(),
         }
     }
@@ -79,9 +72,10 @@ impl Task {
     async fn work(&mut self) {
         let reports = self.doors.reports.clone();
         loop {
-            self.dial_due();
+            let now = self.now();
+            self.dials.dial_due(now, &mut self.swarm);
             let idle = self.outbox.is_empty();
-            let due = self.book.next_due().map(|due| self.start + due);
+            let due = self.dials.next_due().map(|due| self.start + due);
             tokio::select! {
                 permit = reports.reserve(), if !idle => {
                     let (Ok(permit), Some(event)) = (permit, self.outbox.pop()) else {
@@ -124,12 +118,12 @@ impl Task {
             }
             NetCommand::Admit { peer, topic } => {
                 let admitted = mesh.admit(peer, topic);
-                self.book.is_member(peer);
+                self.dials.is_member(peer);
                 admitted
             }
             NetCommand::Expel(peer) => {
                 mesh.expel(peer);
-                self.book.disown(peer);
+                self.dials.disown(peer);
                 Ok(())
             }
             NetCommand::Verdict { ticket, verdict } => {
@@ -148,7 +142,7 @@ impl Task {
             }
             NetCommand::Reach { peer, addresses } => {
                 let now = self.now();
-                self.book.add(now, peer, &addresses, Source::Given);
+                self.dials.add(now, peer, &dialable(addresses), DialSource::Given);
                 Ok(())
             }
             NetCommand::LookAround => {
@@ -182,7 +176,7 @@ impl Task {
     /// `strangers` says whether to dial those again who turned out to be none of ours.
     fn look_around(&mut self, strangers: bool) {
         let now = self.now();
-        self.book.look_around(now, strangers);
+        self.dials.look_around(now, strangers);
         if !self.swarm.behaviour().mdns.is_enabled() {
             return;
         }
@@ -197,35 +191,12 @@ impl Task {
         }
     }
 
-    fn dial_due(&mut self) {
-        let now = self.now();
-        for (target, addresses) in self.book.due(now) {
-            let opts = match &target {
-                Target::Peer(peer) => {
-                    let Some(id) = peer.to_peer_id().filter(|id| id != self.swarm.local_peer_id()) else {
-                        continue;
-                    };
-                    DialOpts::peer_id(id)
-                        .condition(PeerCondition::DisconnectedAndNotDialing)
-                        .addresses(addresses)
-                        .build()
-                }
-                Target::Address(address) => DialOpts::unknown_peer_id().address(address.clone()).build(),
-            };
-            let id = opts.connection_id();
-            match self.swarm.dial(opts) {
-                Ok(()) => drop(self.dials.insert(id, target)),
-                Err(DialError::DialPeerConditionFalse(_)) => self.book.overtaken(now, &target),
-                Err(error) => {
-                    tracing::debug!(?target, %error, "could not dial");
-                    self.book.failed(now, &target);
-                }
-            }
-        }
-    }
-
     fn on_event(&mut self, event: SwarmEvent<NodeEvent>) {
         let now = self.now();
+        if let Some(anew) = self.dials.on_event(now, &event) {
+            // An error says that the last connection has closed in the meantime, which is what is wanted.
+            let _closed = self.swarm.disconnect_peer_id(anew);
+        }
         match event {
             SwarmEvent::Behaviour(NodeEvent::Mesh(event)) => self.on_mesh(event),
             SwarmEvent::Behaviour(NodeEvent::Mdns(event)) => self.on_discovery(event),
@@ -237,26 +208,6 @@ impl Task {
                     self.on_listening(address, false);
                 }
             }
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, established_in, .. } => {
-                tracing::debug!(%peer_id, ?established_in, "connected");
-                let target = self.dials.remove(&connection_id);
-                if let Some(peer) = PeerKey::from_peer_id(&peer_id) {
-                    self.book.connected(target.as_ref(), peer);
-                    self.on_return(peer_id, connection_id);
-                }
-            }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
-                self.lives.closed(&peer_id, connection_id);
-                if let Some(peer) = PeerKey::from_peer_id(&peer_id).filter(|_| num_established == 0) {
-                    self.book.disconnected(now, peer);
-                }
-            }
-            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
-                if let Some(target) = self.dials.remove(&connection_id) {
-                    tracing::debug!(?target, %error, "a dial failed");
-                    self.book.failed(now, &target);
-                }
-            }
             SwarmEvent::IncomingConnectionError { error, .. } => {
                 tracing::debug!(%error, "an incoming connection failed");
             }
@@ -265,7 +216,7 @@ impl Task {
     }
 
     fn on_listening(&mut self, address: Multiaddr, up: bool) {
-        let (address, _) = address::split_peer(&address);
+        let (address, _) = split_peer(&address);
         let changed =
             if up { self.addresses.insert(address.clone()) } else { self.addresses.remove(&address) };
         if changed && up && address::ip(&address).is_some_and(|ip| !ip.is_loopback()) {
@@ -285,29 +236,17 @@ impl Task {
         match event {
             mdns::Event::Discovered(found) => {
                 for (peer, address) in grouped(found, own) {
-                    self.book.add(now, Some(peer), &address, Source::Found);
+                    self.dials.add(now, Some(peer), &dialable(address), DialSource::Found);
                 }
             }
             mdns::Event::Expired(gone) => {
                 for (peer, addresses) in grouped(gone, own) {
                     for address in addresses {
-                        self.book.expire(peer, &address);
+                        self.dials.expire(peer, &address);
                     }
                 }
             }
         }
-    }
-
-    /// A peer that connects although it was connected was started anew, and remembers nothing: which topics we follow it was
-    /// told over a connection of its earlier life, and gossipsub says it once. So all connections go, the fresh one too;
-    /// the peer dials again at once, and everything begins anew on both sides.
-    fn on_return(&mut self, peer_id: PeerId, connection: ConnectionId) {
-        if !self.lives.established(peer_id, connection, self.now()) {
-            return;
-        }
-        tracing::debug!(%peer_id, "a peer was started anew");
-        // An error says that the last connection has closed in the meantime, which is what is wanted.
-        let _closed = self.swarm.disconnect_peer_id(peer_id);
     }
 
     fn on_mesh(&mut self, event: MeshEvent) {
@@ -332,4 +271,10 @@ fn grouped(found: Vec<(PeerId, Multiaddr)>, own: PeerId) -> BTreeMap<PeerKey, Ve
         }
     }
     peers
+}
+
+/// Those that a transport of ours can dial.
+fn dialable(mut addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+    addresses.retain(|known| address::is_dialable(&split_peer(known).0));
+    addresses
 }

@@ -79,8 +79,12 @@ impl Host {
             }
             Output::Admit { peer, topic } => {
                 let _gone = mesh.admit(key(peer), Topic(topic));
+                node.dials.is_member(key(peer));
             }
-            Output::Expel { peer, .. } => mesh.expel(key(peer)),
+            Output::Expel { peer, .. } => {
+                mesh.expel(key(peer));
+                node.dials.disown(key(peer));
+            }
             Output::Verdict(word) => return Some(mesh_verdict(word)),
             Output::Write(batch) => self.disk.write(now, batch),
             Output::Reply { request, result } => stage.replied(id, request, result),

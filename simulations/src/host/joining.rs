@@ -1,6 +1,7 @@
 //! Coming into a group: drives the real pairing machine of a newcomer until it yields what an engine starts from.
 
 use super::Host;
+use super::network::since_start;
 use crate::seen::Seen;
 use crate::stage::Stage;
 use halloo_engine::lane::PeerKey;
@@ -35,6 +36,7 @@ impl Host {
         node.seeds.fill_bytes(&mut seed);
         let now = Time::from_micros(now_us());
         node.joiner = Some(Joiner::new(who, ticket, ChaCha20Rng::from_seed(seed), now));
+        node.dials.look_around(since_start(), true);
         let peers: Vec<PeerKey> = node.connected.iter().copied().collect();
         for peer in peers {
             self.drive_joiner(Happened::Up(peer), stage);

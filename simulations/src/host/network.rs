@@ -1,16 +1,15 @@
 //! The Swarm of a host: its events become work, and whom it has found is dialled.
 
-use super::{Dialling, Host, REDIAL_FIRST_US, REDIAL_LONGEST_US, Work};
+use super::{Host, Work};
 use crate::meter;
-use crate::net::links::HostId;
 use crate::net::transport;
 use crate::stage::Stage;
 use futures::StreamExt as _;
-use halloo_engine::lane::PeerKey;
-use halloo_mesh::MeshEvent;
+use halloo_mesh::{DialSource, MeshEvent, PeerKey};
 use halloo_vtime::now_us;
 use libp2p::swarm::SwarmEvent;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 impl Host {
     pub(super) fn poll_swarm(&mut self, cx: &mut Context<'_>, stage: &Stage) -> bool {
@@ -27,65 +26,38 @@ impl Host {
     }
 
     /// Whether it dialled: the Swarm must be polled again then, or nobody would wake it for the new connection.
-    pub(super) fn dial_due(&mut self) -> bool {
+    pub(super) fn dial_due(&mut self, stage: &Stage) -> bool {
         let now = now_us();
         let Some(node) = self.node.as_mut() else { return false };
-        let due: Vec<HostId> = self
-            .found
-            .iter()
-            .filter(|(_, d)| d.due_us.is_some_and(|at| at <= now))
-            .map(|(id, _)| *id)
-            .collect();
-        let dialled = !due.is_empty();
-        for other in due {
-            let dialling = self.found.get_mut(&other).expect("it was just found");
-            // The outcome sets the next one; a dial that is overtaken by theirs looks again later.
-            dialling.due_us = Some(now + pause_us(dialling.failures));
-            // Refused when one is under way already.
-            let _under_way = node.swarm.dial(transport::address(other));
+        while let Some((at, other)) = node.unmet.first().copied().filter(|(at, _)| *at <= now) {
+            node.unmet.remove(&(at, other));
+            let peer = stage.peer_of(other).and_then(|peer| PeerKey::from_peer_id(&peer));
+            node.dials.add(since_start(), peer, &[transport::address(other)], DialSource::Found);
         }
-        dialled
+        node.dials.dial_due(since_start(), &mut node.swarm) > 0
     }
 
     pub(super) fn on_swarm(&mut self, event: SwarmEvent<MeshEvent>, stage: &Stage) {
-        let costs = &stage.plan.costs;
-        match event {
-            SwarmEvent::Behaviour(event) => {
-                if let Some(work) = work_of(event) {
-                    self.push(work, costs);
-                }
-            }
-            SwarmEvent::ConnectionEstablished { peer_id, .. } => {
-                if let Some(other) = stage.host_of(&peer_id)
-                    && let Some(dialling) = self.found.get_mut(&other)
-                {
-                    *dialling = Dialling::default();
-                }
-            }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
-                if let Some(dialling) = stage.host_of(&peer_id).and_then(|other| self.found.get_mut(&other)) {
-                    *dialling = Dialling { due_us: Some(now_us() + REDIAL_FIRST_US), failures: 0 };
-                }
-            }
-            SwarmEvent::OutgoingConnectionError { peer_id, .. } => {
-                if let Some(dialling) =
-                    peer_id.and_then(|peer| stage.host_of(&peer)).and_then(|other| self.found.get_mut(&other))
-                {
-                    dialling.failures += 1;
-                }
-            }
-            _ => {}
+        let Some(node) = self.node.as_mut() else { return };
+        if let Some(anew) = node.dials.on_event(since_start(), &event) {
+            // An error says that the last connection has closed in the meantime, which is what is wanted.
+            let _closed = node.swarm.disconnect_peer_id(anew);
+        }
+        if let SwarmEvent::Behaviour(event) = event
+            && let Some(work) = work_of(event)
+        {
+            self.push(work, &stage.plan.costs);
         }
     }
 }
 
-fn pause_us(failures: u32) -> u64 {
-    let doubled = REDIAL_FIRST_US << failures.min(8);
-    doubled.min(REDIAL_LONGEST_US)
+/// The time by which dials are planned.
+pub(super) fn since_start() -> Duration {
+    Duration::from_micros(now_us())
 }
 
 fn work_of(event: MeshEvent) -> Option<Work> {
-    let key = |peer: halloo_mesh::PeerKey| PeerKey(peer.0);
+    let key = |peer: PeerKey| halloo_engine::lane::PeerKey(peer.0);
     Some(match event {
         MeshEvent::PeerUp { peer, .. } => Work::Up(key(peer)),
         MeshEvent::PeerDown { peer } => Work::Down(key(peer)),

@@ -1,5 +1,6 @@
 //! Connections as they are on the wire: bytes with times of arrival, resets, datagrams, and what each host sent and received.
 
+mod dials;
 mod pipes;
 
 use super::links::{HEADER_BYTES, HostId, Links};
@@ -11,9 +12,6 @@ use std::task::{Context, Poll, Waker};
 
 /// Bytes of one stream that may be on their way or unread; a writer waits beyond, as with a TCP window.
 pub const WINDOW_BYTES: usize = 256 * 1024;
-
-/// How long a dial may take before it fails: libp2p's own default is of this size.
-pub const DIAL_TIMEOUT_US: u64 = 10_000_000;
 
 /// Datagrams that wait at one host; more are dropped, as by a full socket buffer.
 pub const DATAGRAMS_MAX: usize = 512;
@@ -47,7 +45,8 @@ struct Port {
     awake: bool,
     waker: Option<Waker>,
     timer: Timer,
-    incoming: VecDeque<(u64, ConnId)>,
+    /// Connections on their way here, by their times of arrival.
+    incoming: BTreeSet<(u64, ConnId)>,
     conns: BTreeSet<ConnId>,
     datagrams: BTreeMap<(u64, u64), (HostId, Vec<u8>)>,
     datagram_timer: Timer,
@@ -61,6 +60,9 @@ struct Conn {
     /// When the listening end took it.
     accepted_us: Option<u64>,
     refused_us: Option<u64>,
+    dialled_us: u64,
+    /// Whether the first packet has reached the other end, or will.
+    reaches: bool,
     deadline_us: u64,
     dial_waker: Option<Waker>,
     dial_timer: Timer,
@@ -239,86 +241,9 @@ impl Wire {
     /// A sleeping host neither reads nor answers.
     pub fn set_awake(&mut self, host: HostId, awake: bool) {
         self.port(host).awake = awake;
-    }
-
-    /// Links came back: what waited is sent again.
-    pub fn mend(&mut self) {
-        let ids: Vec<PipeId> = self.pipes.iter().map(|(id, _)| id).collect();
-        for id in ids {
-            self.mend_pipe(id);
+        if awake {
+            self.call_again();
         }
-    }
-
-    /// Begins a connection.
-    pub(super) fn dial(&mut self, from: HostId, to: HostId) -> ConnId {
-        let now = now_us();
-        let latency = self.links.latency_us(from, to);
-        let reachable = self.links.can_dial(from, to) && self.ports[to as usize].awake;
-        let listening = self.ports[to as usize].listening;
-        let id = self.conns.insert(Conn {
-            ends: [from, to],
-            accepted_us: None,
-            refused_us: (reachable && !listening).then(|| now + 2 * latency),
-            deadline_us: now + DIAL_TIMEOUT_US,
-            dial_waker: None,
-            dial_timer: Timer::default(),
-            last_us: [0; 2],
-            gone_us: [None; 2],
-            watcher: [None, None],
-            watch_timer: Default::default(),
-            opened: Default::default(),
-            raw: None,
-            pipes: BTreeSet::new(),
-            handles: 1,
-        });
-        self.port(from).conns.insert(id);
-        if reachable && listening {
-            let arrival = self.links.stream(now, (from, to), 0).unwrap_or(now + latency);
-            let port = self.port(to);
-            port.incoming.push_back((arrival, id));
-            port.arm();
-        }
-        id
-    }
-
-    /// Whether the dialled end has answered.
-    pub(super) fn poll_dial(&mut self, id: ConnId, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
-        let latency = self.links.latency_us(self.conns[id].ends[1], self.conns[id].ends[0]);
-        let conn = &mut self.conns[id];
-        let now = now_us();
-        let (at, outcome) = match (conn.accepted_us, conn.refused_us) {
-            (Some(accepted), _) => (accepted + latency, Ok(())),
-            (None, Some(refused)) => (refused, Err(WireError::Refused)),
-            (None, None) => (conn.deadline_us, Err(WireError::Timeout)),
-        };
-        if at <= now {
-            conn.dial_timer.clear();
-            conn.last_us[0] = conn.last_us[0].max(now);
-            return Poll::Ready(outcome);
-        }
-        conn.dial_waker = Some(cx.waker().clone());
-        conn.dial_timer.set(at, cx.waker());
-        Poll::Pending
-    }
-
-    /// The next connection that has arrived at a host.
-    pub(super) fn poll_incoming(&mut self, host: HostId, cx: &mut Context<'_>) -> Poll<(ConnId, HostId)> {
-        let now = now_us();
-        let port = self.port(host);
-        let Some(id) = port.incoming.front().filter(|(at, _)| *at <= now).map(|(_, id)| *id) else {
-            port.waker = Some(cx.waker().clone());
-            port.arm();
-            return Poll::Pending;
-        };
-        port.incoming.pop_front();
-        port.conns.insert(id);
-        let conn = &mut self.conns[id];
-        conn.accepted_us = Some(now);
-        conn.handles += 1;
-        if let Some(waker) = conn.dial_waker.take() {
-            waker.wake();
-        }
-        Poll::Ready((id, conn.ends[0]))
     }
 
     /// Notes who watches this end of a connection; an error when the other end is known to be gone.
@@ -416,7 +341,7 @@ impl Wire {
 
 impl Port {
     fn arm(&mut self) {
-        if let (Some((at, _)), Some(waker)) = (self.incoming.front(), &self.waker) {
+        if let (Some((at, _)), Some(waker)) = (self.incoming.first(), &self.waker) {
             self.timer.set(*at, waker);
         }
     }

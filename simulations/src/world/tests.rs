@@ -34,6 +34,25 @@ fn small(seed: u64) -> Plan {
     plan
 }
 
+#[test]
+fn after_a_long_partition_all_agree_within_seconds() {
+    let mut plan = Plan::quiet(3, 6, LinkSpec::constant(20_000), 200_000_000);
+    plan.acts = vec![(0, Act::Found(0))];
+    plan.acts.extend((1..6).map(|who| (u64::from(who) * 1_000_000, Act::Join { who, via: 0 })));
+    plan.acts.extend([
+        (30_000_000, Act::Partition(vec![0, 0, 0, 1, 1, 1])),
+        (60_000_000, Act::Say(1, "here".into())),
+        (61_000_000, Act::Say(4, "there".into())),
+        (120_000_000, Act::Partition(vec![0; 6])),
+    ]);
+    let result = run(plan, None).into_result("partition");
+    assert!(result.ok, "{:?}", result.violations);
+    assert_eq!(result.figures["heals.done_share"], 1.0);
+    assert!(result.figures["heals.took.max_s"] <= 10.0, "{}", result.figures["heals.took.max_s"]);
+    // Each neighbour is dialled by one side or both, and again after the partition; a storm of dials has many more.
+    assert!(result.figures["connections.max"] <= 10.0, "{}", result.figures["connections.max"]);
+}
+
 fn sabotaged(act: fn()) -> Vec<&'static str> {
     let outcome = on_own_thread(1, move || {
         let mut judges = checks::all();

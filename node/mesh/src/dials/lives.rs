@@ -15,10 +15,10 @@ use std::time::Duration;
 pub(super) const APART: Duration = Duration::from_millis(750);
 
 /// When each connection of each peer came to be.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Lives(BTreeMap<PeerId, Life>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Life {
     connections: Vec<(ConnectionId, Duration)>,
     /// Everything is being closed; what comes to be until that is done goes too.

@@ -22,18 +22,18 @@ fn targets(due: Vec<(Target, Vec<Multiaddr>)>) -> Vec<Target> {
 #[test]
 fn a_found_peer_is_dialled_at_once_with_all_its_addresses_and_once() {
     let mut book = Book::default();
-    book.add(S, Some(peer(1)), &[address(1), address(2)], Source::Found);
+    book.add(S, Some(peer(1)), &[address(1), address(2)], DialSource::Found);
     assert_eq!(book.next_due(), Some(S));
     assert_eq!(book.due(S), [(Target::Peer(peer(1)), vec![address(1), address(2)])]);
     assert_eq!(book.due(S), []);
-    book.add(S, Some(peer(1)), &[address(1)], Source::Found);
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
     assert_eq!(book.due(S), [], "no news, no dial");
 }
 
 #[test]
 fn failures_are_retried_more_and_more_rarely() {
     let mut book = Book::default();
-    book.add(S, Some(peer(1)), &[address(1)], Source::Given);
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Given);
     let mut now = S;
     let mut pauses = Vec::new();
     for _ in 0..12 {
@@ -51,7 +51,7 @@ fn failures_are_retried_more_and_more_rarely() {
 #[test]
 fn a_peer_that_discovery_sees_is_retried_more_often() {
     let mut book = Book::default();
-    book.add(S, Some(peer(1)), &[address(1)], Source::Found);
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
     let mut now = S;
     for _ in 0..12 {
         book.due(now);
@@ -66,7 +66,7 @@ fn a_peer_that_discovery_sees_is_retried_more_often() {
 fn a_stranger_is_left_alone_and_a_member_is_not() {
     for (member, pause) in [(true, RETRY_FIRST), (false, STRANGER_RETRY)] {
         let mut book = Book::default();
-        book.add(S, Some(peer(1)), &[address(1)], Source::Found);
+        book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
         book.due(S);
         book.connected(Some(&Target::Peer(peer(1))), peer(1));
         assert_eq!(book.next_due(), None);
@@ -85,7 +85,7 @@ fn a_stranger_is_left_alone_and_a_member_is_not() {
 #[test]
 fn who_is_expelled_is_not_run_after() {
     let mut book = Book::default();
-    book.add(S, Some(peer(1)), &[address(1)], Source::Given);
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Given);
     book.due(S);
     book.connected(None, peer(1));
     book.is_member(peer(1));
@@ -99,7 +99,7 @@ fn who_is_expelled_is_not_run_after() {
 #[test]
 fn an_address_becomes_a_peer_when_it_answers() {
     let mut book = Book::default();
-    book.add(S, None, &[address(1)], Source::Given);
+    book.add(S, None, &[address(1)], DialSource::Given);
     let target = Target::Address(address(1));
     assert_eq!(targets(book.due(S)), std::slice::from_ref(&target));
     book.connected(Some(&target), peer(4));
@@ -110,12 +110,12 @@ fn an_address_becomes_a_peer_when_it_answers() {
 #[test]
 fn an_expired_address_is_forgotten_and_with_the_last_one_the_peer() {
     let mut book = Book::default();
-    book.add(S, Some(peer(1)), &[address(1), address(2)], Source::Found);
+    book.add(S, Some(peer(1)), &[address(1), address(2)], DialSource::Found);
     book.expire(peer(1), &address(1));
     assert_eq!(book.due(S), [(Target::Peer(peer(1)), vec![address(2)])]);
     book.expire(peer(1), &address(2));
     assert!(book.lines.is_empty());
-    book.add(S, Some(peer(1)), &[address(1)], Source::Given);
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Given);
     book.expire(peer(1), &address(1));
     assert_eq!(book.lines.len(), 1, "what a user gave does not expire");
 }
@@ -124,14 +124,25 @@ fn an_expired_address_is_forgotten_and_with_the_last_one_the_peer() {
 fn lines_and_addresses_are_bounded() {
     let mut book = Book::default();
     for number in 0..1000 {
-        book.add(S, Some(peer(number)), &[address(number)], Source::Found);
-        book.add(S, None, &[address(number)], Source::Given);
-        book.add(S, Some(peer(0)), &[address(number)], Source::Found);
+        book.add(S, Some(peer(number)), &[address(number)], DialSource::Found);
+        book.add(S, None, &[address(number)], DialSource::Given);
+        book.add(S, Some(peer(0)), &[address(number)], DialSource::Found);
     }
     assert_eq!(book.lines.len(), FOUND_MAX + GIVEN_MAX);
     assert_eq!(book.lines[&Target::Peer(peer(0))].addresses.len(), HINT_ADDRESSES_MAX);
     assert!(book.lines.contains_key(&Target::Address(address(999))), "the newest hint is kept");
     assert!(!book.lines.contains_key(&Target::Peer(peer(999))), "the oldest finds are kept");
+}
+
+#[test]
+fn the_peer_at_the_end_of_an_address_is_split_off() {
+    let key = libp2p::identity::Keypair::ed25519_from_bytes([9; 32]).expect("a seed");
+    let id = key.public().to_peer_id();
+    let full: Multiaddr = format!("/ip4/10.0.0.1/tcp/5/p2p/{id}").parse().expect("written");
+    let (bare, peer) = split_peer(&full);
+    assert_eq!(bare.to_string(), "/ip4/10.0.0.1/tcp/5");
+    assert_eq!(peer, PeerKey::from_peer_id(&id));
+    assert_eq!(split_peer(&bare), (bare, None));
 }
 
 proptest! {
@@ -143,8 +154,8 @@ proptest! {
             now += S;
             let who = peer(number);
             match step {
-                0 => book.add(now, Some(who), &[address(number)], Source::Found),
-                1 => book.add(now, None, &[address(number)], Source::Given),
+                0 => book.add(now, Some(who), &[address(number)], DialSource::Found),
+                1 => book.add(now, None, &[address(number)], DialSource::Given),
                 2 => book.connected(Some(&Target::Address(address(number))), who),
                 3 => book.disconnected(now, who),
                 4 => book.failed(now, &Target::Peer(who)),

@@ -1,11 +1,11 @@
-//! Whom to dial, when: the dial policy as a pure table. Times are since the start of the network task.
+//! Whom to dial, when: the dial policy as a pure table. Times are since any fixed moment, such as the start of the process.
 //!
 //! Found peers (mDNS) are dialled at once. If they turn out to be strangers they are left alone for
 //! `STRANGER_RETRY`; members and addresses given by hand are tried again for ever, more and more rarely.
 
-use super::address::{is_dialable, split_peer};
-use halloo_mesh::PeerKey;
+use crate::peer::PeerKey;
 use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -40,9 +40,9 @@ pub(super) enum Target {
     Address(Multiaddr),
 }
 
-/// Who says so.
+/// Who says that somebody is at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub enum DialSource {
     /// Discovery on the local network.
     Found,
     /// The user, an invite, or last known addresses.
@@ -52,7 +52,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 struct Line {
     addresses: Vec<Multiaddr>,
-    source: Source,
+    source: DialSource,
     connected: bool,
     /// Was connected, and the engine let it in: keep at it.
     member: bool,
@@ -76,13 +76,10 @@ impl Book {
         now: Duration,
         peer: Option<PeerKey>,
         addresses: &[Multiaddr],
-        source: Source,
+        source: DialSource,
     ) {
         for address in addresses {
             let (bare, inside) = split_peer(address);
-            if !is_dialable(&bare) {
-                continue;
-            }
             let target = match peer.or(inside) {
                 Some(peer) => Target::Peer(peer),
                 None => Target::Address(bare.clone()),
@@ -93,8 +90,8 @@ impl Book {
             let number = self.entered;
             self.entered += 1;
             let line = self.lines.entry(target).or_insert_with(|| Line::new(source, number));
-            if source == Source::Given {
-                line.source = Source::Given;
+            if source == DialSource::Given {
+                line.source = DialSource::Given;
             }
             line.enter(now, bare);
         }
@@ -105,7 +102,7 @@ impl Book {
         let target = Target::Peer(peer);
         let (bare, _) = split_peer(address);
         if let Some(line) = self.lines.get_mut(&target)
-            && line.source == Source::Found
+            && line.source == DialSource::Found
         {
             line.addresses.retain(|known| *known != bare);
             if line.addresses.is_empty() && !line.connected {
@@ -159,7 +156,7 @@ impl Book {
     pub(super) fn disown(&mut self, peer: PeerKey) {
         if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
             line.member = false;
-            line.source = Source::Found;
+            line.source = DialSource::Found;
         }
     }
 
@@ -176,7 +173,7 @@ impl Book {
         if let Some(line) = self.lines.get_mut(target)
             && !line.connected
         {
-            let longest = if line.source == Source::Found { RETRY_FOUND_LONGEST } else { RETRY_LONGEST };
+            let longest = if line.source == DialSource::Found { RETRY_FOUND_LONGEST } else { RETRY_LONGEST };
             let pause = RETRY_FIRST.saturating_mul(1 << line.failures.min(16)).min(longest);
             line.failures += 1;
             line.due = Some(now + pause);
@@ -201,11 +198,11 @@ impl Book {
         }
     }
 
-    fn make_room(&mut self, source: Source) -> bool {
+    fn make_room(&mut self, source: DialSource) -> bool {
         let same = || self.lines.iter().filter(move |(_, line)| line.source == source);
         match source {
-            Source::Found => same().count() < FOUND_MAX,
-            Source::Given => {
+            DialSource::Found => same().count() < FOUND_MAX,
+            DialSource::Given => {
                 if same().count() >= GIVEN_MAX
                     && let Some(oldest) =
                         same().min_by_key(|(_, line)| line.number).map(|(target, _)| target.clone())
@@ -219,7 +216,7 @@ impl Book {
 }
 
 impl Line {
-    fn new(source: Source, number: u64) -> Self {
+    fn new(source: DialSource, number: u64) -> Self {
         Self {
             addresses: Vec::new(),
             source,
@@ -251,7 +248,16 @@ impl Line {
     }
 
     fn is_wanted(&self) -> bool {
-        self.member || self.source == Source::Given
+        self.member || self.source == DialSource::Given
+    }
+}
+
+/// Splits `/p2p/KEY` off the end of an address.
+pub fn split_peer(address: &Multiaddr) -> (Multiaddr, Option<PeerKey>) {
+    let mut bare = address.clone();
+    match bare.pop() {
+        Some(Protocol::P2p(id)) => (bare, PeerKey::from_peer_id(&id)),
+        _ => (address.clone(), None),
     }
 }
 
