@@ -5,6 +5,7 @@ mod one;
 mod run;
 mod replay;
 mod list;
+mod shadow;
 
 use crate::measure::{self, Measure};
 use crate::report::compare;
@@ -38,6 +39,8 @@ enum Command {
     List(list::ListArgs),
     /// Prints the schema of scenario files.
     Schema,
+    /// Writes a scenario as a Shadow 3 configuration: hosts, commands and network graph.
+    ExportShadow(shadow::ShadowArgs),
     /// One seed of a scenario that is given on stdin; what `run` starts.
     #[command(hide = true)]
     One(one::OneArgs),
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
             .and_then(|(text, nothing_is_worse)| say(&text).map(|_| nothing_is_worse)),
         Command::List(args) => list::run(&args),
         Command::Schema => say(&crate::scenario::schema()),
+        Command::ExportShadow(args) => shadow::run(&args),
         Command::One(args) => one::run(&args),
         Command::Measure(measure) => measure::run(&measure),
     };
