@@ -7,3 +7,4 @@ pub mod band;
 pub mod children;
 pub mod table;
 pub mod cliff;
+pub mod tiers;

@@ -17,6 +17,7 @@ pub mod disk;
 pub mod stage;
 pub mod host;
 pub mod world;
+pub mod abstraction;
 pub mod scenario;
 pub mod shadow;
 pub mod report;

@@ -2,6 +2,7 @@
 
 mod costs;
 mod fidelity;
+mod tiers;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};

@@ -16,6 +16,7 @@ pub mod must;
 mod radio;
 mod compile;
 mod check;
+mod tier;
 
 use crate::plan::Plan;
 use schemars::JsonSchema;
@@ -31,7 +32,7 @@ const GPX_BYTES_MAX: u64 = 32 << 20;
 /// How much of the real stack runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Fidelity {
-    /// The calibrated model: no libp2p and no engine, up to 100,000 members.
+    /// The model of how gossip spreads: no libp2p and no engine, 100,000 members and more.
     #[serde(rename = "abstract")]
     Abstract,
     /// The real engine and libp2p over the simulator's own muxer.

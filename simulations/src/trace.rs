@@ -6,6 +6,7 @@
 //! ```
 //! `docs/SIMULATOR.md` has the legend. The hash is SHA-256 over the lines, so equal hashes mean equal traces, line by line.
 
+use crate::net::links::HostId;
 use crate::seen::{At, Seen};
 use halloo_engine::input::Input;
 use halloo_engine::lane::Lane;
@@ -46,6 +47,18 @@ impl Trace {
             .and_then(|()| describe(&mut self.line, seen));
         debug_assert!(wrote.is_ok(), "a String takes everything");
         self.line.push('\n');
+        self.take_line();
+    }
+
+    /// Notes a line in other words than those of [`Seen`].
+    pub fn put(&mut self, us: u64, host: HostId, what: fmt::Arguments<'_>) {
+        self.line.clear();
+        let wrote = writeln!(self.line, "{us} h{host}.0 {what}");
+        debug_assert!(wrote.is_ok(), "a String takes everything");
+        self.take_line();
+    }
+
+    fn take_line(&mut self) {
         self.lines += 1;
         self.hash.update(self.line.as_bytes());
         if let Some(out) = &mut self.out {

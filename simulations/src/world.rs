@@ -410,7 +410,7 @@ fn look_at<'a>(host: &'a Host, plan: &Plan) -> Look<'a> {
         engine: host.engine(),
         connections: host.connected(),
         backlog: host.backlog(),
-        copies: 0,
+        copies: host.mesh().map_or(0, halloo_mesh::Mesh::gossip_copies),
         mesh: host.grafted(),
         traffic: wire::with(|wire| wire.traffic(host.id)),
     }

@@ -171,6 +171,11 @@ impl Mesh {
         self.connected.iter().filter_map(PeerKey::from_peer_id)
     }
 
+    /// Gossip messages that came in so far, every copy counted: what gossipsub keeps to itself.
+    pub fn gossip_copies(&self) -> u64 {
+        self.lanes.gate.copies
+    }
+
     /// The peers that gossip is forwarded to on a topic right now.
     pub fn grafted(&self, topic: Topic) -> Vec<PeerKey> {
         let hash = topic.to_hash();

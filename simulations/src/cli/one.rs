@@ -1,11 +1,12 @@
 //! One seed in this process: reads the scenario from stdin, prints the result's JSON object, keeps everything else in files.
 
 use super::head::Head;
+use crate::abstraction;
 use crate::children::Bundle;
 use crate::record::Broken;
 use crate::record::RunResult;
-use crate::scenario::Loaded;
 use crate::scenario::must::Bound;
+use crate::scenario::{Fidelity, Loaded};
 use crate::world;
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -36,7 +37,7 @@ pub(super) fn run(args: &OneArgs) -> Result<bool> {
     std::io::stdin().read_to_string(&mut text).context("the scenario could not be read from stdin")?;
     let bundle: Bundle = serde_json::from_str(&text).context("stdin is no scenario bundle")?;
     let loaded = Loaded::new(bundle.name, bundle.text, bundle.files)?;
-    let result = run_here(&loaded, args.seed, args.trace.as_ref(), args.progress)?;
+    let result = run_here(&loaded, args)?;
     if let Some(path) = &args.tables {
         std::fs::write(path, result.pack_series())
             .with_context(|| format!("{} could not be written", path.display()))?;
@@ -46,9 +47,10 @@ pub(super) fn run(args: &OneArgs) -> Result<bool> {
 }
 
 /// Runs one seed of a scenario in this process, and judges its bounds.
-fn run_here(loaded: &Loaded, seed: u64, trace: Option<&PathBuf>, progress: bool) -> Result<RunResult> {
+fn run_here(loaded: &Loaded, args: &OneArgs) -> Result<RunResult> {
+    let seed = args.seed;
     let plan = loaded.plan(seed)?;
-    let out = match trace {
+    let out = match &args.trace {
         Some(path) => {
             let file = File::create(path).with_context(|| format!("{} could not be made", path.display()))?;
             let mut out = BufWriter::new(file);
@@ -57,8 +59,12 @@ fn run_here(loaded: &Loaded, seed: u64, trace: Option<&PathBuf>, progress: bool)
         }
         None => None,
     };
-    let tell = progress.then(|| Box::new(tell as fn(u64, usize)) as Box<dyn Fn(u64, usize) + Send>);
-    let mut result = world::run_told(plan, out, tell).into_result(&loaded.name);
+    let tell = args.progress.then(|| Box::new(tell as fn(u64, usize)) as world::Told);
+    let mut result = if loaded.scenario.fidelity == Fidelity::Abstract {
+        abstraction::run(plan, &loaded.name, out, tell, args.tables.is_some())
+    } else {
+        world::run_told(plan, out, tell).into_result(&loaded.name)
+    };
     judge(loaded, &mut result)?;
     Ok(result)
 }

@@ -16,6 +16,8 @@ pub enum Fidelity {
     Table(Choices),
     /// Delivery with ever more nodes that pass nothing on: the cliff is published at about 80 %.
     Cliff(Choices),
+    /// The abstract tier against tier real: one scenario, the same seeds, delays and copies within 3 %.
+    Abstract(Choices),
     /// One run of a comparison in this process, printed as JSON; the others start it.
     #[command(hide = true)]
     One {
@@ -36,6 +38,7 @@ pub(super) fn run(what: &Fidelity) -> Result<bool> {
         Fidelity::Dijkstra(choices) => dijkstra(choices),
         Fidelity::Table(choices) => table(choices),
         Fidelity::Cliff(choices) => cliff(choices),
+        Fidelity::Abstract(choices) => super::tiers::run(choices),
         Fidelity::One { what, seed, nodes, extra } => one(what, (*seed, *nodes, *extra)).map(|()| true),
     }
 }

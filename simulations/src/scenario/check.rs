@@ -37,6 +37,10 @@ impl Scenario {
         self.check_people()?;
         self.check_faults()?;
         self.check_must()?;
+        if let Some((key, why)) = self.beyond_the_abstract() {
+            let what = format!("{why}; take it out, or write fidelity = \"real\"");
+            return Err(wrong(key, format!("the abstract tier knows nothing of it: {what}")));
+        }
         // Whom lines mean, and tracks, are found as they will be in the run.
         compile::plan(self, files, self.first_seed).map(|_| ())
     }
@@ -50,12 +54,6 @@ impl Scenario {
         }
         if !(0.0..=self.seconds).contains(&self.settle_s) {
             return Err(wrong("settle_s", format!("must be from 0 to seconds = {}", self.seconds)));
-        }
-        if self.fidelity == Fidelity::Abstract {
-            return Err(wrong(
-                "fidelity",
-                "the abstract tier is not built yet; write \"real\" or \"real+noise\"",
-            ));
         }
         if !self.adversaries.is_empty() {
             return Err(wrong(

@@ -80,6 +80,27 @@ fn errors_name_the_key_and_the_next_step() {
 }
 
 #[test]
+fn the_abstract_tier_refuses_what_it_would_ignore() {
+    let refused = |more: &str| {
+        let text = HEAD.replace("[[groups]]", "fidelity = \"abstract\"\n[[groups]]");
+        load(&format!("{text}{more}")).map_err(|error| error.to_string())
+    };
+    for (more, key) in [
+        ("[[calls]]\nwho = \"0-2\"\nwhen = { at_s = [5] }\nlasts_s = 3\n", "calls"),
+        ("[[removes]]\nwhom = 1\nwhen = { at_s = [5] }\n", "removes"),
+        ("[[sleeps]]\nwho = 1\nwhen = { at_s = [5] }\nlasts_s = 3\n", "sleeps"),
+        ("[[crashes]]\nwho = 1\nwhen = { at_s = [5] }\nhow = \"power-cut\"\n", "crashes[0].how"),
+        ("[[says]]\nwho = 1\nwhen = { at_s = [5] }\nbytes = 5000\n", "says[0].bytes"),
+    ] {
+        let error = refused(more).expect_err("it is refused");
+        assert!(error.starts_with(&format!("{key}: the abstract tier")) && error.contains("real"), "{error}");
+    }
+    let kept = "[[crashes]]\nwho = 1\nwhen = { at_s = [5] }\nhow = \"kill\"\nlasts_s = 3\n\
+                [[says]]\nwho = 1\nwhen = { at_s = [5] }\n";
+    refused(kept).expect("what it can honour is taken");
+}
+
+#[test]
 fn a_crash_ends_and_begins_again_and_faults_rest_at_the_end() {
     let acts = acts(
         "[[crashes]]\nwho = 2\nwhen = { every_s = 7, random = true }\nhow = \"power-cut\"\nlasts_s = 90\n",

@@ -31,6 +31,8 @@ pub struct Gate {
     pub(crate) gossip: Inner,
     peers: BTreeMap<PeerId, Guest>,
     queue: VecDeque<ToSwarm<gossipsub::Event, GateIn>>,
+    /// Messages that came in from admitted peers, copies included.
+    pub(crate) copies: u64,
 }
 
 /// What the gate remembers of a connected peer.
@@ -60,7 +62,7 @@ pub(crate) enum AdmitError {
 
 impl Gate {
     pub(crate) fn new(gossip: Inner) -> Self {
-        Self { gossip, peers: BTreeMap::new(), queue: VecDeque::new() }
+        Self { gossip, peers: BTreeMap::new(), queue: VecDeque::new(), copies: 0 }
     }
 
     /// Opens the gate for one peer and topic, and replays what the peer said about it.
@@ -200,6 +202,9 @@ impl NetworkBehaviour for Gate {
             self.queue.push_back(ToSwarm::CloseConnection { peer_id: peer, connection });
         }
         if let Some(event) = passed {
+            if let InnerOut::Message { rpc, .. } = &event {
+                self.copies += rpc.messages.len() as u64;
+            }
             self.gossip.on_connection_handler_event(peer, id, event);
         }
     }
