@@ -88,6 +88,12 @@ impl Head {
         out
     }
 
+    /// The lines that it takes in a file.
+    #[must_use]
+    pub(super) fn lines(&self) -> u64 {
+        self.to_text().lines().count() as u64
+    }
+
     /// Reads a head and leaves the reader at the first line of the trace.
     ///
     /// # Errors
@@ -134,16 +140,18 @@ fn after<T: serde::de::DeserializeOwned>(line: &str, word: &str) -> Option<T> {
     serde_json::from_str(line.strip_prefix(word)?).ok()
 }
 
-/// The first line in which two traces differ: its number and both lines; `None` when they are the same.
+/// The first line in which two traces differ: its number in the old file, whose head has so many lines, and both lines; `None` when they
+/// are the same. Both readers stand behind their heads.
 ///
 /// # Errors
 /// When one cannot be read.
 pub(super) fn compare(
+    head_lines: u64,
     old: &mut impl BufRead,
     new: &mut impl BufRead,
 ) -> std::io::Result<Option<(u64, String, String)>> {
     let (mut was, mut is) = (String::new(), String::new());
-    for line in 1.. {
+    for line in head_lines + 1.. {
         was.clear();
         is.clear();
         let ended = (old.read_line(&mut was)? == 0, new.read_line(&mut is)? == 0);

@@ -68,7 +68,7 @@ fn again(path: &PathBuf, json: bool) -> Result<bool> {
     let file = File::open(folder.path().join(format!("seed-{}.trace", head.seed)))?;
     let mut new = BufReader::new(file);
     Head::read(&mut new)?;
-    let differs = compare(&mut old, &mut new)?;
+    let differs = compare(head.lines(), &mut old, &mut new)?;
     if json {
         for result in &results {
             let mut object = serde_json::to_value(result)?;

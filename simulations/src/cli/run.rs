@@ -46,7 +46,12 @@ pub(super) fn run(args: &RunArgs) -> Result<bool> {
     talk(&format!("{}: {} seeds from {first}; {}", loaded.name, count, scenario.why));
     let results = children::run(&loaded, (first, count), jobs(args.seeds.jobs), &wanted)?;
     if let Some(out) = &args.out.out {
-        let about = About { name: loaded.name.clone(), why: scenario.why.clone(), text: loaded.text.clone() };
+        let about = About {
+            name: loaded.name.clone(),
+            why: scenario.why.clone(),
+            text: loaded.text.clone(),
+            tables: scenario.record.tables.clone(),
+        };
         let page = report::write(out, &about, &results)?;
         talk(&format!("report: {}", page.display()));
     }

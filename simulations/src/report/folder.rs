@@ -32,6 +32,14 @@ pub struct About {
     pub why: String,
     /// The scenario's text.
     pub text: String,
+    /// Tables that are written, by name; all without it.
+    pub tables: Option<Vec<String>>,
+}
+
+impl About {
+    fn wants(&self, table: &str) -> bool {
+        self.tables.as_ref().is_none_or(|tables| tables.iter().any(|name| name == table))
+    }
 }
 
 /// Writes the folder of results; gives the path of its page. Files of an earlier run of the same names are replaced.
@@ -50,7 +58,14 @@ pub fn write(out: &Path, about: &About, results: &[RunResult]) -> Result<PathBuf
     put(&out.join("scenario.toml"), about.text.as_bytes())?;
     put(&out.join("COLUMNS.md"), columns().as_bytes())?;
     for schema in schemas::ALL {
-        tables(out, schema, results)?;
+        if about.wants(schema.name) {
+            tables(out, schema, results)?;
+        } else {
+            // What an earlier run left would pass for this one's.
+            for end in ["csv", "parquet"] {
+                remove(&out.join(format!("{}.{end}", schema.name)))?;
+            }
+        }
     }
     let plots = plots::all(results)?;
     for plot in &plots {
@@ -60,6 +75,15 @@ pub fn write(out: &Path, about: &About, results: &[RunResult]) -> Result<PathBuf
     let page = out.join(PAGE);
     put(&page, html::page(about, results, &plots).as_bytes())?;
     Ok(page)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} could not be removed", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -109,14 +109,8 @@ pub fn read(path: &Path, schema: &'static Schema) -> Result<Vec<(u64, Table)>> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let reader =
         SerializedFileReader::new(file).with_context(|| format!("{} is no Parquet file", path.display()))?;
-    let fields = reader.metadata().file_metadata().schema().get_fields().len();
-    if fields != schema.columns.len() + 1 {
-        bail!(
-            "{} has {fields} columns, a table of {} has {}",
-            path.display(),
-            schema.name,
-            schema.columns.len() + 1
-        );
+    if let Some(what) = differs(reader.metadata().file_metadata().schema(), &shape(schema)?) {
+        bail!("{} is no table of {}: {what}", path.display(), schema.name);
     }
     let mut tables: Vec<(u64, Table)> = Vec::new();
     for row in reader.get_row_iter(None)? {
@@ -131,6 +125,23 @@ pub fn read(path: &Path, schema: &'static Schema) -> Result<Vec<(u64, Table)>> {
         table.push(&cells.with_context(|| format!("{} is not of our making", path.display()))?);
     }
     Ok(tables)
+}
+
+/// In what the columns of a file differ from those of a table: cells of another kind may not reach it.
+fn differs(found: &Type, expected: &Type) -> Option<String> {
+    let (found, expected) = (found.get_fields(), expected.get_fields());
+    if found.len() != expected.len() {
+        return Some(format!("it has {} columns and not {}", found.len(), expected.len()));
+    }
+    let kind = |column: &Type| column.is_primitive().then(|| column.get_physical_type());
+    let same = |(found, expected): &(&Arc<Type>, &Arc<Type>)| {
+        found.name() == expected.name()
+            && kind(found) == kind(expected)
+            && found.get_basic_info().repetition() == expected.get_basic_info().repetition()
+    };
+    found.iter().zip(expected).find(|pair| !same(pair)).map(|(found, expected)| {
+        format!("its column `{}` should be `{}` as this program writes it", found.name(), expected.name())
+    })
 }
 
 fn cell(field: &Field) -> Result<Cell<'_>> {

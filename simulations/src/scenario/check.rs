@@ -6,6 +6,7 @@ use super::must::Bound;
 use super::people::{Finds, GroupSpec};
 use super::{Fidelity, Scenario, ScenarioError};
 use crate::checks;
+use crate::record::schemas;
 use halloo_crdt::content::MAX_TEXT_BYTES;
 use std::collections::BTreeMap;
 
@@ -253,6 +254,15 @@ impl Scenario {
                 return Err(wrong(
                     format!("must.except[{n}]"),
                     format!("there is no judge {name:?}; they are {known:?}"),
+                ));
+            }
+        }
+        for (n, name) in self.record.tables.iter().flatten().enumerate() {
+            if schemas::by_name(name).is_none() {
+                let known: Vec<&str> = schemas::ALL.iter().map(|schema| schema.name).collect();
+                return Err(wrong(
+                    format!("record.tables[{n}]"),
+                    format!("there is no table {name:?}; they are {known:?}"),
                 ));
             }
         }

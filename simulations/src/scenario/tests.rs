@@ -63,6 +63,7 @@ fn errors_name_the_key_and_the_next_step() {
         ("[links]\nloss = { random = 2.0 }\n", "links.loss", "0 to 1"),
         ("[radio]\nrange_m = 100\n", "radio", "moves"),
         ("[must]\nexcept = [\"nothing\"]\n", "must.except[0]", "convergence"),
+        ("[record]\ntables = [\"heals\", \"helas\"]\n", "record.tables[1]", "deliveries"),
         ("[must]\nfigures = [\"x\"]\n", "must.figures[0]", "<= 300"),
         ("[[groups]]\nmembers = 3000\n", "groups[1].finds", "dials"),
         (

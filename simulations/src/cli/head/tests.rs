@@ -15,6 +15,8 @@ fn a_head_comes_back_as_it_was_whatever_is_in_the_texts() {
     let mut reader = text.as_bytes();
     assert_eq!(Head::read(&mut reader).expect("its own head"), head);
     assert_eq!(reader, b"1 h0.0 idle\n");
+    let before = text.lines().take_while(|line| *line != "1 h0.0 idle").count();
+    assert_eq!(head.lines(), before as u64, "what an editor counts before the first line of the trace");
 }
 
 #[test]
@@ -34,8 +36,9 @@ fn what_is_no_trace_is_told_so() {
 
 #[test]
 fn the_first_difference_is_named() {
-    let found = |a: &str, b: &str| compare(&mut a.as_bytes(), &mut b.as_bytes()).expect("memory can be read");
+    let found =
+        |a: &str, b: &str| compare(4, &mut a.as_bytes(), &mut b.as_bytes()).expect("memory can be read");
     assert_eq!(found("1 a\n2 b\n", "1 a\n2 b\n"), None);
-    assert_eq!(found("1 a\n2 b\n", "1 a\n2 c\n"), Some((2, "2 b".to_owned(), "2 c".to_owned())));
-    assert_eq!(found("1 a\n", "1 a\n2 c\n"), Some((2, "(the trace ends)".to_owned(), "2 c".to_owned())));
+    assert_eq!(found("1 a\n2 b\n", "1 a\n2 c\n"), Some((6, "2 b".to_owned(), "2 c".to_owned())));
+    assert_eq!(found("1 a\n", "1 a\n2 c\n"), Some((6, "(the trace ends)".to_owned(), "2 c".to_owned())));
 }

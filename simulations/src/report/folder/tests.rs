@@ -4,7 +4,12 @@ use super::*;
 use crate::report::plots::example;
 
 fn about() -> About {
-    About { name: "made up".into(), why: "Tests <need> one.".into(), text: "why = \"a & b\"\n".into() }
+    About {
+        name: "made up".into(),
+        why: "Tests <need> one.".into(),
+        text: "why = \"a & b\"\n".into(),
+        tables: None,
+    }
 }
 
 #[test]
@@ -24,6 +29,21 @@ fn the_folder_holds_what_its_head_draws() {
     let html = fs::read_to_string(page).expect("it is there");
     assert!(html.contains("Tests &lt;need&gt; one.") && html.contains("a &amp; b"));
     assert!(out.path().join("plots/delivery.png").exists() && out.path().join("plots/map.svg").exists());
+}
+
+#[test]
+fn only_the_tables_that_are_asked_for_are_left() {
+    let out = tempfile::tempdir().expect("a folder");
+    write(out.path(), &about(), &[example(3)]).expect("it can be written");
+    let few = About { tables: Some(vec!["heals".into()]), ..about() };
+    write(out.path(), &few, &[example(4)]).expect("it can be written");
+    for schema in schemas::ALL {
+        for end in ["csv", "parquet"] {
+            let there = out.path().join(format!("{}.{end}", schema.name)).exists();
+            assert_eq!(there, schema.name == "heals", "{}.{end}", schema.name);
+        }
+    }
+    assert!(out.path().join("plots/delivery.png").exists(), "plots are no tables");
 }
 
 #[test]

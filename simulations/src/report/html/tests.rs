@@ -11,7 +11,7 @@ fn shown() -> String {
     bad.violations.push(Broken { check: "made-up".into(), at_us: 1_500_000, host: Some(3), what });
     let results = [example(1), bad];
     let plots = plots::all(&results).expect("they can be drawn");
-    let about = About { name: "x".into(), why: "y".into(), text: "z = 1".into() };
+    let about = About { name: "x".into(), why: "y".into(), text: "z = 1".into(), tables: None };
     page(&about, &results, &plots)
 }
 

@@ -41,3 +41,31 @@ fn every_table_can_be_a_file_and_carries_its_meanings() {
         assert!(read(&path, schema).expect("it reads back").is_empty());
     }
 }
+
+#[test]
+fn a_table_with_as_many_columns_of_another_kind_is_refused_and_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let columns = schemas::HEALS.columns.len();
+    let other = schemas::ALL
+        .into_iter()
+        .find(|schema| schema.columns.len() == columns && schema.name != schemas::HEALS.name);
+    let other = other.expect("two tables have as many columns as each other");
+    let path = folder.path().join("other.parquet");
+    let mut table = Table::new(other);
+    table.push(&other.columns.iter().map(|column| filler(column.kind)).collect::<Vec<_>>());
+    let mut writer = Writer::create(&path, other).expect("it can be made");
+    writer.rows(1, &table).expect("there is room");
+    writer.finish().expect("there is room");
+    assert_eq!(read(&path, other).expect("it reads back").len(), 1);
+    let error = read(&path, &schemas::HEALS).expect_err("it is another table").to_string();
+    assert!(error.contains("is no table of heals: its column `"), "{error}");
+}
+
+fn filler(kind: Kind) -> Cell<'static> {
+    match kind {
+        Kind::Int => Cell::Int(1),
+        Kind::Real => Cell::Real(1.0),
+        Kind::Text => Cell::Text("x"),
+        Kind::Flag => Cell::Flag(true),
+    }
+}
