@@ -59,6 +59,8 @@ pub struct Written {
 /// A position as it was when it was taken.
 #[derive(Clone, Debug)]
 pub struct Taken {
+    /// When it was first given to the engine, virtual microseconds.
+    pub us: u64,
     /// Members before, in its owner's eyes, and no more, each time that it was given to the engine.
     pub gone: Accounts,
 }
@@ -236,10 +238,10 @@ impl Book {
     pub fn took(&mut self, at: At, device: DeviceId, fix_ms: u64) {
         let gone = Rc::clone(&self.people[at.host as usize].gone);
         self.shared.insert(device, at.us);
-        let before = self.places.insert((device, fix_ms), Taken { gone: Rc::clone(&gone) });
-        if let Some(before) = before.filter(|before| before.gone != gone) {
+        let taken = Taken { us: at.us, gone: Rc::clone(&gone) };
+        if let Some(before) = self.places.insert((device, fix_ms), taken) {
             let both = before.gone.intersection(&gone).copied().collect();
-            self.places.insert((device, fix_ms), Taken { gone: Rc::new(both) });
+            self.places.insert((device, fix_ms), Taken { us: before.us, gone: Rc::new(both) });
         }
     }
 

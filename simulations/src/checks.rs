@@ -10,6 +10,7 @@ pub mod islands;
 pub mod convergence;
 pub mod removed;
 pub mod durability;
+pub mod authors;
 pub mod nonces;
 pub mod queues;
 pub mod leases;
@@ -109,6 +110,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(convergence::Convergence),
         Box::new(removed::Removed::default()),
         Box::new(durability::Durability::default()),
+        Box::new(authors::Authors),
         Box::new(nonces::Nonces::default()),
         Box::new(queues::Queues::default()),
         Box::new(leases::Leases::default()),

@@ -14,6 +14,8 @@ use crate::output::{
 };
 use crate::state::name_of;
 use crate::timeline;
+use crate::wire::gossip::GossipFrame;
+use crate::wire::parcel::Parcel;
 
 /// Lines of the conversation, oldest first, and where the older ones begin.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,6 +57,22 @@ impl Engine {
     /// The accounts of all members, in the order of their ids.
     pub fn accounts(&self) -> impl Iterator<Item = &AccountId> {
         self.state.log.view().members().keys()
+    }
+
+    /// What a gossip frame says to a member that holds its beacon: for those who watch a member from outside.
+    pub fn reads_gossip(&self, topic: &[u8; 32], bytes: &[u8]) -> Option<Parcel> {
+        GossipFrame::parse(bytes).and_then(|frame| self.state.beacons.open(&frame, topic)).ok()
+    }
+
+    /// Seals made to epochs since the start: for those who watch a member from outside.
+    pub fn seals(&self) -> u64 {
+        self.state.sealed
+    }
+
+    /// Whether anybody holds the current epoch whom the log does not authorise, asked of the epoch itself and of the log.
+    pub fn outsider_holds_epoch(&self) -> bool {
+        let authorised = self.state.log.view().devices();
+        self.state.epochs.tip().session.roster().keys().any(|leaf| !authorised.contains_key(leaf))
     }
 
     /// Timers that have fired since the start, whatever their reason.

@@ -100,6 +100,8 @@ pub(crate) struct State {
     pub(crate) scribe: Composer,
     /// Seals under epochs and beacons.
     pub(crate) sealer: DataSealer,
+    /// Seals made to epochs since the start.
+    pub(crate) sealed: u64,
     /// Who is a member.
     pub(crate) log: Log,
     /// The epoch tree.
@@ -162,6 +164,7 @@ impl State {
             scribe: Composer::new(group, me, incarnation),
             document: Document::new(&me, &incarnation),
             sealer: DataSealer::new(incarnation),
+            sealed: 0,
             live: Live::new(group, me, ground.start),
             log: ground.log,
             epochs: ground.epochs,
@@ -353,7 +356,9 @@ impl State {
         let node = self.epochs.tip();
         let (epoch, tip) = (node.keys.epoch(), node.id());
         uphold(inv_3_only_current_seals(&epoch, &tip, node.session.is_read_only()));
-        self.sealer.seal(&node.keys, aad, plaintext).ok()
+        let seal = self.sealer.seal(&node.keys, aad, plaintext).ok()?;
+        self.sealed += 1;
+        Some(seal)
     }
 
     /// Opens a box that another member sealed to this device.

@@ -53,8 +53,12 @@ impl Check for Nonces {
 
     fn see(&mut self, at: At, seen: &Seen<'_>, _: &Book, findings: &mut Findings) {
         match seen {
-            Seen::Output { output: Output::Publish { bytes, .. }, .. } => {
+            Seen::Output { output: Output::Publish { topic, bytes }, engine } => {
                 self.outer(at, bytes.get(1..).unwrap_or_default(), findings);
+                match engine.reads_gossip(topic, bytes) {
+                    Some(parcel) => self.parcel(at, &parcel, findings),
+                    None => findings.add(NAME, at, "publishes what it cannot read itself"),
+                }
             }
             Seen::Output { output: Output::Send { lane: Lane::Direct, bytes, .. }, engine } => {
                 if let Ok(DirectFrame::Parcel(parcel)) = DirectFrame::parse(bytes, engine.route_tag()) {
@@ -74,7 +78,7 @@ impl Check for Nonces {
 }
 
 impl Nonces {
-    /// A parcel that goes by the direct lane. Members hand on contents, never others' seals: they seal anew.
+    /// A parcel that goes by the direct lane or inside a gossip frame. Members hand on contents, never others' seals: they seal anew.
     pub fn parcel(&mut self, at: At, parcel: &Parcel, findings: &mut Findings) {
         for item in &parcel.items {
             match parcel.kind {

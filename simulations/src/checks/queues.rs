@@ -1,20 +1,23 @@
-//! Every queue stays within its named limit: at the member, in its mesh, on its disk, on the wire.
+//! Every queue stays within its named limit: at the member, in its mesh, on its disk, on the wire. And nothing new is begun where too much
+//! waits for the disk.
 
 use super::{Check, End, Findings};
 use crate::book::Book;
 use crate::net::links::HostId;
 use crate::seen::{At, Load, Seen};
 use halloo_engine::epochs::MAX_NODES;
+use halloo_engine::input::Input;
+use halloo_engine::outbox::MAX_PENDING_WRITES;
 use halloo_engine::output::Output;
 use halloo_engine::peers::MAX_PEERS;
 use halloo_mesh::limits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const NAME: &str = "queues";
 /// How often the figures of a member are looked at, microseconds: `status` costs more than most inputs.
 const LOOK_EVERY_US: u64 = 5_000_000;
 
-/// Batches that may wait for the disk. Commands are refused from [`halloo_engine::outbox::MAX_PENDING_WRITES`] on; what peers send is
+/// Batches that may wait for the disk. Commands are refused from [`MAX_PENDING_WRITES`] on; what peers send is
 /// written until the disk answers, so this is that limit and the frames of a few seconds of stuck disk.
 pub const WRITES_PENDING_MAX: u32 = 4_096;
 /// Own contents that nobody else is known to hold: the engine remembers no more.
@@ -43,6 +46,8 @@ struct Queue {
     writes: u32,
     wishes: u32,
     looked_us: u64,
+    /// Commands that came while too much waited for the disk.
+    late: BTreeSet<u64>,
     /// A bound is complained about once a life.
     told: Vec<&'static str>,
 }
@@ -59,6 +64,13 @@ impl Check for Queues {
         match seen {
             Seen::Began { .. } => {
                 self.hosts.insert(at.host, Queue::default());
+            }
+            Seen::Input { input: Input::Command { request, .. }, engine } => {
+                self.asks(at, *request, engine.status().writes_pending);
+            }
+            Seen::Output { output: Output::Reply { request, result }, .. } => {
+                self.wish(at, false, findings);
+                self.replies(at, *request, result.is_ok(), findings);
             }
             Seen::Output { output, .. } => self.wish(at, matches!(output, Output::Write(_)), findings),
             Seen::Written(_) => self.written(at),
@@ -110,6 +122,23 @@ impl Queues {
             ("batches under way", queue.writes.into(), WRITES_PENDING_MAX.into()),
         ];
         self.judge(at, &figures, findings);
+    }
+
+    /// A command comes while so many batches wait for the disk.
+    pub fn asks(&mut self, at: At, request: u64, writes_pending: u32) {
+        if writes_pending as usize >= MAX_PENDING_WRITES {
+            self.hosts.entry(at.host).or_default().late.insert(request);
+        }
+    }
+
+    /// A command is answered.
+    pub fn replies(&mut self, at: At, request: u64, taken: bool, findings: &mut Findings) {
+        let late = self.hosts.entry(at.host).or_default().late.remove(&request);
+        if late && taken {
+            let what =
+                format!("takes a command while {MAX_PENDING_WRITES} batches or more wait for its disk");
+            findings.add(NAME, at, what);
+        }
     }
 
     /// A batch is durable.

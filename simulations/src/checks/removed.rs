@@ -1,6 +1,6 @@
 //! Who was removed opens nothing that was sealed after its removal was known to the sender, and nobody opens what was written before it
 //! came: judged by plaintext. What a member wrote or where it was while its own engine's members lacked somebody must never be at that
-//! somebody.
+//! somebody. And nothing is sealed to an epoch while somebody holds it who is known to be out, whether or not it comes to that one.
 
 use super::{Check, End, Findings};
 use crate::book::{Book, contents_of};
@@ -17,6 +17,17 @@ const NAME: &str = "removed";
 pub struct Removed {
     /// Who was told that somebody is out.
     told: BTreeMap<HostId, BTreeSet<AccountId>>,
+    /// Who seals, as it was when its last input was done.
+    sealers: BTreeMap<HostId, Sealer>,
+}
+
+/// A member as a sealer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sealer {
+    /// Seals to epochs since its start.
+    pub seals: u64,
+    /// Whether somebody who is out holds its epoch.
+    pub tainted: bool,
 }
 
 impl Check for Removed {
@@ -33,6 +44,13 @@ impl Check for Removed {
             }
             Seen::Output { output: Output::Event(event), .. } => self.event(at, event, book, findings),
             Seen::VoiceOut { to, .. } => self.speaks(at, *to, book, findings),
+            Seen::Began { .. } => {
+                self.sealers.remove(&at.host);
+            }
+            Seen::Drained { engine } => {
+                let now = Sealer { seals: engine.seals(), tainted: engine.outsider_holds_epoch() };
+                self.seals(at, now, findings);
+            }
             _ => {}
         }
     }
@@ -53,6 +71,14 @@ impl Removed {
             Event::Message(entry) | Event::Edited(entry) => holds(at, entry.id, book, findings),
             Event::Location(view) if !view.own => sees(at, view.device, view.taken_ms, book, findings),
             _ => {}
+        }
+    }
+
+    /// A member has done an input. What it sealed in the very input that brings the taint, or ends it, may lie on the good side.
+    pub fn seals(&mut self, at: At, now: Sealer, findings: &mut Findings) {
+        let before = self.sealers.insert(at.host, now).unwrap_or_default();
+        if before.tainted && now.tainted && now.seals > before.seals {
+            findings.add(NAME, at, "seals to an epoch that somebody holds who is known here to be out");
         }
     }
 

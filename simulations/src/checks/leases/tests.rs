@@ -70,3 +70,24 @@ fn the_dead_are_neither_there_nor_in_the_call_for_long() {
         assert_eq!(findings.count, found, "{news:?}: {:?}", texts(&findings));
     }
 }
+
+#[test]
+fn a_position_that_goes_before_its_lease_is_found_and_one_that_was_ended_is_not() {
+    let mut book = book(2);
+    book.took(at(0, SECOND), device(0), 1_000);
+    let lease_us = u64::try_from(book.location_lease.as_micros()).expect("a minute");
+    let expired = device(0);
+    for (second, moody, began, found) in [
+        (1 + lease_us / SECOND, false, 0, 0),
+        (lease_us / SECOND, false, 0, 1),
+        (lease_us / SECOND, true, 0, 0),
+        (lease_us / SECOND, false, 2 * SECOND, 0),
+    ] {
+        let (mut leases, mut findings) = (begun(), Findings::default());
+        leases.hear(at(1, 2 * SECOND), &place(0, 1_000));
+        leases.moody.extend(moody.then_some(0));
+        leases.began.insert(0, began);
+        leases.expires(at(1, second * SECOND), &expired, &book, &mut findings);
+        assert_eq!(findings.count, found, "{:?}", texts(&findings));
+    }
+}

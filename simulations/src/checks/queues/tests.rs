@@ -56,3 +56,17 @@ fn a_drain_without_end_is_noticed() {
     queues.wish(at(0, 1), false, &mut findings);
     assert!(texts(&findings)[0].contains("one drain"), "{:?}", texts(&findings));
 }
+
+#[test]
+fn a_command_is_taken_while_the_disk_follows_and_not_when_it_does_not() {
+    let (mut queues, mut findings) = (Queues::default(), Findings::default());
+    let most = u32::try_from(MAX_PENDING_WRITES).expect("a small number");
+    queues.asks(at(0, 1), 1, most - 1);
+    queues.asks(at(0, 2), 2, most);
+    queues.asks(at(0, 3), 3, most);
+    queues.replies(at(0, 4), 1, true, &mut findings);
+    queues.replies(at(0, 4), 2, false, &mut findings);
+    assert_eq!(findings.count, 0, "{:?}", texts(&findings));
+    queues.replies(at(0, 5), 3, true, &mut findings);
+    assert!(texts(&findings)[0].contains("wait for its disk"), "{:?}", texts(&findings));
+}

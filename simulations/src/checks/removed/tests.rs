@@ -85,3 +85,17 @@ fn no_voice_leaves_for_somebody_of_whom_it_was_told_that_it_is_out() {
     check.speaks(at(0, 50), 2, &book, &mut findings);
     assert_eq!(findings.count, 1);
 }
+
+#[test]
+fn a_seal_under_a_taint_is_found_and_one_beside_it_is_not() {
+    let (mut removed, mut findings) = (Removed::default(), Findings::default());
+    let sealer = |seals, tainted| Sealer { seals, tainted };
+    for now in [sealer(1, false), sealer(3, true), sealer(3, true), sealer(4, false), sealer(5, false)] {
+        removed.seals(at(0, 1), now, &mut findings);
+    }
+    assert_eq!(findings.count, 0, "{:?}", texts(&findings));
+    for now in [sealer(5, true), sealer(6, true)] {
+        removed.seals(at(0, 2), now, &mut findings);
+    }
+    assert!(texts(&findings)[0].contains("known here to be out"), "{:?}", texts(&findings));
+}
