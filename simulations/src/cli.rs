@@ -4,6 +4,7 @@ mod head;
 mod one;
 mod run;
 mod replay;
+mod hunt;
 mod list;
 mod shadow;
 
@@ -33,6 +34,8 @@ enum Command {
     Run(run::RunArgs),
     /// Runs a trace again and compares it line by line.
     Replay(replay::ReplayArgs),
+    /// Looks for seeds that fail, and makes what fails smaller.
+    Hunt(hunt::HuntArgs),
     /// Compares two folders of results, figure by figure, with confidence intervals.
     Compare(CompareArgs),
     /// Lists the scenarios of a folder with the reason for each.
@@ -60,7 +63,7 @@ struct CompareArgs {
     json: bool,
 }
 
-/// Which seeds, as `run` and `replay` take them.
+/// Which seeds, as `run`, `replay` and `hunt` take them.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Seeds {
     /// How many seeds; the scenario's own number when not given.
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Hunt(args) => hunt::run(&args),
         Command::Compare(args) => compare::run(&args.base, &args.new, args.json)
             .and_then(|(text, nothing_is_worse)| say(&text).map(|_| nothing_is_worse)),
         Command::List(args) => list::run(&args),

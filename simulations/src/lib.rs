@@ -24,4 +24,5 @@ pub mod report;
 pub mod fidelity;
 pub mod children;
 pub mod measure;
+pub mod hunt;
 pub mod cli;
