@@ -69,6 +69,8 @@ enum Judgement {
     Grown,
     Known,
     Waits,
+    /// It is our own and this home does not know it: an old copy was put back. Nobody can process a commit of their own.
+    Forgotten,
     Bad,
 }
 
@@ -158,6 +160,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     let Ok(node) = Node::new(next, Some(parent), weight, state.now.wall_ms) else { return };
     let child = node.id();
     assert_ne!(child, parent, "a commit begins another epoch");
+    remember(room, kdf::hash("commit bytes", &[&commit]));
     state.epochs.spend(&parent, spent);
     store_node(state, &parent);
     let planted = state.epochs.insert(node, commit.clone());
@@ -212,6 +215,7 @@ pub(crate) fn on_commits(room: &mut Commits, state: &mut State, from: &PeerKey, 
         match judge(room, state, commit) {
             Judgement::Grown => grown = true,
             Judgement::Bad => state.drop_frame(from, "commit that does not follow the log"),
+            Judgement::Forgotten => state.tell(Fact::Forgotten(*from)),
             Judgement::Known | Judgement::Waits => {}
         }
     }
@@ -247,6 +251,13 @@ fn judge(room: &mut Commits, state: &mut State, commit: Vec<u8>) -> Judgement {
     }
     let judgement = match weigh(state, &commit) {
         Ok(node) => plant(state, node, commit),
+        Err(Judgement::Forgotten) => {
+            // The rival that we would make of it was not meant: a device commits once from an epoch.
+            if let Some(parent) = state.epochs.retire(&commit) {
+                store_node(state, &parent);
+            }
+            return Judgement::Forgotten;
+        }
         Err(Judgement::Waits) => {
             if room.waiting.len() < MAX_WAITING {
                 room.waiting.insert(hash, commit);
@@ -256,15 +267,22 @@ fn judge(room: &mut Commits, state: &mut State, commit: Vec<u8>) -> Judgement {
         Err(other) => other,
     };
     debug_assert!(room.waiting.len() <= MAX_WAITING, "bounded where it grows");
+    remember(room, hash);
+    judgement
+}
+
+/// A second copy of this commit costs no work.
+fn remember(room: &mut Commits, hash: [u8; 32]) {
     debug_assert_eq!(room.judged.len(), room.judged_order.len(), "one place in the queue each");
-    room.judged.insert(hash);
+    if !room.judged.insert(hash) {
+        return;
+    }
     room.judged_order.push_back(hash);
     if room.judged_order.len() > MAX_JUDGED {
         room.judged_order.pop_front().inspect(|old| {
             room.judged.remove(old);
         });
     }
-    judgement
 }
 
 /// Applies a commit to a clone of its parent and checks it against the log. Nothing changes.
@@ -272,7 +290,8 @@ fn weigh(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
     let parent = state.epochs.parent_of(commit).ok_or(Judgement::Waits)?;
     let applied = match parent.session.apply(commit) {
         Ok(applied) => applied,
-        Err(GroupError::Peer(PeerFault::Own)) => return Err(Judgement::Known),
+        Err(GroupError::Peer(PeerFault::Own)) if state.epochs.holds(commit) => return Err(Judgement::Known),
+        Err(GroupError::Peer(PeerFault::Own)) => return Err(Judgement::Forgotten),
         // It puts us out. If our log agrees we are evicted by the log; if not, the commit is not for us.
         Err(GroupError::Removed(_)) => return Err(Judgement::Known),
         Err(_) => return Err(Judgement::Bad),

@@ -247,6 +247,12 @@ impl Engine {
             }
             Fact::MustCommit => commits::commit_now(&mut self.commits, &mut self.state, false),
             Fact::Gap => reconcile::on_gap(&mut self.reconcile, &mut self.state),
+            Fact::Forgotten(peer) => {
+                // Whoever forwarded it may not be proven; another copy comes from who is.
+                if self.state.peers.member(&peer).is_some() {
+                    rejoin::on_stranded(&mut self.commits, &mut self.state, peer);
+                }
+            }
             Fact::Stranded(peer) => reconcile::on_stranded(&mut self.reconcile, &mut self.state, peer),
         }
     }

@@ -317,6 +317,18 @@ impl Epochs {
         node.spent = true;
     }
 
+    /// Notes that this device committed from the parent of this commit; says which epoch that is, unless it was noted before.
+    pub fn retire(&mut self, commit: &[u8]) -> Option<EpochId> {
+        let id = self.parent_of(commit)?.id();
+        let node = self.nodes.get_mut(&id)?;
+        (!core::mem::replace(&mut node.spent, true)).then_some(id)
+    }
+
+    /// Whether this commit began an epoch that is known here.
+    pub fn holds(&self, commit: &[u8]) -> bool {
+        self.trail.values().any(|trace| trace.commit == commit)
+    }
+
     /// Names of the epochs that this device can follow from, the current one first, then newest first, at most `max`. What was
     /// left behind by a welcome stays readable, but nothing leads on from there any more.
     pub fn tags(&self, max: usize) -> Vec<EpochTag> {

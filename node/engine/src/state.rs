@@ -64,6 +64,8 @@ pub(crate) enum Fact {
     Gap,
     /// This neighbour seems unable to follow: compare with it again in a while.
     Stranded(PeerKey),
+    /// This neighbour holds a commit of ours that our store does not know: we were put back from an old copy.
+    Forgotten(PeerKey),
 }
 
 /// Whether this device is still in the group.

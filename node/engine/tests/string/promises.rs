@@ -210,3 +210,56 @@ fn who_was_let_in_by_somebody_removed_meanwhile_is_in_for_all_or_for_nobody() {
         assert!(!world.texts(1).contains(&"who is here".to_string()), "seed {seed}");
     }
 }
+
+#[test]
+fn a_home_put_back_from_an_old_copy_repeats_no_key_and_comes_back_to_the_others() {
+    // The judges look at every seal: no number of an incarnation is ever used for two texts.
+    for seed in 950..962 {
+        let mut world = World::group(3, seed);
+        let ben = world.account(1);
+        world.command(0, Command::SetRole { account: ben, role: Role::Admin }).expect("admin");
+        world.say(1, "on the copy");
+        world.run(10 * SECOND);
+        let copy = world.people[1].disk.clone();
+        world.say(1, "after the copy");
+        world.say(0, "heard after the copy");
+        if seed % 2 == 0 {
+            // Ben's own commit is in the group and not on his copy.
+            world.join(1, "Dan");
+        }
+        if seed % 3 == 0 {
+            let cleo = world.account(2);
+            world.command(1, Command::Remove(cleo)).expect("removed");
+        }
+        world.run(20 * SECOND);
+        world.crash(1, 99);
+        world.run(SECOND);
+        world.people[1].disk = copy;
+        world.restart(1);
+        world.say(1, "back from the copy");
+        world.run(60 * SECOND);
+        let all: Vec<usize> =
+            (0..world.people.len()).filter(|who| *who != 2 || !seed.is_multiple_of(3)).collect();
+        let first: Vec<usize> = all.iter().copied().filter(|who| *who < 3).collect();
+        same(&world, &first, &format!("seed {seed}"));
+        for text in ["on the copy", "after the copy", "heard after the copy", "back from the copy"] {
+            assert!(world.texts(1).contains(&text.to_string()), "seed {seed}: {text}");
+        }
+        for who in &all {
+            world.say(*who, &format!("{who} goes on"));
+        }
+        world.run(20 * SECOND);
+        for who in &all {
+            let theirs = world.texts(*who);
+            assert!(
+                all.iter().all(|by| theirs.contains(&format!("{by} goes on"))),
+                "seed {seed}: {who} {theirs:?}"
+            );
+            assert_eq!(
+                world.engine(*who).status().epoch,
+                world.engine(0).status().epoch,
+                "seed {seed}: {who}"
+            );
+        }
+    }
+}
