@@ -1,6 +1,7 @@
 //! A simulated device: the real Swarm and mesh, the real engine and joiner, a disk, one CPU. It does what the shell's driver does: hand
 //! in, drain, grant.
 
+mod adversary;
 mod grant;
 mod network;
 mod joining;
@@ -15,6 +16,7 @@ use crate::plan::{Costs, End, HostPlan, Plan, Stack};
 use crate::seen::{At, Load, Seen};
 use crate::stage::Stage;
 use crate::voice::Voice;
+use adversary::Crook;
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
 use halloo_engine::Engine;
 use halloo_engine::input::{Command, Input};
@@ -81,6 +83,8 @@ struct Node {
     pair_replies: BTreeMap<PeerKey, VecDeque<PairReply>>,
     topics: BTreeSet<[u8; 32]>,
     seeds: rand_chacha::ChaCha20Rng,
+    /// How it breaks the rules, if it does.
+    crook: Option<Crook>,
 }
 
 /// Something for the CPU.
@@ -262,6 +266,12 @@ impl Host {
             wire.reset_all(self.id);
             wire.listen(self.id, peer);
         });
+        let snapshot = self.disk.snapshot();
+        let crook = stage.plan.hosts[self.id as usize].adversary.map(|kind| {
+            let rng =
+                chance::generator(stage.plan.seed, &format!("adversary {} life {}", self.id, self.life));
+            Crook::new(kind, rng, &self.identity, snapshot.as_ref())
+        });
         self.node = Some(Node {
             swarm,
             engine: None,
@@ -280,8 +290,9 @@ impl Host {
             pair_replies: BTreeMap::new(),
             topics: BTreeSet::new(),
             seeds,
+            crook,
         });
-        if let Some(snapshot) = self.disk.snapshot() {
+        if let Some(snapshot) = snapshot {
             self.begin(Origin::Restore(snapshot), "restore", stage);
         }
         self.waker.wake_by_ref();
@@ -395,6 +406,7 @@ impl Host {
             let mut moved = self.poll_swarm(&mut cx, stage);
             moved |= self.poll_disk(stage);
             moved |= self.poll_voice(&mut cx, stage);
+            moved |= self.poll_crook(stage);
             self.poll_deadlines(&stage.plan.costs.clone());
             moved |= self.dial_due(stage);
             moved |= self.work(stage);
@@ -464,7 +476,8 @@ impl Host {
         let work = node.inbox.front().map(|(ready, _)| *ready);
         let engine = node.deadline.filter(|_| !node.wake_queued).map(Time::as_micros);
         let voice = node.voice.due_us();
-        let next = [disk, dials, meets, work, engine, voice, joiner.map(Time::as_micros)]
+        let crook = node.crook.as_ref().filter(|_| node.engine.is_some()).and_then(Crook::due_us);
+        let next = [disk, dials, meets, work, engine, voice, crook, joiner.map(Time::as_micros)]
             .into_iter()
             .flatten()
             .min();

@@ -54,7 +54,10 @@ pub enum Adversary {
     /// Signs two contents for one place in its stream and tells one half of the members this, the other half that.
     Equivocator,
     /// Sends everything many times over, and noise between.
-    Spammer,
+    Spammer {
+        /// Frames a second.
+        per_s: u32,
+    },
     /// Sends frames in others' names, with broken signatures, with changed bytes.
     Forger,
     /// Answers reconciliation with nothing and passes nothing on.

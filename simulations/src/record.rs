@@ -153,6 +153,7 @@ impl Recorder {
             }
             Seen::NotJoined(_) => self.groups.not_joined(at.host),
             Seen::Acted(act) => self.acted(at.us, act),
+            Seen::Broke(what) => self.count(at.host, what),
             Seen::Heard { speaker, after_us } => {
                 self.calls.heard(at.us, *speaker, at.host, *after_us);
                 self.ears.heard(at.host, *speaker, *after_us);

@@ -97,6 +97,8 @@ pub enum Seen<'a> {
     },
     /// How full the queues around the member are, once a second while it does anything; not in the trace.
     Load(&'a Load),
+    /// A host broke the rules in this way.
+    Broke(&'static str),
     /// An act of the plan was carried out.
     Acted(&'a crate::plan::Act),
     /// The scenario's note.

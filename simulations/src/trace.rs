@@ -121,6 +121,7 @@ fn describe(line: &mut String, seen: &Seen<'_>) -> fmt::Result {
         }
         Seen::Acted(act) => write!(line, "act {act:?}"),
         Seen::Load(_) => Ok(()),
+        Seen::Broke(what) => write!(line, "broke {what}"),
         Seen::Note(text) => write!(line, "note {text}"),
     }
 }

@@ -16,6 +16,11 @@ const PAIR_WAITING_MAX: usize = 4;
 impl Host {
     /// Gives the engine one input and grants its wishes; its verdict on a gossip frame, if it gave one.
     pub(super) fn feed(&mut self, input: Input, stage: &mut Stage) -> Option<Verdict> {
+        if self.is_parted() { self.feed_twins(input, stage) } else { self.feed_one(input, stage) }
+    }
+
+    /// As [`Self::feed`], for the engine that faces the host.
+    pub(super) fn feed_one(&mut self, input: Input, stage: &mut Stage) -> Option<Verdict> {
         let (now, at) = (self.now(), self.at());
         let engine = self.node.as_mut()?.engine.as_mut()?;
         stage.see(at, &Seen::Input { input: &input, engine });
@@ -36,7 +41,9 @@ impl Host {
                 return verdict;
             }
             stage.see(at, &Seen::Output { output: &output, engine });
-            verdict = self.grant(output, stage).or(verdict);
+            if let Some(output) = self.bend(output, stage) {
+                verdict = self.grant(output, stage).or(verdict);
+            }
         }
     }
 

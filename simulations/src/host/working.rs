@@ -34,11 +34,14 @@ impl Host {
                 self.feed(Input::PeerDown(peer), stage);
             }
             Work::Gossip { from, topic, bytes, ticket } => {
-                let frame = Input::Frame { from, lane: Lane::Gossip(topic), bytes };
+                let lane = Lane::Gossip(topic);
+                self.overhear(from, &lane, &bytes);
+                let frame = Input::Frame { from, lane, bytes };
                 let verdict = self.feed(frame, stage).unwrap_or(halloo_mesh::Verdict::Ignore);
                 self.node_mut().swarm.behaviour_mut().verdict(ticket, verdict);
             }
             Work::Direct { from, bytes } => {
+                self.overhear(from, &Lane::Direct, &bytes);
                 let ours = self.engine().is_some_and(|engine| {
                     halloo_engine::wire::direct::peek_route(&bytes) == Some(engine.route_tag())
                 });

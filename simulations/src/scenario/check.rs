@@ -2,6 +2,7 @@
 
 use super::clock::{Span, When};
 use super::compile::{self, MEMBERS_MAX};
+use super::faults::{Kind, SPAM_PER_S, SPAM_PER_S_MAX};
 use super::must::Bound;
 use super::people::{Finds, GroupSpec};
 use super::{Fidelity, Scenario, ScenarioError};
@@ -55,12 +56,6 @@ impl Scenario {
         }
         if !(0.0..=self.seconds).contains(&self.settle_s) {
             return Err(wrong("settle_s", format!("must be from 0 to seconds = {}", self.seconds)));
-        }
-        if !self.adversaries.is_empty() {
-            return Err(wrong(
-                "adversaries",
-                "hosts that break the rules are not built yet; take the lines out",
-            ));
         }
         if self.seeds == 0 {
             return Err(wrong("seeds", "must be at least 1"));
@@ -214,6 +209,16 @@ impl Scenario {
             }
             if !(0.0..=10.0).contains(&partitions.skew) {
                 return Err(wrong(format!("{key}.skew"), "must be from 0 to 10"));
+            }
+        }
+        for (n, adversaries) in self.adversaries.iter().enumerate() {
+            let floods = adversaries.kind == Kind::Spammer;
+            let rate = adversaries.per_s.unwrap_or(SPAM_PER_S);
+            if !floods && adversaries.per_s.is_some() || !(1..=SPAM_PER_S_MAX).contains(&rate) {
+                return Err(wrong(
+                    format!("adversaries[{n}].per_s"),
+                    format!("belongs to kind = \"spammer\" and is from 1 to {SPAM_PER_S_MAX}"),
+                ));
             }
         }
         for (n, churn) in self.churn.iter().enumerate() {

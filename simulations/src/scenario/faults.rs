@@ -172,16 +172,10 @@ pub enum Kind {
     Withholding,
 }
 
-impl From<Kind> for Adversary {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Equivocator => Adversary::Equivocator,
-            Kind::Spammer => Adversary::Spammer,
-            Kind::Forger => Adversary::Forger,
-            Kind::Withholding => Adversary::Withholder,
-        }
-    }
-}
+/// Frames a second of a spammer when the scenario does not say: some ten times what a member sends.
+pub const SPAM_PER_S: u32 = 40;
+/// Most frames a second of a spammer: more than the CPU that hosts are given could take in.
+pub const SPAM_PER_S_MAX: u32 = 1_000;
 
 /// Members who break the rules. Nothing is asked of them at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -191,4 +185,20 @@ pub struct Adversaries {
     pub who: Who,
     /// How.
     pub kind: Kind,
+    /// Frames a second of a spammer, 40 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_s: Option<u32>,
+}
+
+impl Adversaries {
+    /// As the plan has it.
+    #[must_use]
+    pub fn adversary(&self) -> Adversary {
+        match self.kind {
+            Kind::Equivocator => Adversary::Equivocator,
+            Kind::Spammer => Adversary::Spammer { per_s: self.per_s.unwrap_or(SPAM_PER_S) },
+            Kind::Forger => Adversary::Forger,
+            Kind::Withholding => Adversary::Withholder,
+        }
+    }
 }

@@ -62,6 +62,7 @@ fn errors_name_the_key_and_the_next_step() {
         ("[links]\ndelay = { uniform-ms = [9, 3] }\n", "links.delay", "smaller first"),
         ("[links]\nloss = { random = 2.0 }\n", "links.loss", "0 to 1"),
         ("[radio]\nrange_m = 100\n", "radio", "moves"),
+        ("[[adversaries]]\nwho = 1\nkind = \"forger\"\nper_s = 3\n", "adversaries[0].per_s", "spammer"),
         ("[must]\nexcept = [\"nothing\"]\n", "must.except[0]", "convergence"),
         ("[record]\ntables = [\"heals\", \"helas\"]\n", "record.tables[1]", "deliveries"),
         ("[must]\nfigures = [\"x\"]\n", "must.figures[0]", "<= 300"),

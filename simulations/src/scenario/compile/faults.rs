@@ -19,7 +19,7 @@ impl Work<'_> {
         self.weather();
         for (n, adversaries) in self.scenario.adversaries.iter().enumerate() {
             for host in self.find(&format!("adversaries[{n}].who"), &adversaries.who)?.hosts {
-                self.hosts[host as usize].adversary = Some(adversaries.kind.into());
+                self.hosts[host as usize].adversary = Some(adversaries.adversary());
             }
         }
         Ok(())
