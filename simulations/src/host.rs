@@ -221,9 +221,7 @@ impl Host {
     #[must_use]
     pub fn grafted(&self) -> (usize, usize) {
         let Some(node) = &self.node else { return (0, 0) };
-        let mesh = node.swarm.behaviour();
-        let degrees = node.topics.iter().map(|topic| mesh.grafted(halloo_mesh::Topic(*topic)).len());
-        (degrees.sum(), node.topics.len())
+        (node.swarm.behaviour().degree(), node.topics.len())
     }
 
     /// The mesh, for measurements of its shape.

@@ -22,6 +22,7 @@ pub mod scenario;
 pub mod shadow;
 pub mod report;
 pub mod fidelity;
+pub mod scale;
 pub mod children;
 pub mod measure;
 pub mod hunt;

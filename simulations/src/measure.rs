@@ -2,6 +2,7 @@
 
 mod costs;
 mod fidelity;
+mod scale;
 mod tiers;
 
 use anyhow::Result;
@@ -15,6 +16,11 @@ pub enum Measure {
     Fidelity(fidelity::Fidelity),
     /// What each kind of work costs a CPU, measured, beside what is charged to virtual time.
     Costs(costs::CostsArgs),
+    /// How fast and how large it is: node-seconds a second and bytes a node, beside the same Swarms without engines.
+    Scale(scale::Scale),
+    /// One side of one size; what `scale` starts.
+    #[command(hide = true)]
+    ScaleSide(scale::Side),
 }
 
 /// Choices that all measurements share.
@@ -51,5 +57,7 @@ pub fn run(measure: &Measure) -> Result<bool> {
     match measure {
         Measure::Fidelity(what) => fidelity::run(what),
         Measure::Costs(args) => costs::run(args).map(|()| true),
+        Measure::Scale(args) => scale::run(args),
+        Measure::ScaleSide(args) => scale::run_side(args),
     }
 }

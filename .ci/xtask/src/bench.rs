@@ -62,6 +62,11 @@ const BENCHES: &[Bench] = &[
         from: Program::Example("halloo-node", "media_figures", &[]),
     },
     Bench {
+        name: "scale",
+        what: "the simulator: node-seconds a second and bytes a node, beside the same Swarms without engines; the abstract tier",
+        from: Program::Steps(crate::simulator::scale::figures),
+    },
+    Bench {
         name: "speech-loss",
         what: "PESQ-WB of a call of two processes over a lossy link, ours against plain concealment on the same losses",
         from: Program::Steps(crate::speech::figures),

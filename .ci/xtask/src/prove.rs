@@ -91,6 +91,11 @@ const LINES: &[Line] = &[
         run: simulator::determinism,
     },
     Line {
+        name: "simulator.2",
+        what: "a node with its engine costs little more than its Swarm alone; events a second of the abstract tier",
+        run: simulator::scale,
+    },
+    Line {
         name: "simulator.3",
         what: "how true it is: shortest paths, a published table, the cliff of mute nodes, real processes",
         run: simulator::fidelity,

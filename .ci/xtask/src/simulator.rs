@@ -1,5 +1,7 @@
 //! The simulator as seen from here: its own workspace, built and run, each seed's verdict read back.
 
+pub mod scale;
+
 use crate::shell::{cargo, command, finish, root, target};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;

@@ -171,6 +171,11 @@ impl Mesh {
         self.connected.iter().filter_map(PeerKey::from_peer_id)
     }
 
+    /// How many peers gossip is forwarded to right now, summed up over the topics.
+    pub fn degree(&self) -> usize {
+        self.topics.iter().map(|topic| self.lanes.gate.gossip.mesh_peers(&topic.to_hash()).count()).sum()
+    }
+
     /// Gossip messages that came in so far, every copy counted: what gossipsub keeps to itself.
     pub fn gossip_copies(&self) -> u64 {
         self.lanes.gate.copies

@@ -35,6 +35,8 @@ fn a_message_reaches_every_admitted_peer_once() {
     town.settle();
     for me in 0..4 {
         assert_eq!(town.take_gossip(me).len(), 0, "no duplicate is shown, not even to the publisher");
+        let grafted = town.mesh(me).grafted(TOPIC).len();
+        assert_eq!(town.mesh(me).degree(), grafted, "one topic");
     }
     let copies: u64 = (0..4).map(|me| town.mesh(me).gossip_copies()).sum();
     assert!((3..=12).contains(&copies), "three receivers had it, some of them more than once: {copies}");

@@ -4,6 +4,7 @@ mod beside;
 
 use super::Size;
 use crate::shell::{command, finish, root};
+use crate::simulator::scale as measured;
 use crate::simulator::{self, UNKIND, demand_ok};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
@@ -39,6 +40,36 @@ pub fn determinism(size: Size) -> Result<()> {
         bail!("{count} seeds gave {} different traces", hashes.len());
     }
     println!("{count} seeds x 2 runs x {} profiles: one trace a seed, {count} traces", profiles.len());
+    Ok(())
+}
+
+/// `prove simulator.2`: at full size the promised share, bytes and events; in the gate that everybody is a member and both sides
+/// carried the same, whatever the machine does beside.
+pub fn scale(size: Size) -> Result<()> {
+    let small = ["--nodes", "50", "--load", "group", "--window-s", "3"];
+    let rows = match size {
+        Size::Small => measured::rows(false, &small)?,
+        Size::Full => measured::rows(true, &[])?,
+    };
+    for row in &rows {
+        println!("{}", measured::line(row));
+    }
+    if let Some(row) = rows.iter().find(|row| row["correct"] != true) {
+        bail!("not everybody was a member, or both sides did not carry the same: {row}");
+    }
+    let events = measured::events(size == Size::Full)?;
+    println!("abstract tier: {events:.0} events a second");
+    if size == Size::Small {
+        return Ok(());
+    }
+    for row in rows.iter().filter(|row| row["size"]["load"] != "Member") {
+        if row["fast_enough"] != true || row["small_enough"] != true {
+            bail!("slower or larger than promised: {}", measured::line(row));
+        }
+    }
+    if events < measured::EVENTS_PER_S {
+        bail!("the abstract tier promises {} events a second", measured::EVENTS_PER_S);
+    }
     Ok(())
 }
 

@@ -1,0 +1,94 @@
+//! The tape: every wish of the engines for their mesh within the window, to be played to Swarms without engines.
+
+use crate::book::Book;
+use crate::checks::{Check, End, Findings};
+use crate::net::links::HostId;
+use crate::seen::{At, Seen};
+use halloo_engine::input::Input;
+use halloo_engine::lane::{Lane, PeerKey};
+use halloo_engine::output::Output;
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// A wish for the mesh.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Wish {
+    /// To publish.
+    Publish([u8; 32], Vec<u8>),
+    /// To send to one peer.
+    Direct([u8; 32], Vec<u8>),
+    /// To follow a topic.
+    Subscribe([u8; 32]),
+    /// To follow it no longer.
+    Unsubscribe([u8; 32]),
+    /// To let a peer into a topic.
+    Admit([u8; 32], [u8; 32]),
+}
+
+/// What is on it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tape {
+    /// Transport keys by host.
+    pub keys: Vec<[u8; 32]>,
+    /// Topics by host when the window begins.
+    pub topics: Vec<BTreeSet<[u8; 32]>>,
+    /// Connected pairs when the window begins, the lower number first.
+    pub pairs: BTreeSet<(HostId, HostId)>,
+    /// Time, host, wish.
+    pub wishes: Vec<(u64, HostId, Wish)>,
+    /// Gossip frames that engines were given, copies left out.
+    pub gossip: u64,
+    /// Steps of the voice path that anybody was shown.
+    pub voice: u64,
+    /// Whether wishes are taken down.
+    pub runs: bool,
+}
+
+/// The judge's seat from which the tape is recorded; it judges nothing.
+pub struct Recorder(pub Rc<RefCell<Tape>>);
+
+impl Check for Recorder {
+    fn name(&self) -> &'static str {
+        "tape"
+    }
+
+    fn see(&mut self, at: At, seen: &Seen<'_>, _: &Book, _: &mut Findings) {
+        let mut tape = self.0.borrow_mut();
+        match seen {
+            Seen::Output { output, .. } => tape.wish(at, output),
+            Seen::Input { input: Input::Frame { lane: Lane::Gossip(_), .. }, .. } => {
+                tape.gossip += u64::from(tape.runs);
+            }
+            Seen::VoiceOut { .. } | Seen::VoiceIn { .. } | Seen::Heard { .. } => tape.voice += 1,
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, _: &End<'_>, _: &mut Findings) {}
+}
+
+impl Tape {
+    fn wish(&mut self, at: At, output: &Output) {
+        let topics = &mut self.topics[at.host as usize];
+        let wish = match output {
+            Output::Subscribe(topic) => {
+                topics.insert(*topic);
+                Wish::Subscribe(*topic)
+            }
+            Output::Unsubscribe(topic) => {
+                topics.remove(topic);
+                Wish::Unsubscribe(*topic)
+            }
+            _ if !self.runs => return,
+            Output::Publish { topic, bytes } => Wish::Publish(*topic, bytes.clone()),
+            Output::Send { to: PeerKey(to), lane: Lane::Direct, bytes } => Wish::Direct(*to, bytes.clone()),
+            Output::Admit { peer: PeerKey(peer), topic } => Wish::Admit(*peer, *topic),
+            _ => return,
+        };
+        if self.runs {
+            self.wishes.push((at.us, at.host, wish));
+        }
+    }
+}
