@@ -101,6 +101,11 @@ const LINES: &[Line] = &[
         run: simulator::fidelity,
     },
     Line {
+        name: "simulator.4",
+        what: "planted bugs are found by shipped scenarios within 50 seeds that are sound without them",
+        run: simulator::mutants::run,
+    },
+    Line {
         name: "simulator.5",
         what: "a run leaves tables and a page that needs no network",
         run: simulator::results,

@@ -1,6 +1,7 @@
 //! The simulator's acceptance lines that are built: determinism, and what a researcher gets.
 
 mod beside;
+pub mod mutants;
 
 use super::Size;
 use crate::shell::{command, finish, root};
