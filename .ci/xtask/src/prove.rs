@@ -110,6 +110,11 @@ const LINES: &[Line] = &[
         what: "a run leaves tables and a page that needs no network",
         run: simulator::results,
     },
+    Line {
+        name: "simulator.6",
+        what: "shipped scenarios: every judge is content, a minute of one core a seed",
+        run: simulator::shipped::run,
+    },
 ];
 
 /// `prove CAPABILITY[.LINE] [--small]`.

@@ -2,6 +2,7 @@
 
 mod beside;
 pub mod mutants;
+pub mod shipped;
 
 use super::Size;
 use crate::shell::{command, finish, root};
