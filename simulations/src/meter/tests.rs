@@ -1,3 +1,5 @@
+//! Only the work itself is in a tally.
+
 use super::*;
 
 /// Burns so much CPU time of this thread.

@@ -22,6 +22,7 @@ impl Scenario {
             ("renames", !self.renames.is_empty(), "it has no documents"),
             ("sleeps", !self.sleeps.is_empty(), "its devices do not sleep; churn switches them off"),
             ("skews", !self.skews.is_empty(), "it has no wall clocks"),
+            ("adversaries", !self.adversaries.is_empty(), "its members have no rules that could be broken"),
             ("stuck_disks", !self.stuck_disks.is_empty(), "its disks never hang"),
         ];
         if let Some((key, _, why)) = lines.into_iter().find(|(_, there, _)| *there) {

@@ -1,3 +1,5 @@
+//! Every kind of work is met in a run, and a frame bears its share of the stack.
+
 use super::*;
 
 #[test]

@@ -66,6 +66,7 @@ fn only_a_judge_of_rules_finds_a_bug() {
         hash: String::new(),
         ok: judges.is_empty(),
         violations: judges.iter().map(|judge| ((*judge).to_owned(), "words".to_owned())).collect(),
+        figures: serde_json::Value::Null,
     };
     assert_eq!(caught(&verdict(&[])), None);
     assert_eq!(caught(&verdict(&["bound", "panic"])), None);
