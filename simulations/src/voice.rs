@@ -45,7 +45,11 @@ pub struct Played {
 
 /// The voice of one host.
 pub struct Voice {
-    path: VoicePath,
+    me: DeviceId,
+    /// Draws for the path come from it.
+    purpose: (u64, String),
+    /// Made for the first call: most members of most runs are in none, and it is the largest part of a quiet one.
+    path: Option<Box<VoicePath>>,
     peers: BTreeMap<DeviceId, HostId>,
     /// When a connection is usable, by peer.
     ready_us: BTreeMap<HostId, u64>,
@@ -60,18 +64,13 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// A path in no call. Hosts step at times of their own, as devices do.
-    ///
-    /// # Panics
-    /// If the bare codec cannot be set up, which needs nothing.
+    /// In no call. Hosts step at times of their own, as devices do.
     #[must_use]
     pub fn new(me: DeviceId, seed: u64, host: HostId, life: u32) -> Self {
-        let config = VoiceConfig { me, frame: FrameLength::Ms20, transmit: Transmit::VoiceActivated };
-        let mut rng = generator(seed, &format!("voice {host} life {life}"));
-        let path =
-            VoicePath::new(config, Box::new(BareFactory), &mut rng).expect("the bare codec needs nothing");
         Voice {
-            path,
+            me,
+            purpose: (seed, format!("voice {host} life {life}")),
+            path: None,
             peers: BTreeMap::new(),
             ready_us: BTreeMap::new(),
             next_us: u64::from(host) * 1_237 % STEP_US,
@@ -83,6 +82,17 @@ impl Voice {
         }
     }
 
+    /// The path, made when it is first needed.
+    fn path(&mut self) -> &mut VoicePath {
+        let Voice { me, purpose: (seed, purpose), path, .. } = self;
+        path.get_or_insert_with(|| {
+            let config =
+                VoiceConfig { me: *me, frame: FrameLength::Ms20, transmit: Transmit::VoiceActivated };
+            let path = VoicePath::new(config, Box::new(BareFactory), &mut generator(*seed, purpose));
+            Box::new(path.expect("the bare codec needs nothing"))
+        })
+    }
+
     /// Follows a plan. `host_of` tells which host a device is, `round_trip_us` how far it is.
     pub fn follow(
         &mut self,
@@ -91,7 +101,10 @@ impl Voice {
         host_of: impl Fn(&DeviceId) -> Option<HostId>,
         round_trip_us: impl Fn(HostId) -> u64,
     ) {
-        if let Err(error) = self.path.apply(Time::from_micros(now_us), plan) {
+        // Before the first call there is nothing that a plan without a key could end.
+        if (self.path.is_some() || plan.seal.is_some())
+            && let Err(error) = self.path().apply(Time::from_micros(now_us), plan)
+        {
             self.refused.push(error.to_string());
         }
         self.peers = plan.peers.iter().filter_map(|p| Some((p.device, host_of(&p.device)?))).collect();
@@ -126,7 +139,8 @@ impl Voice {
     /// Why it was refused: the voice path's reason, or `None` for somebody who is not in the plan.
     pub fn receive(&mut self, now_us: u64, from: HostId, payload: &[u8]) -> Result<(), Option<Rejected>> {
         let Some((device, _)) = self.peers.iter().find(|(_, host)| **host == from) else { return Err(None) };
-        self.path.receive(Time::from_micros(now_us), *device, payload).map_err(Some)
+        let device = *device;
+        self.path().receive(Time::from_micros(now_us), device, payload).map_err(Some)
     }
 
     /// One step: what was said leaves, what was heard is played. Gives the payloads for every ready peer, and what is at the ear.
@@ -135,7 +149,7 @@ impl Voice {
         let pcm = self.sound();
         let voice = Some(if self.speaking { 1.0 } else { 0.0 });
         let time = Time::from_micros(now_us);
-        match self.path.capture(time, &pcm, voice) {
+        match self.path().capture(time, &pcm, voice) {
             Ok(captured) if captured.sent => {
                 if self.captured.len() == CAPTURED_MAX {
                     self.captured.pop_front();
@@ -146,13 +160,13 @@ impl Voice {
             Err(error) => self.refused.push(error.to_string()),
         }
         let mut payloads = Vec::new();
-        while let Some(payload) = self.path.next_payload() {
+        while let Some(payload) = self.path().next_payload() {
             payloads.push(payload.bytes.to_vec());
         }
         let ready = self.ready_us.iter().filter(|(_, at)| **at <= now_us).map(|(host, _)| *host).collect();
-        self.path.play(time, &mut [0.0; FRAME]);
+        self.path().play(time, &mut [0.0; FRAME]);
         let peers = &self.peers;
-        let played = self.path.speakers().filter_map(|speaker| {
+        let played = self.path.iter().flat_map(|path| path.speakers()).filter_map(|speaker| {
             Some(Played { speaker: *peers.get(&speaker.device)?, media_time: speaker.playing? })
         });
         let played = played.collect();
@@ -161,13 +175,14 @@ impl Voice {
 
     /// Figures of every speaker that this ear has in its plan.
     pub fn speakers(&self) -> impl Iterator<Item = (HostId, SpeakerStats)> + '_ {
-        self.path.speakers().filter_map(|s| Some((*self.peers.get(&s.device)?, *s.stats)))
+        let speakers = self.path.iter().flat_map(|path| path.speakers());
+        speakers.filter_map(|s| Some((*self.peers.get(&s.device)?, *s.stats)))
     }
 
     /// Voice frames that left.
     #[must_use]
     pub fn frames_sent(&self) -> u64 {
-        self.path.stats().mouth.frames_sent
+        self.path.as_ref().map_or(0, |path| path.stats().mouth.frames_sent)
     }
 
     fn sound(&mut self) -> Vec<f32> {

@@ -1,7 +1,8 @@
 //! An engine in memory that fails on demand: for tests, and for simulations that cut the power.
 //!
-//! It keeps a log of bytes, as a disk would. Every commit is one frame with length and checksum; what a crash leaves is a prefix
-//! of the log, cut wherever the fault says, and opening replays the whole frames and drops the torn tail.
+//! It stands for a log on a disk: every commit is one frame with length and checksum, what a crash leaves is a prefix of the log,
+//! cut wherever the fault says, and opening replays the whole frames and drops the torn tail. What is whole is kept as records
+//! only, as a compacted log would be: thousands of simulated devices share one memory.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -31,9 +32,10 @@ pub enum Fault {
 
 #[derive(Debug, Default)]
 struct Disk {
-    /// What survives a power cut.
-    durable: Vec<u8>,
+    /// The records of all whole frames.
     map: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What a power cut left of the frame after them.
+    tail: Vec<u8>,
     next: Option<Fault>,
     crashed: bool,
 }
@@ -56,13 +58,20 @@ impl MemoryStore {
             apply(&mut map, &writes);
             whole += len;
         }
-        let disk = Disk { durable: bytes[..whole].to_vec(), map, next: None, crashed: false };
-        Self(Mutex::new(disk))
+        Self(Mutex::new(Disk { map, ..Disk::default() }))
     }
 
-    /// What is on the disk now: for [`Self::from_disk`] after a crash.
+    /// What is on the disk now, compacted: for [`Self::from_disk`] after a crash.
     pub fn disk(&self) -> Vec<u8> {
-        self.disk_now().durable.clone()
+        let disk = self.disk_now();
+        let records = disk.map.iter().flat_map(|(key, value)| {
+            let mut batch = Batch::new();
+            batch.put(key.clone(), value.clone());
+            frame(&batch)
+        });
+        let mut bytes: Vec<u8> = records.collect();
+        bytes.extend_from_slice(&disk.tail);
+        bytes
     }
 
     /// Lets the next commit meet a fault.
@@ -99,21 +108,20 @@ impl Store for MemoryStore {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         store::check(batch)?;
         let mut disk = self.alive()?;
-        let frame = frame(batch);
-        let cut = match disk.next.take() {
-            None => None,
-            Some(Fault::Full) => return Err(StoreError::Full { path: Path::new("memory").to_owned() }),
-            Some(Fault::CrashBeforeDurable) => Some(0),
-            Some(Fault::TornWrite { bytes }) => Some(bytes.min(frame.len() - 1)),
-            Some(Fault::CrashAfterDurable) => Some(frame.len()),
+        let Some(fault) = disk.next.take() else {
+            apply(&mut disk.map, batch.writes());
+            return Ok(());
         };
-        disk.durable.extend_from_slice(&frame[..cut.unwrap_or(frame.len())]);
-        if cut.is_some() {
-            disk.crashed = true;
-            return Err(StoreError::Poisoned);
-        }
-        apply(&mut disk.map, batch.writes());
-        Ok(())
+        let frame = frame(batch);
+        let cut = match fault {
+            Fault::Full => return Err(StoreError::Full { path: Path::new("memory").to_owned() }),
+            Fault::CrashBeforeDurable => 0,
+            Fault::TornWrite { bytes } => bytes.min(frame.len() - 1),
+            Fault::CrashAfterDurable => frame.len(),
+        };
+        disk.tail = frame[..cut].to_vec();
+        disk.crashed = true;
+        Err(StoreError::Poisoned)
     }
 
     fn check(&self) -> Result<CheckReport, StoreError> {
