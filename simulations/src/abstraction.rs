@@ -19,7 +19,7 @@ mod town;
 
 pub use run::run;
 
-/// What the model takes from `halloo-mesh` and the engine; each is theirs, or was measured on them.
+/// What the model takes from `halloo-mesh` and the engine; where neither names it, an estimate that says so.
 mod constants {
     /// Others that a node wants in its mesh (`GroupSize::Small`).
     pub(super) const DEGREE: usize = 4;
@@ -45,7 +45,8 @@ mod constants {
     pub(super) const PROOF_TRIPS: u64 = 3;
     /// One-way trips of a comparison until what was missing is here: three realms, a question and an answer each, and the parcels.
     pub(super) const COMPARE_TRIPS: u64 = 7;
-    /// From a newcomer's question to its membership, microseconds: the median of `joins.took` in tier real.
+    /// From a newcomer's question to its membership, microseconds: an estimate, not fitted; `joins.took` of tier real is nearer to two
+    /// seconds, which lets more neighbours be found before the first is asked in.
     pub(super) const PAIRING_US: u64 = 1_000_000;
     /// Heartbeats between two routine comparisons with one neighbour.
     pub(super) const ROUTINE_BEATS: u32 = 30;
