@@ -122,3 +122,6 @@ impl Dials {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
