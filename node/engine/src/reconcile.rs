@@ -44,6 +44,9 @@ const GAP_DELAY: core::time::Duration = core::time::Duration::from_millis(500);
 /// Between two routine comparisons, of one neighbour each: gossip that was lost is found within it.
 const ROUTINE: core::time::Duration = core::time::Duration::from_secs(30);
 
+/// Turns that are remembered: of all neighbours, and of as many that are gone.
+const MAX_TURNS: usize = 2 * crate::peers::MAX_PEERS;
+
 /// The room's own memory.
 #[derive(Default)]
 pub(crate) struct Reconcile {
@@ -53,6 +56,9 @@ pub(crate) struct Reconcile {
     routine_at: Option<Time>,
     /// When a gap is to be filled.
     gap_at: Option<Time>,
+    /// When each neighbour was last compared with to the end, or had its turn to be; at most [`MAX_TURNS`]. Kept when it goes: one that
+    /// begins anew again and again, or never answers, must not keep us from all others.
+    turns: BTreeMap<PeerKey, Time>,
 }
 
 #[derive(Default)]
@@ -61,8 +67,6 @@ struct Talk {
     answering: Option<(Realm, u32, Session)>,
     /// When to begin if nothing has begun.
     begin_at: Option<Time>,
-    /// When all realms were last found equal or handed over.
-    done_at: Option<Time>,
     received: u32,
     sent: u32,
 }
@@ -141,12 +145,11 @@ pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
     let routine = room.routine_at.is_some_and(|at| at <= now);
     let gap = room.gap_at.is_some_and(|at| at <= now);
     if routine || gap {
-        let oldest = room
-            .peers
-            .iter()
-            .filter(|(_, talk)| talk.asking.is_none())
-            .min_by_key(|(key, talk)| (talk.done_at, **key));
-        begin_with.extend(oldest.map(|(key, _)| *key));
+        let next = next_in_turn(room);
+        if let Some(peer) = next {
+            had_its_turn(room, peer, now);
+        }
+        begin_with.extend(next);
         room.routine_at = Some(now.after(ROUTINE));
         room.gap_at = None;
     }
@@ -154,6 +157,23 @@ pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
         begin(room, state, peer, Realm::Operations);
     }
     schedule(room, state);
+}
+
+/// Whose turn it is to be compared with: of those who are not being compared with, the one who was longest ago.
+fn next_in_turn(room: &Reconcile) -> Option<PeerKey> {
+    let free = room.peers.iter().filter(|(_, talk)| talk.asking.is_none()).map(|(key, _)| *key);
+    free.min_by_key(|key| (room.turns.get(key), *key))
+}
+
+fn had_its_turn(room: &mut Reconcile, peer: PeerKey, now: Time) {
+    room.turns.insert(peer, now);
+    if room.turns.len() > MAX_TURNS {
+        let gone = room.turns.iter().filter(|(key, _)| !room.peers.contains_key(key));
+        if let Some(oldest) = gone.min_by_key(|(key, at)| (**at, **key)).map(|(key, _)| *key) {
+            room.turns.remove(&oldest);
+        }
+    }
+    debug_assert!(room.turns.len() <= MAX_TURNS, "there are fewer neighbours than turns that are kept");
 }
 
 /// The secret under which a session names its items: both sides know both nonces of the connection.
@@ -360,9 +380,7 @@ fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKe
     } else if let Some(realm) = next {
         begin(room, state, from, realm);
     } else {
-        if let Some(talk) = room.peers.get_mut(&from) {
-            talk.done_at = Some(state.now.mono);
-        }
+        had_its_turn(room, from, state.now.mono);
         if let Some(device) = state.peers.member(&from) {
             state.event(Event::SyncProgress { device, received, sent, done: true });
         }

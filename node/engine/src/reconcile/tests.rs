@@ -105,3 +105,41 @@ fn a_neighbour_that_goes_is_forgotten() {
     rig.pass(Duration::from_secs(120));
     assert_eq!(rig.engine(0).status().undelivered, 1, "nobody else is known to hold it");
 }
+
+#[test]
+fn everybody_has_a_turn_whoever_begins_anew_meanwhile() {
+    let mut room = Reconcile::default();
+    let keys = [1, 2, 3].map(|number| PeerKey([number; 32]));
+    for key in keys {
+        room.peers.insert(key, Talk::default());
+    }
+    let mut turns = Vec::new();
+    for second in 0..6 {
+        let next = next_in_turn(&room).expect("somebody is free");
+        had_its_turn(&mut room, next, Time::from_micros(second * 1_000_000));
+        turns.push(next);
+        // The last of them is gone and back in between, every time.
+        on_gone(&mut room, &keys[2]);
+        room.peers.insert(keys[2], Talk::default());
+    }
+    assert_eq!(turns, [keys, keys].concat());
+    room.peers.clear();
+    assert_eq!(next_in_turn(&room), None);
+}
+
+#[test]
+fn turns_of_those_who_are_gone_are_forgotten_oldest_first() {
+    let mut room = Reconcile::default();
+    let key = |number: usize| {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        PeerKey(key)
+    };
+    room.peers.insert(key(0), Talk::default());
+    for number in 0..MAX_TURNS + 10 {
+        had_its_turn(&mut room, key(number), Time::from_micros(number as u64));
+    }
+    assert_eq!(room.turns.len(), MAX_TURNS);
+    assert!(room.turns.contains_key(&key(0)), "it is a neighbour still");
+    assert!(!room.turns.contains_key(&key(10)) && room.turns.contains_key(&key(11)));
+}
