@@ -41,7 +41,8 @@ pub const MAX_PENDING_PER_AUTHOR: usize = 256;
 pub const MAX_PENDING_BYTES_PER_AUTHOR: usize = 1024 * 1024;
 /// Most bytes of all authors together that may wait.
 pub const MAX_PENDING_BYTES: usize = 32 * 1024 * 1024;
-/// Most contents kept for one (author, incarnation, seq). Two prove the lie; a few more are kept because others may depend on them.
+/// Contents kept for one (author, incarnation, seq). Two prove the lie; a few more are kept because others may depend on them. Beyond, only
+/// one that takes the number from all others is kept: which one counts must not depend on which came first.
 pub const MAX_PER_SLOT: usize = 8;
 
 /// Why a content was not taken.
@@ -172,7 +173,7 @@ impl Messages {
         if self.entries.len() + self.pending.len() >= MAX_CONTENTS {
             return Err(InsertError::Full);
         }
-        if self.streams.count(content.content()) >= MAX_PER_SLOT {
+        if !self.streams.has_room(content.content(), content.id()) {
             return Err(InsertError::SlotFull);
         }
         let missing = match self.past(content.content()) {

@@ -320,11 +320,47 @@ fn a_liar_that_signs_hundreds_under_one_number_is_kept_to_a_few() {
     let mut liar = Device::new(1);
     let first = liar.say(0, &[], "0");
     let mut set = taken(std::slice::from_ref(&first));
+    let mut kept = vec![first.id()];
     for n in 1..MAX_PER_SLOT {
-        set.insert(liar.contradict(&first, chat(&n.to_string()))).unwrap();
+        let other = liar.contradict(&first, chat(&n.to_string()));
+        kept.push(other.id());
+        set.insert(other).unwrap();
     }
-    assert_eq!(set.insert(liar.contradict(&first, chat("one more"))), Err(InsertError::SlotFull));
+    for n in 0..200 {
+        let another = liar.contradict(&first, chat(&format!("one more, {n}")));
+        let (id, lowest) = (another.id(), *kept.iter().min().unwrap());
+        if id < lowest {
+            set.insert(another).expect("the number is its own from now on");
+            kept.push(id);
+        } else {
+            assert_eq!(set.insert(another), Err(InsertError::SlotFull));
+        }
+    }
+    assert!(kept.len() < MAX_PER_SLOT + 20, "the lowest of many changes ever more rarely");
+    assert_eq!(set.len(), kept.len());
     assert_eq!(set.equivocations().count(), 1);
+}
+
+#[test]
+fn which_of_hundreds_under_one_number_counts_does_not_depend_on_which_came_first() {
+    let mut liar = Device::new(1);
+    let first = liar.say(0, &[], "0");
+    let mut all: Vec<VerifiedContent> =
+        (1..100).map(|n| liar.contradict(&first, chat(&n.to_string()))).collect();
+    all.push(first);
+    let lowest = all.iter().map(VerifiedContent::id).min().unwrap();
+    let counts = |order: &[VerifiedContent]| {
+        let mut set = Messages::new(order[0].content().group);
+        for content in order {
+            let _full = set.insert(content.clone());
+        }
+        let standings: Vec<_> = all.iter().filter_map(|c| Some((c.id(), set.standing(&c.id())?))).collect();
+        standings.into_iter().filter(|(_, standing)| *standing != Standing::Equivocated).collect::<Vec<_>>()
+    };
+    let one = counts(&all);
+    let backwards: Vec<VerifiedContent> = all.iter().rev().cloned().collect();
+    assert_eq!(one.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [lowest]);
+    assert_eq!(counts(&backwards), one);
 }
 
 #[test]

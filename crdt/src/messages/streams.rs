@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use halloo_crypto::id::{DeviceId, Incarnation, MessageId};
 
-use super::Equivocation;
+use super::{Equivocation, MAX_PER_SLOT};
 use crate::content::{Body, Content};
 
 #[derive(Debug, Clone)]
@@ -85,10 +85,11 @@ impl Streams {
         Some(proof)
     }
 
-    /// How many contents are filed under the number of `content`.
-    pub(super) fn count(&self, content: &Content) -> usize {
-        let stream = self.0.get(&(content.author, content.incarnation));
-        stream.and_then(|s| s.slots.get(&content.seq)).map_or(0, Slot::len)
+    /// Whether another content is kept under its number: if there are few, or if it is the one that counts from now on.
+    pub(super) fn has_room(&self, content: &Content, id: MessageId) -> bool {
+        let Some(stream) = self.0.get(&(content.author, content.incarnation)) else { return true };
+        let Some(slot) = stream.slots.get(&content.seq) else { return true };
+        slot.len() < MAX_PER_SLOT || (stream.frozen == Some(content.seq) && id < slot.first)
     }
 
     /// Whether a filed content lost its number to a lower hash, or follows such a number.
