@@ -3,6 +3,9 @@
 use crate::net::links::{HostId, LinkSpec, Nat};
 use halloo_crdt::live::{Fix, Precision};
 
+/// Virtual time at which every run begins, microseconds: not zero, so that "a second ago" exists.
+pub const START_US: u64 = 10_000_000;
+
 /// How much of the real stack carries the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stack {
@@ -211,6 +214,8 @@ pub struct Plan {
     pub config: halloo_engine::start::Config,
     /// Acts in the order of their times, microseconds.
     pub acts: Vec<(u64, Act)>,
+    /// When the time to settle begins, microseconds: who breaks the rules rests from then on, as all that is random does.
+    pub rest_us: u64,
     /// When the run ends and is judged, microseconds.
     pub end_us: u64,
     /// Whether everybody honest must agree at the end.
@@ -236,6 +241,7 @@ impl Plan {
             costs: Costs::default(),
             config: halloo_engine::start::Config::default(),
             acts: Vec::new(),
+            rest_us: end_us,
             end_us,
             must_converge: true,
         }

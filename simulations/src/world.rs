@@ -26,8 +26,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// Virtual time at which every run begins, microseconds: not zero, so that "a second ago" exists.
-pub const START_US: u64 = 10_000_000;
+pub use crate::plan::START_US;
 
 /// How long a code for a newcomer stays open.
 const INVITE_OPEN: Duration = Duration::from_secs(600);

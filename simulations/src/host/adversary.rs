@@ -10,7 +10,7 @@ mod twins;
 
 use super::Host;
 use crate::chance;
-use crate::plan::Adversary;
+use crate::plan::{Adversary, START_US};
 use crate::seen::Seen;
 use crate::stage::Stage;
 use forger::Forger;
@@ -140,6 +140,11 @@ impl Host {
     /// Does what is due of its own accord; whether anything was.
     pub(super) fn poll_crook(&mut self, stage: &mut Stage) -> bool {
         let mut moved = self.poll_twins(stage);
+        if now_us() >= START_US + stage.plan.rest_us
+            && let Some(crook) = self.node.as_mut().and_then(|node| node.crook.as_mut())
+        {
+            crook.due_us = u64::MAX;
+        }
         while self.engine().is_some()
             && let Some(crook) = self.node.as_mut().and_then(|node| node.crook.as_mut())
             && crook.due_us <= now_us()

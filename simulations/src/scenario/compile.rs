@@ -167,6 +167,7 @@ impl<'a> Work<'a> {
         all.extend(acts);
         all.sort_by_key(|(at, _)| *at);
         let end_us = us(scenario.seconds);
+        let rest_us = us((scenario.seconds - scenario.settle_s).max(0.0));
         all.retain(|(at, _)| *at <= end_us);
         let disk = scenario.disk.map_or_else(DiskSpec::default, |disk| {
             let (low, high) = disk.write_ms.ends();
@@ -182,6 +183,7 @@ impl<'a> Work<'a> {
             costs: if scenario.cpu { Costs::default() } else { Costs::NONE },
             config: halloo_engine::start::Config::default(),
             acts: all,
+            rest_us,
             end_us,
             must_converge: scenario.must.converge,
         }
