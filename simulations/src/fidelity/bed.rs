@@ -158,15 +158,7 @@ impl Bed {
 
     /// Runs until this virtual time.
     pub fn run_until(&mut self, end_us: u64) {
-        loop {
-            while let Some(number) = halloo_vtime::take_ready() {
-                self.poll(number);
-            }
-            match halloo_vtime::next_due().filter(|at| *at <= end_us) {
-                Some(next) => halloo_vtime::advance(next.max(now_us())),
-                None => return halloo_vtime::advance(end_us.max(now_us())),
-            }
-        }
+        halloo_vtime::run_until(end_us, |number| self.poll(number));
     }
 
     fn poll(&mut self, number: HostId) {

@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::world::{START_US, on_own_thread};
 use futures::StreamExt as _;
 use halloo_mesh::{Mesh, MeshConfig, MeshEvent, PeerKey, Topic, Verdict, limits};
-use halloo_vtime::{Task, now_us};
+use halloo_vtime::Task;
 use libp2p::Swarm;
 use libp2p::swarm::{self, SwarmEvent};
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,15 +136,7 @@ impl Bed {
     }
 
     fn run_until(&mut self, end_us: u64) {
-        loop {
-            while let Some(number) = halloo_vtime::take_ready() {
-                self.poll(number);
-            }
-            match halloo_vtime::next_due().filter(|at| *at <= end_us) {
-                Some(next) => halloo_vtime::advance(next.max(now_us())),
-                None => return halloo_vtime::advance(end_us.max(now_us())),
-            }
-        }
+        halloo_vtime::run_until(end_us, |number| self.poll(number));
     }
 
     fn poll(&mut self, number: HostId) {

@@ -15,6 +15,19 @@ pub use entropy::draws;
 pub use ready::{Task, take_ready};
 pub use real::{cpu_ns, real_clock_reads};
 
+/// Polls whoever is ready and moves the clock to whatever is due next, until this virtual time, microseconds.
+pub fn run_until(end_us: u64, mut poll: impl FnMut(u32)) {
+    loop {
+        while let Some(number) = take_ready() {
+            poll(number);
+        }
+        match next_due().filter(|at| *at <= end_us) {
+            Some(next) => advance(next.max(now_us())),
+            None => return advance(end_us.max(now_us())),
+        }
+    }
+}
+
 /// Begins virtual time on this thread.
 ///
 /// # Panics

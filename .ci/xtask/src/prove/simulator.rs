@@ -1,4 +1,4 @@
-//! The simulator's acceptance lines that are built: determinism, and what a researcher gets.
+//! The simulator's acceptance lines: determinism, scale, fidelity, planted bugs, what a researcher gets, the shipped scenarios.
 
 mod beside;
 pub mod mutants;

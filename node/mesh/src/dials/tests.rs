@@ -30,15 +30,15 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+fn dialler() -> ConnectedPoint {
+    ConnectedPoint::Dialer { address: address(1), role_override: Endpoint::Dialer, port_use: PortUse::Reuse }
+}
+
 fn established(peer_id: PeerId, connection_id: ConnectionId) -> Happened {
     SwarmEvent::ConnectionEstablished {
         peer_id,
         connection_id,
-        endpoint: ConnectedPoint::Dialer {
-            address: address(1),
-            role_override: Endpoint::Dialer,
-            port_use: PortUse::Reuse,
-        },
+        endpoint: dialler(),
         num_established: NonZeroU32::MIN,
         concurrent_dial_errors: None,
         established_in: Duration::ZERO,
@@ -46,17 +46,7 @@ fn established(peer_id: PeerId, connection_id: ConnectionId) -> Happened {
 }
 
 fn closed(peer_id: PeerId, connection_id: ConnectionId, num_established: u32) -> Happened {
-    SwarmEvent::ConnectionClosed {
-        peer_id,
-        connection_id,
-        endpoint: ConnectedPoint::Dialer {
-            address: address(1),
-            role_override: Endpoint::Dialer,
-            port_use: PortUse::Reuse,
-        },
-        num_established,
-        cause: None,
-    }
+    SwarmEvent::ConnectionClosed { peer_id, connection_id, endpoint: dialler(), num_established, cause: None }
 }
 
 fn failed(connection_id: ConnectionId) -> Happened {
