@@ -2,6 +2,7 @@
 
 use halloo_crdt::content::{Body, VerifiedContent};
 use halloo_crdt::document::{Applied, DocumentError, Edit, Profile};
+use halloo_crdt::messages::Standing;
 use halloo_crypto::id::MessageId;
 
 use crate::chat::{self, Chat};
@@ -41,8 +42,12 @@ pub(crate) fn set_profile(room: &mut Chat, state: &mut State, name: String) -> R
     edit_document(room, state, &[Edit::Profile(Profile { display_name: name, colour })])
 }
 
-/// A document change is in: merges it and tells the user which names changed.
+/// A document change is in: merges it and tells the user which names changed. One that does not count, since its author was caught
+/// lying before it, is left to stand in the timeline alone, as in [`rebuild_document`].
 pub(crate) fn on_change(state: &mut State, id: &MessageId) {
+    if state.messages.standing(id) == Some(Standing::Equivocated) {
+        return state.count("document change of a proven liar");
+    }
     let Some(content) = state.messages.get(id).cloned() else { return };
     let before = (state.document.name(), state.document.profiles());
     apply_document(state, &content);

@@ -4,6 +4,12 @@ use super::*;
 use crate::input::Command;
 use crate::rig::Rig;
 use core::time::Duration;
+use halloo_crdt::clock::Hlc;
+use halloo_crdt::content::{Composer, Place};
+use halloo_crdt::document::Document;
+use halloo_crypto::id::Incarnation;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 #[test]
 fn names_have_something_to_read_and_an_end() {
@@ -49,5 +55,51 @@ fn a_new_name_is_told_to_the_user_of_everybody() {
     for who in 0..2 {
         let told = Event::ProfileChanged { account, name: "Benjamin".into() };
         assert!(rig.members[who].events.contains(&told), "{who}");
+    }
+}
+
+/// Two stories under one number, then a name under the next.
+fn liars_tale(rig: &mut Rig) -> Vec<Vec<u8>> {
+    let (group, heads) = (rig.engine(0).group(), rig.engine(0).state.heads());
+    let ben = &rig.members[1].identity.device;
+    let incarnation = Incarnation::from_bytes([5; 16]);
+    // It knows the name of today, so that its own would replace it.
+    let mut book = Document::new(&ben.id(), &incarnation);
+    let known = &rig.members[1].engine.state;
+    book.rebuild(
+        known.messages.documents().filter_map(|c| Some((c, known.log.account_of(&c.content().author)?))),
+    );
+    let account = rig.members[1].identity.account();
+    let edit = book.edit(&account, &[Edit::Name("Renamed by a liar".into())]).expect("an edit");
+    let mut frames = Vec::new();
+    for text in ["yes", "no"] {
+        let mut composer = Composer::new(group, ben.id(), incarnation);
+        let mut rng = ChaCha20Rng::seed_from_u64(text.len() as u64);
+        for body in [Body::Chat { text: text.into(), reply_to: None }, Body::Document(edit.clone())] {
+            let place = Place { hlc: Hlc { wall_ms: 5, counter: 0 }, deps: vec![], heads: heads.clone() };
+            frames.push(composer.compose(ben, &mut rng, place, body).expect("a content").to_bytes());
+        }
+    }
+    // The second story's name is the same content in other words: three tell the tale.
+    frames.truncate(3);
+    frames
+}
+
+#[test]
+fn a_name_given_after_a_lie_counts_for_nobody_whichever_came_first() {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        let mut rig = Rig::group(2, 153);
+        rig.command(0, Command::Rename("Hut tour".into())).expect("renamed");
+        let tale = liars_tale(&mut rig);
+        for at in order {
+            let peer = rig.peer(1);
+            let engine = rig.engine(0);
+            chat::on_content(&mut engine.chat, &mut engine.state, &peer, &tale[at]);
+            rig.settle();
+        }
+        rig.pass(Duration::from_secs(2));
+        assert_eq!(rig.engine(0).state.messages.equivocations().count(), 1, "{order:?}");
+        assert_eq!(rig.engine(0).status().group_name, "Hut tour", "{order:?}");
     }
 }
