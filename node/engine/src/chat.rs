@@ -364,6 +364,11 @@ pub(crate) fn on_operations(room: &mut Chat, state: &mut State, ends: bool) {
     flush(room, state);
 }
 
+/// Whether contents are here that refer to others, or to operations, that are not.
+pub(crate) fn lacks(room: &Chat, state: &State) -> bool {
+    !room.ahead.is_empty() || state.messages.wanted().next().is_some()
+}
+
 /// Checks a text before it becomes a content.
 ///
 /// # Errors

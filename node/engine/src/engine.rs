@@ -305,7 +305,7 @@ impl Engine {
                 Timer::LiveExpiry => location::on_expiry(&self.here, state),
                 Timer::ShareEnd => location::on_share_end(&mut self.here, state),
                 Timer::CommitDue => commits::on_due(&mut self.commits, state),
-                Timer::Reconcile => reconcile::on_timer(&mut self.reconcile, state),
+                Timer::Reconcile => reconcile::on_timer(&mut self.reconcile, &self.chat, state),
                 Timer::PeerTimeout => handshake::on_timeout(state),
                 Timer::InviteEnd | Timer::Pairing => invites::on_wake(&mut self.invites, state),
                 Timer::Receipts => {

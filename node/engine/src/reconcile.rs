@@ -11,6 +11,8 @@
 //! The lane keeps order, so by the time contents are compared both sides know the same operations. Contents are filtered by
 //! entitlement on both sides and travel in boxes to the device key, so the branch that either is on does not matter.
 
+mod gap;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::content::{Body, VerifiedContent};
@@ -29,6 +31,7 @@ use crate::time::Time;
 use crate::timers::Timer;
 use crate::wire::direct::{DirectFrame, Realm, Step, SyncFrame};
 use crate::wire::parcel::ParcelKind;
+use gap::{Gap, Verdict};
 
 /// Items handed over in each direction in one session: with 300 bytes each half of what a lane queues. The rest follows in the
 /// next session, begun at once.
@@ -39,8 +42,6 @@ const WANT_IDS: usize = 1_000;
 const PATIENCE: core::time::Duration = core::time::Duration::from_secs(5);
 /// How long the member with the higher id waits for the other to ask first.
 const POLITENESS: core::time::Duration = core::time::Duration::from_millis(500);
-/// How soon a gap is filled: what is missing is often already on its way.
-const GAP_DELAY: core::time::Duration = core::time::Duration::from_millis(500);
 /// Between two routine comparisons, of one neighbour each: gossip that was lost is found within it.
 const ROUTINE: core::time::Duration = core::time::Duration::from_secs(30);
 
@@ -54,8 +55,7 @@ pub(crate) struct Reconcile {
     last_session: u32,
     /// When one neighbour is compared with whether or not anything seems to be missing.
     routine_at: Option<Time>,
-    /// When a gap is to be filled.
-    gap_at: Option<Time>,
+    gap: Option<Gap>,
     /// When each neighbour was last compared with to the end, or had its turn to be; at most [`MAX_TURNS`]. Kept when it goes: one that
     /// begins anew again and again, or never answers, must not keep us from all others.
     turns: BTreeMap<PeerKey, Time>,
@@ -107,7 +107,7 @@ pub(crate) fn on_gone(room: &mut Reconcile, peer: &PeerKey) {
 
 /// Something is referred to that is not here.
 pub(crate) fn on_gap(room: &mut Reconcile, state: &mut State) {
-    room.gap_at.get_or_insert(state.now.mono.after(GAP_DELAY));
+    room.gap = Some(Gap::noticed(room.gap, state.now.mono));
     schedule(room, state);
 }
 
@@ -121,14 +121,14 @@ fn schedule(room: &mut Reconcile, state: &mut State) {
         .peers
         .values()
         .flat_map(|talk| [talk.begin_at, talk.asking.as_ref().map(|a| a.since.after(PATIENCE))]);
-    let first = talks.flatten().chain([routine]).chain(room.gap_at).min();
+    let first = talks.flatten().chain([routine]).chain(room.gap.map(|gap| gap.at())).min();
     if let Some(at) = first {
         state.timers.set(Timer::Reconcile, at);
     }
 }
 
 /// The timer: begins what is due, gives up what takes too long.
-pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
+pub(crate) fn on_timer(room: &mut Reconcile, chat: &Chat, state: &mut State) {
     let now = state.now.mono;
     let mut begin_with: Vec<PeerKey> = Vec::new();
     for (peer, talk) in &mut room.peers {
@@ -143,20 +143,30 @@ pub(crate) fn on_timer(room: &mut Reconcile, state: &mut State) {
         }
     }
     let routine = room.routine_at.is_some_and(|at| at <= now);
-    let gap = room.gap_at.is_some_and(|at| at <= now);
-    if routine || gap {
+    if routine || ask_for_gap(room, chat, state) {
         let next = next_in_turn(room);
         if let Some(peer) = next {
             had_its_turn(room, peer, now);
         }
         begin_with.extend(next);
         room.routine_at = Some(now.after(ROUTINE));
-        room.gap_at = None;
     }
     for peer in begin_with {
         begin(room, state, peer, Realm::Operations);
     }
     schedule(room, state);
+}
+
+/// Whether a gap is due and the neighbour whose turn it is may fill it.
+fn ask_for_gap(room: &mut Reconcile, chat: &Chat, state: &State) -> bool {
+    let now = state.now.mono;
+    let Some(mut gap) = room.gap.filter(|gap| gap.at() <= now) else { return false };
+    let missing = state.log.missing().next().is_some() || chat::lacks(chat, state);
+    let next = next_in_turn(room);
+    let turn = next.and_then(|peer| room.turns.get(&peer).copied());
+    let verdict = if next.is_some() { gap.due(now, turn, missing) } else { Verdict::Close };
+    room.gap = (verdict == Verdict::Ask).then_some(gap);
+    verdict == Verdict::Ask
 }
 
 /// Whose turn it is to be compared with: of those who are not being compared with, the one who was longest ago.
@@ -381,6 +391,9 @@ fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKe
         begin(room, state, from, realm);
     } else {
         had_its_turn(room, from, state.now.mono);
+        if let Some(gap) = &mut room.gap {
+            gap.session_ended(state.now.mono);
+        }
         if let Some(device) = state.peers.member(&from) {
             state.event(Event::SyncProgress { device, received, sent, done: true });
         }

@@ -1,7 +1,8 @@
 //! Reconciliation with a neighbour that breaks off, lies, or asks for what it may not have.
 
+use super::gap::GAP_DELAY;
 use super::*;
-use crate::input::{Command, Input};
+use crate::input::{Command, Input, WakeReason};
 use crate::rig::Rig;
 use core::time::Duration;
 
@@ -142,4 +143,28 @@ fn turns_of_those_who_are_gone_are_forgotten_oldest_first() {
     assert_eq!(room.turns.len(), MAX_TURNS);
     assert!(room.turns.contains_key(&key(0)), "it is a neighbour still");
     assert!(!room.turns.contains_key(&key(10)) && room.turns.contains_key(&key(11)));
+}
+
+#[test]
+fn a_gap_that_only_one_neighbour_can_fill_is_filled_at_once_whoever_is_asked_first() {
+    let mut rig = Rig::group(5, 86);
+    rig.cut = true;
+    rig.say(4, "first");
+    rig.say(4, "then");
+    rig.cut = false;
+    let author = rig.peer(4);
+    let known = rig.engine(4);
+    let then = known.state.messages.frontier()[0];
+    let frame = known.state.messages.get(&then).expect("it wrote it").to_bytes();
+    for who in 0..4 {
+        let engine = rig.engine(who);
+        chat::on_content(&mut engine.chat, &mut engine.state, &author, &frame);
+        // What it noticed is acted on with the next input.
+        rig.hand(who, Input::Wake(WakeReason::Outside));
+        rig.settle();
+    }
+    rig.pass((GAP_DELAY + Duration::from_millis(100)) * 5);
+    for who in 0..4 {
+        assert_eq!(rig.texts(who), ["first", "then"], "{who}");
+    }
 }
