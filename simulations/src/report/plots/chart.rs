@@ -67,14 +67,14 @@ impl Chart {
     /// As SVG with the fonts of whoever looks.
     pub(super) fn svg(&self) -> Result<String> {
         let mut out = String::new();
-        self.draw(SVGBackend::with_string(&mut out, SIZE).into_drawing_area())?;
+        self.draw(SVGBackend::with_string(&mut out, SIZE).into_drawing_area(), "")?;
         Ok(out)
     }
 
     /// As PNG with letters of our own.
     pub(super) fn png(&self) -> Result<Vec<u8>> {
         let mut pixels = vec![255; (SIZE.0 * SIZE.1 * 3) as usize];
-        self.draw(Raster::new(&mut pixels, SIZE).into_drawing_area())?;
+        self.draw(Raster::new(&mut pixels, SIZE).into_drawing_area(), " ")?;
         let mut out = Vec::new();
         raster::png(&mut out, &pixels, SIZE)?;
         Ok(out)
@@ -104,7 +104,9 @@ impl Chart {
         (widened(if self.log_x { xs } else { (xs.0.min(0.0), xs.1) }), widened((ys.0.min(0.0), y_max)))
     }
 
-    fn draw<B: DrawingBackend>(&self, area: DrawingArea<B, Shift>) -> Result<()>
+    /// `room` stands behind a name in the legend once for each of its letters: plotters guesses the width of a text without asking the
+    /// backend, and our letters of pixels are about twice as wide as it believes.
+    fn draw<B: DrawingBackend>(&self, area: DrawingArea<B, Shift>, room: &str) -> Result<()>
     where
         B::ErrorType: 'static,
     {
@@ -113,8 +115,8 @@ impl Chart {
         area.fill(&WHITE).map_err(failed)?;
         let ((x0, x1), (y0, y1)) = self.ranges();
         let letters = ("sans-serif", LETTERS_PX).into_font();
+        let area = area.titled(&self.title, ("sans-serif", TITLE_PX)).map_err(failed)?;
         let mut chart = ChartBuilder::on(&area)
-            .caption(&self.title, ("sans-serif", TITLE_PX))
             .margin(14)
             .x_label_area_size(46)
             .y_label_area_size(74)
@@ -151,7 +153,7 @@ impl Chart {
             let drawn = drawn.map_err(failed)?;
             if let Some(label) = &line.label {
                 drawn
-                    .label(label)
+                    .label(format!("{label}{}", room.repeat(label.chars().count())))
                     .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
             }
         }

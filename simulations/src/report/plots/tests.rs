@@ -1,6 +1,6 @@
 //! What `plots` promises, tried.
 
-use super::chart::short;
+use super::chart::{Chart, Line, short};
 use super::*;
 use crate::record::schemas;
 use crate::record::table::{Cell, Table};
@@ -95,4 +95,17 @@ fn what_never_heals_keeps_the_line_below_one() {
 fn numbers_on_axes_are_short() {
     let texts: Vec<String> = [0.0, 0.25, 1.5, 20.0, 1234.0, 25_000.0, 3.2e6].into_iter().map(short).collect();
     assert_eq!(texts, ["0", "0.25", "1.5", "20", "1234", "25k", "3.2M"]);
+}
+
+#[test]
+fn a_legend_of_pixels_stays_inside_its_picture() {
+    let label = Some("the median of twenty seeds, and a band around it".to_owned());
+    let lines = vec![Line { label, points: vec![(0.0, 0.0), (1.0, 1.0)], ..Line::default() }];
+    let chart = Chart { name: "long", lines, ..Chart::default() };
+    let picture = chart.png().expect("it can be drawn");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().expect("it is a PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("it is small")];
+    let row = reader.next_frame(&mut pixels).expect("it is whole").line_size;
+    let last_column = |row: &[u8]| row[row.len() - 3..].iter().any(|value| *value < 255);
+    assert!(!pixels.chunks(row).any(last_column), "letters run over the edge");
 }
