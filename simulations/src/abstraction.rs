@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The rules of the mesh are gossipsub's with the settings of `halloo-mesh`; links are [`crate::net::links`] themselves. What
-//! engines do beside that is a constant each (a pairing, a proof, a comparison) or left out: keys, roles, receipts, presence. How
+//! engines do beside that is a number of trips each (a pairing, a proof, a comparison) or left out: keys, roles, receipts, presence. How
 //! near it comes to tier real is measured by `halloo-sim fidelity abstract`.
 
 mod calendar;
@@ -41,13 +41,31 @@ mod constants {
     pub(super) const LAZY_SHARE: f64 = 0.25;
     /// How long somebody who let us go, or whom we let go, is left alone, microseconds.
     pub(super) const BACKOFF_US: u64 = 60_000_000;
-    /// One-way trips from a standing connection to a neighbour that is let in: greeting, proof, subscriptions.
-    pub(super) const PROOF_TRIPS: u64 = 3;
+    /// One-way trips of a dial until both ends have the connection.
+    pub(super) const DIAL_TRIPS: u64 = 2;
+    /// One-way trips from there until the one who dialled knows that the other lets it in. Greeting and proof go in streams of their
+    /// own, and so does what gossipsub says, which is held back until the proof is good: a stream is opened in two trips and
+    /// carries in the third. The answering end greets one trip earlier and asks for the proof in a stream that stands by then.
+    pub(super) const DIALLER_TRIPS: u64 = 6;
+    /// The same for the one who was dialled.
+    pub(super) const DIALLED_TRIPS: u64 = 7;
+    /// One-way trips from becoming a member until the newcomer knows that a neighbour of before lets it in: its greeting (3), the
+    /// neighbour's proof (1), its own (1), the neighbour's subscriptions (3).
+    pub(super) const NEWCOMER_TRIPS: u64 = 8;
+    /// The same for that neighbour, which need not wait for the newcomer's own proof to be told its subscriptions.
+    pub(super) const NEIGHBOUR_TRIPS: u64 = 7;
     /// One-way trips of a comparison until what was missing is here: three realms, a question and an answer each, and the parcels.
     pub(super) const COMPARE_TRIPS: u64 = 7;
-    /// From a newcomer's question to its membership, microseconds: an estimate, not fitted; `joins.took` of tier real is nearer to two
-    /// seconds, which lets more neighbours be found before the first is asked in.
-    pub(super) const PAIRING_US: u64 = 1_000_000;
+    /// Questions of a pairing when all that a newcomer needs fits one answer: is it you, the exchange, the confirmation, the request.
+    pub(super) const PAIRING_ASKS: u64 = 4;
+    /// One-way trips of a question: a stream of its own, opened in two, and the answer.
+    pub(super) const ASK_TRIPS: u64 = 4;
+    /// Bytes that a newcomer is handed for each member there is, about: the last `out pair` lines of an inviter's trace in tier real
+    /// over the members of that time lie between 3,400 and 4,800 from the tenth member to the sixtieth. One more question fetches each
+    /// [`halloo_engine::pairing::CHUNK_BYTES`] of it.
+    pub(super) const MEMBER_BYTES: u64 = 4_000;
+    /// Members from which on a newcomer is handed no more: tier real has not been run with more, and brings them in one by one.
+    pub(super) const HANDED_MEMBERS_MAX: u64 = 256;
     /// Heartbeats between two routine comparisons with one neighbour.
     pub(super) const ROUTINE_BEATS: u32 = 30;
     /// From a gap that shows to the comparison that fills it, microseconds.

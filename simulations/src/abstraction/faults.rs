@@ -1,21 +1,31 @@
 //! What the plan does to the town: members come and go, links are cut and mended, connections are made and given up.
 
 use super::calendar::{Event, Kind};
-use super::constants::{DEAF_US, FIRST_BEAT_US, PAIRING_US, PROOF_TRIPS, REDIAL_US};
+use super::constants::{
+    ASK_TRIPS, DEAF_US, DIAL_TRIPS, DIALLED_TRIPS, DIALLER_TRIPS, FIRST_BEAT_US, HANDED_MEMBERS_MAX,
+    MEMBER_BYTES, NEIGHBOUR_TRIPS, NEWCOMER_TRIPS, PAIRING_ASKS, REDIAL_US,
+};
 use super::run::Model;
 use super::town::bits;
 use crate::chance::between;
 use crate::net::links::HostId;
 use crate::plan::Act;
+use halloo_engine::pairing::CHUNK_BYTES;
 
 impl Model {
     /// Carries an act of the plan out.
     pub(super) fn act(&mut self, now: u64, act: Act) {
         self.trace.put(now, 0, format_args!("act {act:?}"));
         match act {
-            Act::Found(who) => self.start(now, who, Some(now)),
-            Act::Join { who, .. } => self.start(now, who, Some(now + PAIRING_US)),
-            Act::Start(who) => self.start(now, who, None),
+            Act::Found(who) => {
+                self.town.set_member(who, now);
+                self.start(now, who);
+            }
+            Act::Join { who, via } => {
+                self.town.inviter[who as usize] = via;
+                self.start(now, who);
+            }
+            Act::Start(who) => self.start(now, who),
             Act::Stop(who, _) => self.stop(now, who),
             Act::Say(who, text) => self.say(now, who, text.len()),
             Act::Partition(islands) => {
@@ -35,7 +45,7 @@ impl Model {
         }
     }
 
-    fn start(&mut self, now: u64, who: HostId, member_us: Option<u64>) {
+    fn start(&mut self, now: u64, who: HostId) {
         let node = self.town.node(who);
         if node.up {
             return;
@@ -43,9 +53,6 @@ impl Model {
         node.up = true;
         node.beats = 0;
         node.busy_us = now;
-        if let Some(member_us) = member_us {
-            node.member_us = member_us;
-        }
         let (life, member) = (node.life, node.member_us);
         let beat = Event { at: now + FIRST_BEAT_US, kind: Kind::Beat, node: who, edge: life, message: 0 };
         self.calendar.push(beat);
@@ -115,28 +122,48 @@ impl Model {
         }
         self.town.state[edge as usize] |= bits::CONNECTED | bits::OUTBOUND;
         self.town.state[back as usize] |= bits::CONNECTED;
-        let stands = now + 2 * self.town.latency_us(node, edge);
-        self.prove(stands, node, edge);
-    }
-
-    /// Both ends let each other in once both are members; each learns it when the other's word is there.
-    fn prove(&mut self, from_us: u64, node: HostId, edge: u32) {
-        let (other, back) = (self.town.peer(edge), self.town.back(edge));
-        let members = self.town.nodes[node as usize].member_us.max(self.town.nodes[other as usize].member_us);
-        if members == u64::MAX {
-            return;
-        }
-        let at = from_us.max(members) + PROOF_TRIPS * self.town.latency_us(node, edge);
-        for (node, edge) in [(node, edge), (other, back)] {
-            self.calendar.push(Event { at, kind: Kind::Live, node, edge, message: 0 });
+        let trip = self.town.latency_us(node, edge);
+        let stands = now + DIAL_TRIPS * trip;
+        self.pair(stands, trip, node, other);
+        self.pair(stands, trip, other, node);
+        if self.town.present(node, stands) && self.town.present(other, stands) {
+            self.live_at(stands + DIALLER_TRIPS * trip, node, edge);
+            self.live_at(stands + DIALLED_TRIPS * trip, other, back);
         }
     }
 
-    /// A newcomer is a member: whoever is connected with it is proven to.
+    /// A newcomer that is connected with its inviter since `stands` becomes a member: question by question.
+    fn pair(&mut self, stands: u64, trip: u64, newcomer: HostId, inviter: HostId) {
+        let town = &mut self.town;
+        let comes = town.nodes[newcomer as usize].member_us == u64::MAX
+            && town.inviter[newcomer as usize] == inviter
+            && town.present(inviter, stands);
+        if comes {
+            let group = town.nodes[newcomer as usize].group as usize;
+            let handed = u64::from(town.groups[group].members).min(HANDED_MEMBERS_MAX) * MEMBER_BYTES;
+            let asks = PAIRING_ASKS + handed / CHUNK_BYTES as u64;
+            let member = stands + asks * ASK_TRIPS * trip;
+            town.set_member(newcomer, member);
+            self.calendar.push(Event { at: member, kind: Kind::Member, node: newcomer, edge: 0, message: 0 });
+        }
+    }
+
+    fn live_at(&mut self, at: u64, node: HostId, edge: u32) {
+        self.calendar.push(Event { at, kind: Kind::Live, node, edge, message: 0 });
+    }
+
+    /// A newcomer is a member: whoever is connected with it and is one too lets it in, and is let in.
     pub(super) fn on_member(&mut self, now: u64, node: HostId) {
         for edge in self.town.edges(node) {
-            if self.town.has(edge, bits::CONNECTED) && !self.town.has(edge, bits::LIVE) {
-                self.prove(now, node, edge);
+            let (other, back) = (self.town.peer(edge), self.town.back(edge));
+            if !self.town.has(edge, bits::CONNECTED) || self.town.has(edge, bits::LIVE) {
+                continue;
+            }
+            let trip = self.town.latency_us(node, edge);
+            self.pair(now, trip, other, node);
+            if self.town.present(other, now) {
+                self.live_at(now + NEWCOMER_TRIPS * trip, node, edge);
+                self.live_at(now + NEIGHBOUR_TRIPS * trip, other, back);
             }
         }
     }

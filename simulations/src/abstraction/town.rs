@@ -48,6 +48,8 @@ pub(super) struct Group {
     pub(super) first: HostId,
     /// How many.
     pub(super) count: u32,
+    /// Of these, who is a member or about to be one.
+    pub(super) members: u32,
     /// Messages that somebody who should have them lacks, the oldest first.
     pub(super) open: Vec<u32>,
 }
@@ -67,6 +69,8 @@ struct End {
 pub(super) struct Town {
     pub(super) nodes: Vec<Node>,
     pub(super) groups: Vec<Group>,
+    /// By whom each comes into its group; [`HostId::MAX`] for nobody.
+    pub(super) inviter: Vec<HostId>,
     /// Half-edges of node `n`: `first[n] .. first[n + 1]`.
     pub(super) first: Vec<u32>,
     ends: Vec<End>,
@@ -106,6 +110,7 @@ impl Town {
         let ends = ends.collect();
         let count = halves.len();
         Town {
+            inviter: vec![HostId::MAX; nodes.len()],
             nodes,
             groups,
             first,
@@ -139,6 +144,13 @@ impl Town {
 
     pub(super) fn node(&mut self, node: HostId) -> &mut Node {
         &mut self.nodes[node as usize]
+    }
+
+    /// Somebody is a member from then on.
+    pub(super) fn set_member(&mut self, who: HostId, at: u64) {
+        let node = &mut self.nodes[who as usize];
+        node.member_us = at;
+        self.groups[node.group as usize].members += 1;
     }
 
     /// Whether a node runs and is a member.

@@ -8,14 +8,18 @@ use std::collections::BTreeMap;
 pub const APART_MAX: f64 = 0.03;
 
 /// What is compared: name, unit.
-pub const FIGURES: [(&str, &str); 6] = [
+pub const FIGURES: [(&str, &str); 7] = [
     ("messages.delivery.p50_ms", "ms"),
     ("messages.delivery.p90_ms", "ms"),
     ("messages.delivery.p99_ms", "ms"),
     ("messages.delivery.mean_ms", "ms"),
     ("gossip.copies", "copies"),
     ("messages.delivered_share", "share"),
+    (RECEIVERS, "members"),
 ];
+
+/// Receivers of a message: that both tiers brought as many members in.
+const RECEIVERS: &str = "receivers a message";
 
 /// The scenario that both run.
 const TEXT: &str = include_str!("../../scenarios/gossip-250.toml");
@@ -62,8 +66,12 @@ pub struct Row {
 /// Compares; a figure that a run does not give makes no row that holds.
 #[must_use]
 pub fn rows(real: &[BTreeMap<String, f64>], model: &[BTreeMap<String, f64>]) -> Vec<Row> {
+    let value = |figures: &BTreeMap<String, f64>, name: &str| -> f64 {
+        let of = |name| figures.get(name).copied().unwrap_or(f64::NAN);
+        if name == RECEIVERS { of("messages.delivered") / of("messages.written") } else { of(name) }
+    };
     let values = |runs: &[BTreeMap<String, f64>], name: &str| -> Vec<f64> {
-        runs.iter().map(|figures| figures.get(name).copied().unwrap_or(f64::NAN)).collect()
+        runs.iter().map(|figures| value(figures, name)).collect()
     };
     let row = |(figure, unit): (&'static str, &'static str)| {
         let (real, model) = (Band::of(&values(real, figure)), Band::of(&values(model, figure)));
