@@ -67,7 +67,7 @@ mod constants {
     /// Members from which on a newcomer is handed no more: tier real has not been run with more, and brings them in one by one.
     pub(super) const HANDED_MEMBERS_MAX: u64 = 256;
     /// Heartbeats between two routine comparisons with one neighbour.
-    pub(super) const ROUTINE_BEATS: u32 = 30;
+    pub(super) const ROUTINE_BEATS: u8 = 30;
     /// From a gap that shows to the comparison that fills it, microseconds.
     pub(super) const GAP_US: u64 = 500_000;
     /// A message that is older is not on its way any more: who lacks it has a gap.

@@ -58,6 +58,23 @@ impl Trace {
         self.take_line();
     }
 
+    /// As [`Trace::put`] with a word and numbers, without what formatting costs: the abstract tier writes millions of these.
+    pub fn put_numbers(&mut self, us: u64, host: HostId, word: &str, numbers: &[u64]) {
+        let mut digits = itoa::Buffer::new();
+        self.line.clear();
+        self.line.push_str(digits.format(us));
+        self.line.push_str(" h");
+        self.line.push_str(digits.format(host));
+        self.line.push_str(".0 ");
+        self.line.push_str(word);
+        for number in numbers {
+            self.line.push(' ');
+            self.line.push_str(digits.format(*number));
+        }
+        self.line.push('\n');
+        self.take_line();
+    }
+
     fn take_line(&mut self) {
         self.lines += 1;
         self.hash.update(self.line.as_bytes());

@@ -66,13 +66,22 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy)]
 struct Chunk {
     events: [Event; CHUNK],
-    length: u32,
     next: u32,
 }
 
+/// The chunk of a bucket that is being filled, and how far it is. Those behind it are full, so to put an event down touches this and its own place.
+#[derive(Clone, Copy)]
+struct Head {
+    chunk: u32,
+    length: u32,
+}
+
+/// Nothing is in the bucket.
+const EMPTY: Head = Head { chunk: NONE, length: CHUNK as u32 };
+
 /// The calendar.
 pub(super) struct Calendar {
-    heads: Vec<u32>,
+    heads: Vec<Head>,
     /// One bit for each bucket that holds something.
     filled: Vec<u64>,
     chunks: Vec<Chunk>,
@@ -89,7 +98,7 @@ impl Calendar {
     /// An empty calendar.
     pub(super) fn new(now: u64) -> Self {
         Calendar {
-            heads: vec![NONE; BUCKETS],
+            heads: vec![EMPTY; BUCKETS],
             filled: vec![0; BUCKETS / 64],
             chunks: Vec::new(),
             free: NONE,
@@ -115,41 +124,49 @@ impl Calendar {
 
     fn put(&mut self, bucket: u64, event: Event) {
         let place = bucket as usize % BUCKETS;
-        let head = self.heads[place];
-        let full = head == NONE || self.chunks[head as usize].length as usize == CHUNK;
-        let chunk = if full { self.fresh(event, head) } else { head };
-        self.heads[place] = chunk;
-        let chunk = &mut self.chunks[chunk as usize];
-        chunk.events[chunk.length as usize] = event;
-        chunk.length += 1;
+        let Head { mut chunk, mut length } = self.heads[place];
+        if length as usize == CHUNK {
+            (chunk, length) = (self.fresh(event, chunk), 0);
+        }
+        self.chunks[chunk as usize].events[length as usize] = event;
+        self.heads[place] = Head { chunk, length: length + 1 };
         self.filled[place / 64] |= 1 << (place % 64);
         self.in_wheel += 1;
     }
 
     fn fresh(&mut self, event: Event, next: u32) -> u32 {
         if self.free == NONE {
-            self.chunks.push(Chunk { events: [event; CHUNK], length: 0, next });
+            self.chunks.push(Chunk { events: [event; CHUNK], next });
             return u32::try_from(self.chunks.len() - 1).expect("memory ends long before");
         }
         let chunk = self.free;
         let reused = &mut self.chunks[chunk as usize];
-        self.free = reused.next;
-        (reused.length, reused.next) = (0, next);
+        self.free = std::mem::replace(&mut reused.next, next);
         chunk
     }
 
-    /// The next event up to this time.
-    pub(super) fn pop(&mut self, until: u64) -> Option<Event> {
-        loop {
-            if let Some(event) = self.current.last() {
-                return if event.at <= until { self.current.pop() } else { None };
+    /// Goes on to the bucket with the next event up to this time, when the one before is empty. Whether there is one.
+    pub(super) fn turn(&mut self, until: u64) -> bool {
+        if self.current.is_empty() {
+            match self.next_bucket() {
+                Some(next) if next <= until >> WIDTH_BITS => self.turn_to(next),
+                _ => return false,
             }
-            let next = self.next_bucket()?;
-            if next > until >> WIDTH_BITS {
-                return None;
-            }
-            self.turn_to(next);
         }
+        self.current.last().is_some_and(|event| event.at <= until)
+    }
+
+    /// What is left of the bucket, the latest first.
+    pub(super) fn current(&self) -> &[Event] {
+        &self.current
+    }
+
+    /// The next event of the bucket up to this time.
+    pub(super) fn pop(&mut self, until: u64) -> Option<Event> {
+        if self.current.last()?.at > until {
+            return None;
+        }
+        self.current.pop()
     }
 
     /// The bucket with the earliest event.
@@ -173,12 +190,13 @@ impl Calendar {
     fn turn_to(&mut self, bucket: u64) {
         self.bucket = bucket;
         let place = bucket as usize % BUCKETS;
-        let mut chunk = std::mem::replace(&mut self.heads[place], NONE);
+        let Head { mut chunk, mut length } = std::mem::replace(&mut self.heads[place], EMPTY);
         self.filled[place / 64] &= !(1 << (place % 64));
         while chunk != NONE {
             let taken = &mut self.chunks[chunk as usize];
-            self.current.extend_from_slice(&taken.events[..taken.length as usize]);
-            self.in_wheel -= taken.length as usize;
+            self.current.extend_from_slice(&taken.events[..length as usize]);
+            self.in_wheel -= length as usize;
+            length = CHUNK as u32;
             let next = std::mem::replace(&mut taken.next, self.free);
             self.free = chunk;
             chunk = next;

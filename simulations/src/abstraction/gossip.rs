@@ -118,7 +118,7 @@ impl Model {
             self.town.groups[group as usize].open.retain(|open| *open != number);
         }
         self.figures.shown((shown - self.start_us, since - self.start_us), (number, author, node), away);
-        self.trace.put(self.now, node, format_args!("shown {number} {shown}"));
+        self.trace.put_numbers(self.now, node, "shown", &[number.into(), shown]);
     }
 
     /// Something older is missing: whoever sees that compares soon.

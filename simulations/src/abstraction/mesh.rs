@@ -72,8 +72,8 @@ impl Model {
         if !state.up || state.life != life {
             return;
         }
-        state.beats += 1;
-        let (beats, mesh) = (state.beats, usize::from(state.mesh));
+        state.beats = (state.beats + 1) % ROUTINE_BEATS;
+        let (compares, mesh) = (state.beats == 0, usize::from(state.mesh));
         self.calendar.push(Event { at: now + BEAT_US, kind: Kind::Beat, node, edge: life, message: 0 });
         if state.member_us > now {
             return;
@@ -90,7 +90,7 @@ impl Model {
         let open = !self.town.groups[self.town.nodes[node as usize].group as usize].open.is_empty();
         if open {
             self.name(now, node);
-            if beats % ROUTINE_BEATS == 0 {
+            if compares {
                 self.compare_with_one(now, node);
             }
         }

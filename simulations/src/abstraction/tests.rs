@@ -1,8 +1,10 @@
 //! The model keeps what it says: everybody gets everything, copies and degrees are gossipsub's, a seed is a run.
 
-use super::run::run;
+use super::run::{Model, run};
+use crate::plan::{Act, START_US};
 use crate::record::RunResult;
 use crate::scenario::Loaded;
+use crate::trace::Trace;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -82,6 +84,24 @@ fn lost_packets_cost_time_and_no_message() {
     assert_eq!(lossy.figures["messages.delivered_share"], 1.0);
 }
 
+#[test]
+fn a_newcomer_is_a_member_when_its_questions_are_answered() {
+    let text = "why = \"to try pairing\"\nseconds = 60\nfidelity = \"abstract\"\n\
+         [[groups]]\nmembers = 40\njoin_every_s = 1\nfinds = { dials = 3 }\nfind_s = 0\n\
+         [links]\ndelay = { constant-ms = 50.0 }\n";
+    let loaded = Loaded::new("pairing".to_owned(), text.to_owned(), BTreeMap::new()).expect("a scenario");
+    let plan = loaded.plan(1).expect("a plan");
+    let mut joins: Vec<u64> = Vec::new();
+    joins.extend(
+        plan.acts.iter().filter(|(_, act)| matches!(act, Act::Join { .. })).map(|(at, _)| START_US + at),
+    );
+    let mut model = Model::new(plan, Trace::new(None));
+    model.run_until(START_US + 60_000_000, None);
+    let took = |who: usize| model.town.nodes[who].member_us - joins[who - 1];
+    assert_eq!(took(1), (2 + 4 * 4) * 50_000, "a dial and four questions, each in a stream of its own");
+    assert_eq!(took(39), (2 + 6 * 4) * 50_000, "what it is handed does not fit one answer, nor two");
+}
+
 /// A writer that others can read.
 #[derive(Clone, Default)]
 struct Page(Arc<Mutex<Vec<u8>>>);
@@ -105,7 +125,15 @@ fn a_trace_tells_acts_and_arrivals_in_the_order_of_time() {
     let text = String::from_utf8(page.0.lock().expect("nobody panics").clone()).expect("text");
     let times: Vec<u64> = text.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
     assert!(times.is_sorted());
-    let shown = text.lines().filter(|line| line.contains(" shown ")).count();
+    let shown: Vec<&str> = text.lines().filter(|line| line.contains(" shown ")).collect();
+    let is_form = |line: &&str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        words.len() == 5
+            && words[1].ends_with(".0")
+            && words[3..].iter().all(|word| word.parse::<u64>().is_ok())
+    };
+    assert!(shown.iter().all(is_form));
+    let shown = shown.len();
     assert_eq!(shown as f64, result.figures["messages.delivered"]);
     assert!(text.contains(" act Found(0)"));
 }

@@ -18,25 +18,26 @@ pub(super) mod bits {
     pub(in crate::abstraction) const FINDS: u8 = 16;
 }
 
-/// One member.
+/// One member: half a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(super) struct Node {
-    /// Its group.
-    pub(super) group: u32,
-    /// Its process runs.
-    pub(super) up: bool,
     /// Since when it is a member; [`u64::MAX`] before.
     pub(super) member_us: u64,
     /// Until when its CPU is busy.
     pub(super) busy_us: u64,
+    /// Its group.
+    pub(super) group: u32,
+    /// Lives before this one: a heartbeat of an earlier one is not its own.
+    pub(super) life: u32,
     /// Neighbours in the mesh.
     pub(super) mesh: u16,
     /// Of these, those that it dialled.
     pub(super) outbound: u16,
-    /// Heartbeats of this life.
-    pub(super) beats: u32,
-    /// Lives before this one: a heartbeat of an earlier one is not its own.
-    pub(super) life: u32,
+    /// Heartbeats since it last had its turn to compare.
+    pub(super) beats: u8,
+    /// Its process runs.
+    pub(super) up: bool,
     /// A comparison is due because something is missing.
     pub(super) gap: bool,
 }
@@ -53,6 +54,11 @@ pub(super) struct Group {
     /// Messages that somebody who should have them lacks, the oldest first.
     pub(super) open: Vec<u32>,
 }
+
+/// Half-edges whose ends are read ahead: who has more is one of few.
+const TOUCHED_EDGES: usize = 24;
+/// Ends in a line of the cache.
+const ENDS_PER_LINE: usize = 4;
 
 /// The other end of a half-edge: what every copy needs, beside each other.
 #[derive(Clone, Copy)]
@@ -125,6 +131,19 @@ impl Town {
     /// The half-edges of a node.
     pub(super) fn edges(&self, node: HostId) -> std::ops::Range<u32> {
         self.first[node as usize]..self.first[node as usize + 1]
+    }
+
+    /// Reads what something that happens at a node will need first; the sum is there so that it is really read.
+    pub(super) fn touch(&self, node: HostId) -> u64 {
+        self.nodes[node as usize].busy_us ^ u64::from(self.first[node as usize])
+    }
+
+    /// The same for its first half-edges, when what [`Town::touch`] asked for has come.
+    pub(super) fn touch_edges(&self, node: HostId) -> u64 {
+        let (begin, end) = (self.first[node as usize] as usize, self.first[node as usize + 1] as usize);
+        let end = end.min(begin + TOUCHED_EDGES);
+        let ends = self.ends[begin..end].iter().step_by(ENDS_PER_LINE);
+        ends.fold(self.state.get(begin).copied().unwrap_or(0).into(), |sum, end| sum ^ end.last_us)
     }
 
     /// Who is at the other end of a half-edge.

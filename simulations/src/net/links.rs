@@ -144,6 +144,8 @@ pub struct Links {
     sites: Vec<u32>,
     nats: Vec<Nat>,
     islands: Vec<u32>,
+    /// Nobody is parted from anybody: no look at islands and cuts is needed, which is what most packets find.
+    whole: bool,
     cuts: BTreeSet<(HostId, HostId)>,
     bad: BTreeMap<(HostId, HostId), bool>,
     busy_until: Vec<u64>,
@@ -166,6 +168,7 @@ impl Links {
             sites: vec![0; hosts],
             nats: vec![Nat::Open; hosts],
             islands: vec![0; hosts],
+            whole: true,
             cuts: BTreeSet::new(),
             bad: BTreeMap::new(),
             busy_until: vec![0; hosts],
@@ -181,6 +184,10 @@ impl Links {
 
     /// Changes what all links have in common from now on.
     pub fn set_spec(&mut self, spec: LinkSpec) {
+        if spec.uplink_bps.is_none() {
+            // Nothing waits where no rate is.
+            self.busy_until.fill(0);
+        }
         self.spec = spec;
     }
 
@@ -207,17 +214,24 @@ impl Links {
     pub fn partition(&mut self, islands: &[u32]) {
         assert_eq!(islands.len(), self.islands.len(), "an island for each host");
         self.islands.copy_from_slice(islands);
+        self.look_whether_whole();
+    }
+
+    fn look_whether_whole(&mut self) {
+        self.whole = self.cuts.is_empty() && self.islands.iter().all(|island| *island == self.islands[0]);
     }
 
     /// Cuts one link, or mends it. Says whether anything changed.
     pub fn cut(&mut self, a: HostId, b: HostId, cut: bool) -> bool {
-        if cut { self.cuts.insert(pair(a, b)) } else { self.cuts.remove(&pair(a, b)) }
+        let changed = if cut { self.cuts.insert(pair(a, b)) } else { self.cuts.remove(&pair(a, b)) };
+        self.look_whether_whole();
+        changed
     }
 
     /// Whether packets can go between two hosts now.
     #[must_use]
     pub fn joined(&self, a: HostId, b: HostId) -> bool {
-        self.islands[a as usize] == self.islands[b as usize] && !self.cuts.contains(&pair(a, b))
+        self.whole || self.islands[a as usize] == self.islands[b as usize] && !self.cuts.contains(&pair(a, b))
     }
 
     /// Whether `from` can open a connection to `to` now.
@@ -318,7 +332,9 @@ impl Links {
     pub fn stream(&mut self, now: u64, (from, to): (HostId, HostId), bytes: usize) -> Option<u64> {
         let packets = bytes.div_ceil(SEGMENT_BYTES).max(1);
         let (leaves, _) = self.uplink(now, from, bytes + packets * HEADER_BYTES);
-        self.busy_until[from as usize] = leaves;
+        if self.spec.uplink_bps.is_some() {
+            self.busy_until[from as usize] = leaves;
+        }
         if !self.joined(from, to) {
             return None;
         }

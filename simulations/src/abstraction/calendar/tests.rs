@@ -3,6 +3,11 @@
 use super::*;
 use crate::chance::{between, generator};
 
+/// The next event up to this time.
+fn pop(calendar: &mut Calendar, until: u64) -> Option<Event> {
+    if calendar.turn(until) { calendar.pop(until) } else { None }
+}
+
 fn event(at: u64, node: u32) -> Event {
     Event { at, kind: Kind::Copy, node, edge: 0, message: 0 }
 }
@@ -20,16 +25,16 @@ fn events_come_in_order_while_others_are_put_down() {
         calendar.push(event(at, round));
         model.push(Reverse(event(at, round)));
         if round % 3 > 0 {
-            let popped = calendar.pop(u64::MAX).expect("something is there");
+            let popped = pop(&mut calendar, u64::MAX).expect("something is there");
             assert_eq!(Some(Reverse(popped)), model.pop());
             assert!(popped.at >= now, "time never goes back");
             now = popped.at;
         }
     }
     while let Some(Reverse(expected)) = model.pop() {
-        assert_eq!(calendar.pop(u64::MAX), Some(expected));
+        assert_eq!(pop(&mut calendar, u64::MAX), Some(expected));
     }
-    assert_eq!(calendar.pop(u64::MAX), None);
+    assert_eq!(pop(&mut calendar, u64::MAX), None);
 }
 
 #[test]
@@ -37,12 +42,12 @@ fn nothing_comes_before_its_time() {
     let mut calendar = Calendar::new(0);
     calendar.push(event(500, 1));
     calendar.push(event(9_000_000, 2));
-    assert_eq!(calendar.pop(499), None);
-    assert_eq!(calendar.pop(500), Some(event(500, 1)));
-    assert_eq!(calendar.pop(8_999_999), None);
+    assert_eq!(pop(&mut calendar, 499), None);
+    assert_eq!(pop(&mut calendar, 500), Some(event(500, 1)));
+    assert_eq!(pop(&mut calendar, 8_999_999), None);
     calendar.push(event(600, 3));
-    assert_eq!(calendar.pop(9_000_000), Some(event(600, 3)));
-    assert_eq!(calendar.pop(9_000_000), Some(event(9_000_000, 2)));
+    assert_eq!(pop(&mut calendar, 9_000_000), Some(event(600, 3)));
+    assert_eq!(pop(&mut calendar, 9_000_000), Some(event(9_000_000, 2)));
 }
 
 #[test]
@@ -52,7 +57,7 @@ fn chunks_are_used_again() {
         for n in 0..1_000 {
             calendar.push(event(turn * 1_000_000 + 1_000 + u64::from(n), n));
         }
-        while calendar.pop(turn * 1_000_000 + 999_999).is_some() {}
+        while pop(&mut calendar, turn * 1_000_000 + 999_999).is_some() {}
     }
     assert!(calendar.chunks.len() < 200, "{} chunks for 1,000 events at a time", calendar.chunks.len());
 }
