@@ -69,7 +69,8 @@ struct Chunk {
     next: u32,
 }
 
-/// The chunk of a bucket that is being filled, and how far it is. Those behind it are full, so to put an event down touches this and its own place.
+/// The chunk of a bucket that is being filled, and how far it is. Those behind it are full, so to put an event down touches this and
+/// its own place.
 #[derive(Clone, Copy)]
 struct Head {
     chunk: u32,
