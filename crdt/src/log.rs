@@ -87,6 +87,8 @@ pub struct Log {
     powers: BTreeMap<AccountId, Vec<(Node, Role)>>,
     evaluation: OnceCell<Evaluation>,
     view: OnceCell<Roster>,
+    /// How often acknowledgements may have changed the view at heads known before.
+    settlements: u64,
 }
 
 impl Log {
@@ -103,6 +105,7 @@ impl Log {
             powers: BTreeMap::new(),
             evaluation: OnceCell::new(),
             view: OnceCell::new(),
+            settlements: 0,
         }
     }
 
@@ -222,6 +225,9 @@ impl Log {
             self.powers.entry(subject).or_default().push((node, role));
         }
         self.view.take();
+        if self.board.names(&id) {
+            self.settlements += 1;
+        }
         let extended = self.evaluation.get_mut().is_some_and(|evaluation| evaluation.extend(&self.dag, node));
         if !extended {
             self.evaluation.take();
@@ -272,14 +278,16 @@ impl Log {
             if !matches!(self.dag.op(node).kind(), OpKind::Remove { .. }) {
                 return Err(LogError::Malformed);
             }
-            // Where nothing is beside the Remove there is nothing to settle, and hundreds of rows cost no evaluation.
-            settles = self.dag.disputed(node);
+            // Where nothing is beside the Remove, or beside a strike before it, there is nothing to settle, and hundreds of
+            // rows cost no evaluation.
+            settles = self.dag.disputed(node) || self.dag.quarrel_in(self.dag.closure(node));
         }
         if !self.owners.contains_key(&row.device()) {
             return Err(LogError::Powerless);
         }
         let changed = self.board.merge(row)?;
         if changed && settles {
+            self.settlements += 1;
             self.evaluation.take();
             self.view.take();
         }
@@ -317,6 +325,20 @@ impl Log {
             return Ok(self.view().clone());
         }
         Ok(Evaluation::of(&self.dag, &self.board, Some(&past)).roster(&self.dag))
+    }
+
+    /// Grows whenever acknowledgements may have changed what [`Self::view_at`] says of heads that were known before; nothing else
+    /// changes that.
+    #[must_use]
+    pub fn settlements(&self) -> u64 {
+        self.settlements
+    }
+
+    /// May acknowledgements that come later change what [`Self::view_at`] says of these heads: is anything beside a Remove, a
+    /// demotion or a revocation among what they follow?
+    #[must_use]
+    pub fn hinges_on_acknowledgements(&self, heads: &[OpId]) -> bool {
+        self.dag.closure_of(heads).is_ok_and(|past| self.dag.quarrel_in(&past))
     }
 
     /// What nothing follows yet: the parents of the next operation.

@@ -259,6 +259,11 @@ impl Board {
         self.rows.values().flat_map(BTreeMap::values).flat_map(Word::rows)
     }
 
+    /// Does a row about a Remove name this operation among its heads?
+    pub(super) fn names(&self, op: &OpId) -> bool {
+        self.rows().any(|row| matches!(row.fact(), Fact::Remove(_)) && row.heads().binary_search(op).is_ok())
+    }
+
     /// Forgets the rows of a commit whose branch is settled. Rows of Removes stay.
     pub fn settle(&mut self, commit: &[u8; 32]) {
         self.rows.remove(&Fact::Commit(*commit));

@@ -165,6 +165,15 @@ impl Dag {
         (0..self.entries.len()).any(|other| self.concurrent(node, other))
     }
 
+    /// Is anything in this past concurrent with a strike in it?
+    pub(super) fn quarrel_in(&self, past: &Past) -> bool {
+        let mut strikes = self.strikes.iter().copied().filter(|node| self.contains(past, *node));
+        strikes.any(|strike| {
+            let mut all = 0..self.entries.len();
+            all.any(|other| self.contains(past, other) && self.concurrent(strike, other))
+        })
+    }
+
     /// The place in the one order that every replica shares: a parent comes before its children.
     pub(super) fn rank(&self, node: Node) -> (u64, OpId) {
         let op = self.op(node);

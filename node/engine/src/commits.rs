@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crypto::group::{CommitPlan, GroupError, GroupSession, PeerFault, Prepared, check_key_package};
+use halloo_crypto::group::{CommitPlan, GroupError, PeerFault, Prepared, check_key_package};
 use halloo_crypto::id::{DeviceId, EpochId, OpId};
 use halloo_crypto::identity::DeviceCertificate;
 use halloo_crypto::kdf;
@@ -29,6 +29,10 @@ use crate::timers::Timer;
 use crate::welcomes::{self, Welcomes};
 use crate::wire::direct::{DirectFrame, EpochsFrame, MAX_NAMES};
 use crate::wire::parcel::ParcelKind;
+
+mod fitness;
+
+pub(crate) use self::fitness::{judge_again, realises};
 
 /// Commits that may wait for their parent or for operations: as many as the epoch tree holds.
 pub(crate) const MAX_WAITING: usize = 64;
@@ -61,6 +65,8 @@ pub(crate) struct Commits {
     /// Whether the last change of epoch was a commit of this device.
     pub(crate) made_here: bool,
     last_change_ms: u64,
+    /// [`halloo_crdt::log::Log::settlements`] when the tree was last judged.
+    settlements: u64,
 }
 
 /// What became of a commit.
@@ -133,7 +139,7 @@ fn plan(room: &Commits, state: &State) -> Option<CommitPlan> {
 /// Makes and publishes the commit that is due, if any. `update` also commits when only the own leaf is to be renewed.
 pub(crate) fn commit_now(room: &mut Commits, state: &mut State, update: bool) {
     state.timers.stop(Timer::CommitDue);
-    if !state.is_member() || state.epochs.tip().spent {
+    if !state.is_member() || !state.epochs.may_commit() {
         return;
     }
     let Some(mut plan) = plan(room, state).or_else(|| update.then(CommitPlan::default)) else { return };
@@ -157,7 +163,8 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     let after: BTreeSet<DeviceId> = next.roster().into_keys().collect();
     uphold(inv_6_commit_realises_the_plan(plan, &to_add, &after, &left_out));
     let Ok(weight) = state.log.weight(&plan.heads) else { return };
-    let Ok(node) = Node::new(next, Some(parent), weight, state.now.wall_ms) else { return };
+    let Ok(mut node) = Node::new(next, Some(parent), weight, state.now.wall_ms) else { return };
+    node.own = true;
     let child = node.id();
     assert_ne!(child, parent, "a commit begins another epoch");
     remember(room, kdf::hash("commit bytes", &[&commit]));
@@ -172,7 +179,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
         room.refresh.remove(device);
     });
     room.made_here = true;
-    settle_on_chosen(room, state);
+    settle_on_chosen(room, state, false);
     state.broadcast(ParcelKind::Commits, vec![commit]);
     let Some(welcome) = welcome else { return };
     for device in added {
@@ -221,7 +228,7 @@ pub(crate) fn on_commits(room: &mut Commits, state: &mut State, from: &PeerKey, 
     }
     if grown {
         retry(room, state);
-        settle_on_chosen(room, state);
+        settle_on_chosen(room, state, false);
     }
 }
 
@@ -300,29 +307,12 @@ fn weigh(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
         return Err(Judgement::Waits);
     }
     if !realises(state, &parent.session, &applied.next, &applied.heads) {
-        return Err(Judgement::Bad);
+        // Acknowledgements that are still to come may make it fit; nothing else ever will.
+        let hinges = state.log.hinges_on_acknowledgements(&applied.heads);
+        return Err(if hinges { Judgement::Waits } else { Judgement::Bad });
     }
     let weight = state.log.weight(&applied.heads).map_err(|_| Judgement::Waits)?;
     Node::new(applied.next, Some(parent.id()), weight, state.now.wall_ms).map_err(|_| Judgement::Bad)
-}
-
-/// Whether the leaves of an epoch are the roster of the log at its heads: nobody else is in, and who is missing has a key
-/// package that no commit could have added.
-pub(crate) fn realises(state: &State, parent: &GroupSession, next: &GroupSession, heads: &[OpId]) -> bool {
-    let Ok(roster) = state.log.view_at(heads) else { return false };
-    let leaves = next.roster();
-    if leaves.keys().any(|leaf| !roster.devices().contains_key(leaf)) {
-        return false;
-    }
-    // Who had a leaf and is in the roster must have one still: only a package that never got in is an excuse.
-    roster.devices().keys().filter(|device| !leaves.contains_key(device)).all(|device| {
-        let key_package = roster.device(device).map(|entry| &entry.grant.key_package);
-        !parent.contains(device)
-            && key_package.is_none_or(|bytes| {
-                let usable = check_key_package(&state.group, bytes).is_ok_and(|info| info.device == *device);
-                !usable || parent.clashes(bytes)
-            })
-    })
 }
 
 fn plant(state: &mut State, node: Node, commit: Vec<u8>) -> Judgement {
@@ -340,8 +330,9 @@ fn plant(state: &mut State, node: Node, commit: Vec<u8>) -> Judgement {
     }
 }
 
-/// Makes the epoch that the rule picks the current one, and tells the others if that changed anything.
-fn settle_on_chosen(room: &mut Commits, state: &mut State) {
+/// Makes the epoch that the rule picks the current one, and tells the others if that changed anything; `settled`: acknowledgements
+/// have just changed what is fit.
+fn settle_on_chosen(room: &mut Commits, state: &mut State, settled: bool) {
     let before = state.epochs.tip().session.commit_id();
     let before_id = state.epochs.tip().id();
     if !state.epochs.settle_on_chosen() {
@@ -351,7 +342,7 @@ fn settle_on_chosen(room: &mut Commits, state: &mut State) {
     let (after, id, devices) = (tip.session.commit_id(), tip.id(), tip.session.member_count());
     let continues = state.epochs.descends(&id, &before_id);
     if !continues {
-        uphold(room.left.inv_1_no_return(before, after, false));
+        uphold(room.left.inv_1_no_return(before, after, settled));
     }
     room.last_change_ms = state.now.mono.as_millis();
     state.out.put(Table::Head, &[], id.as_bytes().to_vec());
@@ -372,8 +363,9 @@ pub(crate) fn refresh_taint(state: &mut State) {
 /// After the log changed: commits that waited for operations, and whether one of ours is due.
 pub(crate) fn on_operations(room: &mut Commits, state: &mut State) {
     refresh_taint(state);
+    let settled = judge_again(room, state);
     retry(room, state);
-    settle_on_chosen(room, state);
+    settle_on_chosen(room, state, settled);
     schedule(room, state);
 }
 

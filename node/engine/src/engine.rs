@@ -85,6 +85,7 @@ impl Engine {
             reconcile: Reconcile::default(),
             drained: false,
         };
+        commits::judge_again(&mut engine.commits, &mut engine.state);
         engine.first_steps(kind);
         engine.finish();
         Ok(engine)
@@ -214,7 +215,7 @@ impl Engine {
     fn can_end_taint(&self) -> bool {
         // A member of better rank is given its moment unless something is to be said; the timer bounds that moment.
         self.state.is_member()
-            && !self.state.epochs.tip().spent
+            && self.state.epochs.may_commit()
             && self.state.timers.due(Timer::CommitDue).is_none()
     }
 

@@ -6,20 +6,23 @@
 //! ```
 //!
 //! The weight of an epoch is fixed at its birth: the number of operations in the closure of the heads that its commit realises.
-//! Nothing that happens later can change a choice between two epochs that are both known (INV-1). Switching to a sibling costs no
-//! bytes: both were applied to clones of the parent when they came. Here is bookkeeping only; whether a commit is valid is for
-//! [`crate::membership`] to say before it inserts one.
+//! Nothing that happens later can change a choice between two epochs that are both known (INV-1), but for acknowledgements that
+//! change what the log says at their heads: an epoch that is no longer fit is passed over. Switching to a sibling costs no bytes:
+//! both were applied to clones of the parent when they came. Here is bookkeeping only; whether a commit is valid is for
+//! [`crate::commits`] to say before it inserts one.
 
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use halloo_crypto::data::{self, DataError, DataKeys};
-use halloo_crypto::group::{CommitId, EpochTag, Export, GroupError, GroupSession, peek_epoch};
+use halloo_crypto::data::{self, DataError};
+use halloo_crypto::group::{EpochTag, GroupSession, peek_epoch};
 use halloo_crypto::id::EpochId;
 
+pub use self::node::Node;
 use crate::wire::WireError;
 use crate::wire::bundle::TRAIL_HANDED;
-use crate::wire::bytes::{Reader, put_blob};
+
+mod node;
 
 /// Epochs kept with their keys. A busy day of a group of 50 has fewer; beyond it the oldest is settled early.
 pub const MAX_NODES: usize = 64;
@@ -34,91 +37,6 @@ pub const MAX_TRAIL: usize = 1_024;
 pub const TRAIL_HANDED_BYTES: usize = 128 * 1024;
 /// Longest commit: that of the group session.
 const MAX_COMMIT_BYTES: usize = 1 << 20;
-
-/// One epoch of one branch.
-#[derive(Clone, Debug)]
-pub struct Node {
-    /// The MLS state. Commits are prepared on clones.
-    pub session: GroupSession,
-    /// Data keys of the epoch.
-    pub keys: DataKeys,
-    /// The epoch before; `None` at a root.
-    pub parent: Option<EpochId>,
-    /// Operations in the closure of the heads that the commit realises.
-    pub weight: u64,
-    /// Whether this device has committed from here: it does so once.
-    pub spent: bool,
-    /// When it came, Unix milliseconds of our clock.
-    pub seen_ms: u64,
-    commit_id: CommitId,
-}
-
-impl Node {
-    /// An epoch that was just entered.
-    ///
-    /// # Errors
-    /// None that a caller can cause: a session that has lost its data secret.
-    pub fn new(
-        session: GroupSession,
-        parent: Option<EpochId>,
-        weight: u64,
-        seen_ms: u64,
-    ) -> Result<Self, GroupError> {
-        let keys = DataKeys::new(session.export_secret(Export::Data)?, session.epoch_id());
-        let commit_id = session.commit_id();
-        Ok(Node { session, keys, parent, weight, spent: false, seen_ms, commit_id })
-    }
-
-    /// Which epoch.
-    pub fn id(&self) -> EpochId {
-        self.session.epoch_id()
-    }
-
-    /// The place in the order of rivals: smaller wins.
-    fn rank(&self) -> (Reverse<u64>, CommitId) {
-        (Reverse(self.weight), self.commit_id)
-    }
-
-    /// For the store.
-    ///
-    /// ```text
-    ///  0         1       2           34       42        50
-    ///  | version | flags | parent 32 | weight | seen ms | session: len u32, bytes |     flags: 1 has parent, 2 spent
-    /// ```
-    ///
-    /// # Errors
-    /// None that a caller can cause; MLS errors are passed on.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, GroupError> {
-        let session = self.session.to_bytes()?;
-        let mut out = vec![crate::wire::VERSION, u8::from(self.parent.is_some()) | u8::from(self.spent) << 1];
-        out.extend_from_slice(self.parent.unwrap_or(EpochId::from_bytes([0; 32])).as_bytes());
-        out.extend_from_slice(&self.weight.to_be_bytes());
-        out.extend_from_slice(&self.seen_ms.to_be_bytes());
-        put_blob(&mut out, session.expose());
-        Ok(out)
-    }
-
-    /// Reads what [`Self::to_bytes`] wrote, from a store that authenticates it.
-    ///
-    /// # Errors
-    /// [`WireError`] for bytes that it did not write.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != crate::wire::VERSION {
-            return Err(WireError::Version(version));
-        }
-        let flags = reader.u8()?;
-        let parent = EpochId::from_bytes(reader.array()?);
-        let (weight, seen_ms) = (reader.u64()?, reader.u64()?);
-        let session =
-            GroupSession::from_bytes(reader.blob(usize::MAX)?).map_err(|_| WireError::NotCanonical)?;
-        reader.finish()?;
-        let parent = (flags & 1 != 0).then_some(parent);
-        let node = Node::new(session, parent, weight, seen_ms).map_err(|_| WireError::NotCanonical)?;
-        Ok(Node { spent: flags & 2 != 0, ..node })
-    }
-}
 
 /// A commit that began an epoch, for whoever lacks it.
 #[derive(Clone, Debug)]
@@ -279,20 +197,49 @@ impl Epochs {
         all.into_iter().map(Node::id).collect()
     }
 
-    /// Where the rule leads from the root; a pure function of the tree.
+    /// Where the rule leads from the root; a pure function of the tree and of what in it is fit.
     pub fn chosen(&self) -> EpochId {
         let mut at = self.root;
-        while let Some(best) = self.children(&at).first() {
-            at = *best;
+        while let Some(best) =
+            self.children(&at).into_iter().find(|id| self.nodes.get(id).is_some_and(|child| child.fit))
+        {
+            at = best;
         }
         at
+    }
+
+    /// Epochs with the epochs before them.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Node, &Node)> {
+        self.nodes.values().filter_map(|node| Some((self.nodes.get(&node.parent?)?, node)))
+    }
+
+    /// Says whether an epoch is fit.
+    pub fn set_fit(&mut self, id: &EpochId, fit: bool) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.fit = fit;
+        }
+    }
+
+    /// Whether this device may commit from the current epoch: it has not, or what it made there is not fit any more. An own commit
+    /// that is not known here is no excuse: an old copy was put back, and its generation is spent.
+    pub fn may_commit(&self) -> bool {
+        self.may_commit_from(&self.tip)
+    }
+
+    fn may_commit_from(&self, id: &EpochId) -> bool {
+        let mut own = self.nodes.values().filter(|node| node.parent == Some(*id) && node.own).peekable();
+        let spent = self.nodes.get(id).is_some_and(|node| node.spent);
+        !spent || (own.peek().is_some() && own.all(|node| !node.fit))
     }
 
     /// Makes the chosen epoch current; true if it was not.
     pub fn settle_on_chosen(&mut self) -> bool {
         let chosen = self.chosen();
         assert!(self.nodes.contains_key(&chosen), "the chosen epoch is in the tree");
-        debug_assert!(self.children(&chosen).is_empty(), "a tip has no children");
+        debug_assert!(
+            self.pairs().all(|(parent, node)| parent.id() != chosen || !node.fit),
+            "a tip has no child that is fit"
+        );
         core::mem::replace(&mut self.tip, chosen) != chosen
     }
 
@@ -310,8 +257,11 @@ impl Epochs {
 
     /// Replaces the session of an epoch by one with a handshake generation spent, and notes that this device committed there.
     pub fn spend(&mut self, id: &EpochId, session: GroupSession) {
+        assert!(
+            self.may_commit_from(id),
+            "INV-3: a device commits once from an epoch, unless that is not fit any more"
+        );
         let node = self.nodes.get_mut(id).expect("what was prepared is in the tree");
-        assert!(!node.spent, "INV-3: a device commits once from an epoch");
         assert_eq!(session.epoch_id(), *id, "the same epoch");
         node.session = session;
         node.spent = true;

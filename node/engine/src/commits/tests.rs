@@ -222,3 +222,116 @@ fn a_package_of_another_device_brings_nobody_in() {
     assert_eq!(rig.dropped(0, "key package of another device"), 2);
     assert_eq!(rig.engine(0).status().epoch, epoch);
 }
+
+/// Ada (0) and Ben (1), both owners, remove each other. Cleo and Dan heard Ben first and acknowledge it, which is most of five. Ada
+/// knew both removals and no acknowledgement when she committed without Ben: she is the senior.
+struct Quarrel {
+    operations: Vec<Vec<u8>>,
+    acknowledgements: Vec<Vec<u8>>,
+    commit: Vec<u8>,
+}
+
+fn quarrel(rig: &mut Rig) -> Quarrel {
+    let (ada, ben) = (rig.members[0].identity.account(), rig.members[1].identity.account());
+    let role = halloo_crdt::log::Role::Owner;
+    rig.command(0, crate::input::Command::SetRole { account: ben, role }).expect("appointed");
+    rig.pass(core::time::Duration::from_secs(30));
+    rig.cut = true;
+    let now_ms = rig.now.wall_ms;
+    let start = rig.engine(4).state.log.clone();
+    let device = |rig: &Rig, who: usize| rig.members[who].identity.device.clone();
+    let signed = |rig: &Rig, who, account| {
+        let device = device(rig, who);
+        let mut log = start.clone();
+        let author = halloo_crdt::log::Author { device: &device, now_ms };
+        (log.author_remove(author, account).expect("an owner may"), log)
+    };
+    let ((by_ada, _), (by_ben, heard)) = (signed(rig, 0, ben), signed(rig, 1, ada));
+    let fact = halloo_crdt::log::Fact::Remove(by_ben.id());
+    let row = |who| {
+        let row = heard.clone().author_acknowledge(&device(rig, who), fact, vec![]);
+        row.expect("a member may").to_bytes()
+    };
+    let acknowledgements = vec![row(2), row(3)];
+    let mut heads = vec![by_ada.id(), by_ben.id()];
+    heads.sort_unstable();
+    let remove = vec![rig.members[1].identity.device.id()];
+    let commit = rogue(rig, 0, &CommitPlan { add: vec![], remove, heads });
+    Quarrel { operations: vec![by_ada.to_bytes(), by_ben.to_bytes()], acknowledgements, commit }
+}
+
+fn tell(rig: &mut Rig, who: usize, kind: ParcelKind, items: Vec<Vec<u8>>) {
+    let from = rig.peer(if who == 2 { 3 } else { 2 });
+    rig.hand_direct(who, from, &DirectFrame::Parcel(Parcel::new(kind, items)));
+    rig.settle();
+}
+
+#[test]
+fn inv_1_a_commit_is_judged_by_all_acknowledgements_whichever_came_first() {
+    for commit_first in [false, true] {
+        let mut rig = Rig::group(5, 30);
+        let quarrel = quarrel(&mut rig);
+        let before = Some(rig.engine(4).state.epochs.tip().id());
+        tell(&mut rig, 4, ParcelKind::Operations, quarrel.operations.clone());
+        if commit_first {
+            tell(&mut rig, 4, ParcelKind::Commits, vec![quarrel.commit.clone()]);
+            assert_ne!(
+                Some(rig.engine(4).state.epochs.tip().id()),
+                before,
+                "by what it knows the commit follows the log"
+            );
+            tell(&mut rig, 4, ParcelKind::Acknowledgements, quarrel.acknowledgements.clone());
+        } else {
+            tell(&mut rig, 4, ParcelKind::Acknowledgements, quarrel.acknowledgements.clone());
+            tell(&mut rig, 4, ParcelKind::Commits, vec![quarrel.commit.clone()]);
+        }
+        assert_eq!(rig.dropped(4, BAD), 0, "whoever brings it did nothing wrong");
+        rig.pass(core::time::Duration::from_secs(5));
+        let (ada, ben) = (rig.members[0].identity.device.id(), rig.members[1].identity.device.id());
+        let tip = rig.engine(4).state.epochs.tip().clone();
+        assert_eq!(tip.parent, before, "{commit_first}: INV-1: the same facts, the same branch");
+        assert!(
+            tip.session.contains(&ben) && !tip.session.contains(&ada),
+            "{commit_first}: most removed Ada"
+        );
+    }
+}
+
+#[test]
+fn who_committed_what_is_not_fit_any_more_commits_again_and_all_come_together() {
+    let mut rig = Rig::group(5, 31);
+    let quarrel = quarrel(&mut rig);
+    let before = rig.engine(4).state.epochs.tip().id();
+    // Eve commits by what she knows: without Ben.
+    tell(&mut rig, 4, ParcelKind::Operations, quarrel.operations.clone());
+    rig.pass(core::time::Duration::from_secs(5));
+    let ben = rig.members[1].identity.device.id();
+    assert!(!rig.engine(4).state.epochs.tip().session.contains(&ben));
+    tell(&mut rig, 4, ParcelKind::Acknowledgements, quarrel.acknowledgements.clone());
+    rig.pass(core::time::Duration::from_secs(5));
+    assert!(!rig.engine(4).status().tainted, "INV-2: a taint is ended alone");
+    let tip = rig.engine(4).state.epochs.tip().clone();
+    assert!(
+        tip.own && tip.parent == Some(before) && tip.session.contains(&ben),
+        "a second commit from there"
+    );
+    // It is so after a restart, too.
+    let disk = rig.members[4].disk.clone();
+    let identity = rig.members[4].identity.clone();
+    let origin = crate::start::Origin::Restore(disk);
+    let again = crate::Engine::new(crate::start::Config::default(), identity, origin, [99; 32], rig.now);
+    let again = again.expect("a member starts");
+    assert_eq!(again.status().epoch, rig.engine(4).status().epoch);
+    assert_eq!(again.state.epochs.chosen(), again.state.epochs.tip().id());
+    for who in 1..4 {
+        tell(&mut rig, who, ParcelKind::Operations, quarrel.operations.clone());
+        tell(&mut rig, who, ParcelKind::Acknowledgements, quarrel.acknowledgements.clone());
+    }
+    rig.cut = false;
+    rig.pass(core::time::Duration::from_secs(120));
+    let epoch = rig.engine(1).status().epoch;
+    for who in 1..5 {
+        let status = rig.engine(who).status();
+        assert_eq!((status.epoch, status.tainted, status.epoch_devices), (epoch, false, 4), "{who}");
+    }
+}

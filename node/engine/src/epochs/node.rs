@@ -1,0 +1,101 @@
+//! One epoch of one branch: its keys, its place in the order of rivals, its bytes in the store.
+
+use core::cmp::Reverse;
+
+use halloo_crypto::data::DataKeys;
+use halloo_crypto::group::{CommitId, Export, GroupError, GroupSession};
+use halloo_crypto::id::EpochId;
+
+use crate::wire::WireError;
+use crate::wire::bytes::{Reader, put_blob};
+
+/// One epoch of one branch.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The MLS state. Commits are prepared on clones.
+    pub session: GroupSession,
+    /// Data keys of the epoch.
+    pub keys: DataKeys,
+    /// The epoch before; `None` at a root.
+    pub parent: Option<EpochId>,
+    /// Operations in the closure of the heads that the commit realises.
+    pub weight: u64,
+    /// Whether this device has committed from here: it does so once.
+    pub spent: bool,
+    /// Whether this device made the commit that began it.
+    pub own: bool,
+    /// Whether its leaves are the roster of the log at its heads, by all acknowledgements known by now. One that came is fit;
+    /// acknowledgements that come later may change that.
+    pub fit: bool,
+    /// When it came, Unix milliseconds of our clock.
+    pub seen_ms: u64,
+    pub(super) commit_id: CommitId,
+}
+
+impl Node {
+    /// An epoch that was just entered.
+    ///
+    /// # Errors
+    /// None that a caller can cause: a session that has lost its data secret.
+    pub fn new(
+        session: GroupSession,
+        parent: Option<EpochId>,
+        weight: u64,
+        seen_ms: u64,
+    ) -> Result<Self, GroupError> {
+        let keys = DataKeys::new(session.export_secret(Export::Data)?, session.epoch_id());
+        let commit_id = session.commit_id();
+        Ok(Node { session, keys, parent, weight, spent: false, own: false, fit: true, seen_ms, commit_id })
+    }
+
+    /// Which epoch.
+    pub fn id(&self) -> EpochId {
+        self.session.epoch_id()
+    }
+
+    /// The place in the order of rivals: smaller wins, and what is not fit comes last.
+    pub(super) fn rank(&self) -> (bool, Reverse<u64>, CommitId) {
+        (!self.fit, Reverse(self.weight), self.commit_id)
+    }
+
+    /// For the store.
+    ///
+    /// ```text
+    ///  0         1       2           34       42        50
+    ///  | version | flags | parent 32 | weight | seen ms | session: len u32, bytes |     flags: 1 has parent, 2 spent, 4 own
+    /// ```
+    ///
+    /// # Errors
+    /// None that a caller can cause; MLS errors are passed on.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, GroupError> {
+        let session = self.session.to_bytes()?;
+        let flags = u8::from(self.parent.is_some()) | u8::from(self.spent) << 1 | u8::from(self.own) << 2;
+        let mut out = vec![crate::wire::VERSION, flags];
+        out.extend_from_slice(self.parent.unwrap_or(EpochId::from_bytes([0; 32])).as_bytes());
+        out.extend_from_slice(&self.weight.to_be_bytes());
+        out.extend_from_slice(&self.seen_ms.to_be_bytes());
+        put_blob(&mut out, session.expose());
+        Ok(out)
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote, from a store that authenticates it.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that it did not write.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        let version = reader.u8()?;
+        if version != crate::wire::VERSION {
+            return Err(WireError::Version(version));
+        }
+        let flags = reader.u8()?;
+        let parent = EpochId::from_bytes(reader.array()?);
+        let (weight, seen_ms) = (reader.u64()?, reader.u64()?);
+        let session =
+            GroupSession::from_bytes(reader.blob(usize::MAX)?).map_err(|_| WireError::NotCanonical)?;
+        reader.finish()?;
+        let parent = (flags & 1 != 0).then_some(parent);
+        let node = Node::new(session, parent, weight, seen_ms).map_err(|_| WireError::NotCanonical)?;
+        Ok(Node { spent: flags & 2 != 0, own: flags & 4 != 0, ..node })
+    }
+}
