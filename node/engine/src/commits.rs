@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use halloo_crypto::group::{CommitPlan, GroupError, PeerFault, Prepared, check_key_package};
-use halloo_crypto::id::{DeviceId, EpochId, OpId};
+use halloo_crypto::id::{DeviceId, EpochId};
 use halloo_crypto::identity::DeviceCertificate;
 use halloo_crypto::kdf;
 

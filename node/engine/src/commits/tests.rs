@@ -4,6 +4,7 @@ use super::*;
 use crate::rig::{Rig, identity};
 use crate::wire::parcel::Parcel;
 use halloo_crypto::group::{CommitPlan, KeyPackageSecret};
+use halloo_crypto::id::OpId;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
