@@ -1,7 +1,6 @@
 //! Which epoch is current, and who may end one: a model of the rules explored in full, and the product held against it.
 
 #![allow(unreachable_pub, reason = "the rooms of one test binary")]
-#![allow(dead_code, reason = "the log has kinds that no story needs")]
 #![allow(clippy::print_stdout, reason = "the full exploration tells how much it saw")]
 
 #[path = "healing/model.rs"]
@@ -15,3 +14,6 @@ mod explore;
 
 #[path = "healing/rules.rs"]
 mod rules;
+
+#[path = "healing/product.rs"]
+mod product;

@@ -12,8 +12,8 @@ mod strikes;
 #[path = "model/table.rs"]
 mod table;
 
-pub use epochs::{Fact, Facts, ROOT, Word};
-pub use log::{Ack, Id, Ids, Kind, Op, Role, Verdict};
+pub use epochs::{Commit, Fact, Facts, ROOT, Word};
+pub use log::{Ack, Id, Ids, Kind, Log, Op, Role, Verdict};
 
 /// When a commit is held against the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
