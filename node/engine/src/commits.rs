@@ -16,7 +16,7 @@ use halloo_crypto::identity::DeviceCertificate;
 use halloo_crypto::kdf;
 
 use crate::bundles::hand_bundle;
-use crate::epochs::{Node, Planted};
+use crate::epochs::{MAX_NODES, Node, Planted};
 use crate::invariants::{
     BranchTrail, inv_2_ends_alone, inv_6_commit_realises_the_plan, inv_6_within_bound, uphold,
 };
@@ -333,6 +333,14 @@ fn plant(state: &mut State, node: Node, commit: Vec<u8>) -> Judgement {
 /// Makes the epoch that the rule picks the current one, and tells the others if that changed anything; `settled`: acknowledgements
 /// have just changed what is fit.
 fn settle_on_chosen(room: &mut Commits, state: &mut State, settled: bool) {
+    move_to_chosen(room, state, settled);
+    if state.epochs.len() > MAX_NODES {
+        // A hundred newcomers in a quarter of an hour make more epochs than are kept for a day.
+        prune(state);
+    }
+}
+
+fn move_to_chosen(room: &mut Commits, state: &mut State, settled: bool) {
     let before = state.epochs.tip().session.commit_id();
     let before_id = state.epochs.tip().id();
     if !state.epochs.settle_on_chosen() {
@@ -443,10 +451,14 @@ pub(crate) fn on_epochs(room: &mut Commits, state: &mut State, from: PeerKey, th
 
 /// Gives up what is settled, here and in the store.
 pub(crate) fn on_settle(room: &mut Commits, state: &mut State) {
+    prune(state);
+    room.welcomes.forget_packages();
+}
+
+fn prune(state: &mut State) {
     let pruned = state.epochs.prune(state.now.wall_ms);
     pruned.epochs.iter().for_each(|id| state.out.del(Table::Epoch, id.as_bytes()));
     pruned.traces.iter().for_each(|tag| state.out.del(Table::Trail, tag));
-    room.welcomes.forget_packages();
 }
 
 /// Keeps the commits that led here, for members who stand where they begin.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::log::author::InviteTerms;
-use halloo_crdt::log::{Action, MAX_INVITE_USES, OpKind, Role};
+use halloo_crdt::log::{Action, MAX_INVITE_USES, OpKind, Role, SignedOp};
 use halloo_crypto::id::{InviteId, OpId};
 use halloo_crypto::invite::InviteSecret;
 use halloo_crypto::invite::link::Link;
@@ -84,6 +84,7 @@ pub(crate) fn open(
     if life_ms == 0 || life_ms > MAX_LIFE_MS {
         return Err(Refusal::Invalid("an invite lasts longer than nothing and at most a year"));
     }
+    make_room(room, state);
     let usable = |op: &&OpId| state.log.view().invites().contains_key(*op);
     if room.secrets.keys().filter(usable).count() >= INVITES_MAX / 2 || room.secrets.len() >= INVITES_MAX {
         return Err(Refusal::Invalid("too many invites of this device are open; close one first"));
@@ -99,6 +100,26 @@ pub(crate) fn open(
     let view = view(room, state, &op).ok_or(Refusal::Unknown("invite"))?;
     state.durable_event(Event::Invite(view.clone()));
     Ok(Reply::Invite(view))
+}
+
+/// Where there is no room for another invite, forgets the one of those used up that was made first: its newcomer has long been handed
+/// everything.
+fn make_room(room: &mut Invites, state: &mut State) {
+    if room.secrets.len() < INVITES_MAX {
+        return;
+    }
+    let used_up = room.secrets.keys().filter(|op| ending(state, op) == Ending::UsedUp);
+    let first = used_up.min_by_key(|op| (state.log.get(op).map(SignedOp::at_ms), **op)).copied();
+    if let Some(op) = first {
+        forget(room, state, &op, Ending::UsedUp);
+    }
+}
+
+fn forget(room: &mut Invites, state: &mut State, op: &OpId, ending: Ending) {
+    if let Some(secret) = room.secrets.remove(op) {
+        room.host.close(&secret.id(), ending);
+    }
+    state.out.del(Table::Invite, op.as_bytes());
 }
 
 /// Closes an invite.
@@ -143,10 +164,7 @@ pub(crate) fn refresh(room: &mut Invites, state: &mut State) {
     }
     for op in gone {
         let ending = ending(state, &op);
-        if let Some(secret) = room.secrets.remove(&op) {
-            room.host.close(&secret.id(), ending);
-        }
-        state.out.del(Table::Invite, op.as_bytes());
+        forget(room, state, &op, ending);
         tell_closed(room, state, op);
     }
     for op in used_up {

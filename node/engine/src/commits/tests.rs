@@ -336,3 +336,21 @@ fn who_committed_what_is_not_fit_any_more_commits_again_and_all_come_together() 
         assert_eq!((status.epoch, status.tainted, status.epoch_devices), (epoch, false, 4), "{who}");
     }
 }
+
+#[test]
+fn inv_6_epochs_made_one_after_another_stay_within_their_limit_and_the_disk_too() {
+    let mut rig = Rig::group(2, 31);
+    for _ in 0..MAX_NODES + 10 {
+        let engine = rig.engine(0);
+        commit_now(&mut engine.commits, &mut engine.state, true);
+        rig.hand(0, crate::input::Input::Wake(crate::input::WakeReason::Outside));
+        rig.settle();
+        for who in 0..2 {
+            let kept = rig.engine(who).state.epochs.len();
+            assert!(kept <= MAX_NODES, "{who} keeps {kept}");
+            assert_eq!(rig.members[who].disk.table(Table::Epoch).count(), kept);
+        }
+    }
+    assert_eq!(rig.engine(0).state.epochs.tip().id(), rig.engine(1).state.epochs.tip().id());
+    assert_eq!(rig.engine(0).state.epochs.len(), MAX_NODES);
+}

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::input::{Command, Input};
-use crate::rig::Rig;
+use crate::rig::{Rig, identity};
 use core::time::Duration;
+use halloo_crdt::log::op::{DeviceGrant, InviteUse};
+use halloo_crdt::log::{Author, Log};
 
 fn open_one(rig: &mut Rig, max_uses: u16, seconds: u64) -> InviteView {
     let command = Command::Invite { max_uses, expiry: Duration::from_secs(seconds), role: Role::Member };
@@ -57,6 +59,33 @@ fn open_invites_of_one_device_are_bounded() {
     }
     assert!(opened <= INVITES_MAX, "{opened}");
     assert!(opened >= INVITES_MAX / 4, "{opened}");
+}
+
+/// Somebody comes in by an invite of member 0; nothing of the newcomer runs.
+fn use_up(rig: &mut Rig, view: &InviteView) {
+    let mut rng = ChaCha20Rng::seed_from_u64(rig.now.wall_ms);
+    let newcomer = identity(&mut rng, "N", 9);
+    let secret = view.link.as_ref().expect("it is ours").parse::<Link>().expect("our own link").secret;
+    let engine = rig.engine(0);
+    let (group, op) = (engine.group(), engine.invites.op_of(&secret.id()).expect("it is open"));
+    let message = InviteUse::message(&group, &newcomer.account(), &newcomer.device.id());
+    let used = InviteUse { invite: op, proof: secret.prove(&message) };
+    let grant = DeviceGrant { certificate: newcomer.certificate, key_package: vec![] };
+    let add = |log: &mut Log, by: Author<'_>| log.author_add(by, Role::Member, vec![grant], Some(used));
+    membership::author(&mut engine.state, add).expect("added");
+}
+
+#[test]
+fn invites_that_are_used_up_do_not_keep_the_door_shut() {
+    let mut rig = Rig::group(1, 104);
+    let stored = |rig: &Rig| rig.members[0].disk.table(Table::Invite).count();
+    for n in 0..INVITES_MAX + 3 {
+        let view = open_one(&mut rig, 1, 366 * 24 * 3_600);
+        use_up(&mut rig, &view);
+        rig.pass(Duration::from_secs(61));
+        assert_eq!(stored(&rig), (n + 1).min(INVITES_MAX), "the one that was used up first makes room");
+    }
+    assert_eq!(rig.engine(0).members().len(), INVITES_MAX + 4);
 }
 
 #[test]
