@@ -1,5 +1,6 @@
 //! The behaviour as its host sees it: calls in, `MeshEvent`s out, all lanes over one set of connections.
 
+mod neighbours;
 mod swarm;
 
 use crate::direct::behaviour::SendError;
@@ -15,10 +16,11 @@ use crate::peer::PeerKey;
 use crate::topic::Topic;
 use futures_timer::Delay;
 use libp2p::PeerId;
-use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance};
+use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance, TopicHash};
 use libp2p::identity::PublicKey;
 use libp2p::request_response::{InboundRequestId, OutboundRequestId};
 use libp2p::swarm::{CloseConnection, THandlerInEvent, ToSwarm};
+use neighbours::Neighbours;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a host decides about its mesh.
@@ -33,8 +35,9 @@ pub struct MeshConfig {
 /// The libp2p behaviour of a halloo node. Calls take effect when the swarm is polled next.
 pub struct Mesh {
     lanes: Lanes,
-    topics: BTreeSet<Topic>,
-    connected: BTreeSet<PeerId>,
+    /// What is listened to, with the name that gossipsub has for it.
+    topics: BTreeMap<Topic, TopicHash>,
+    connected: Neighbours,
     waiting: Waiting,
     /// Runs while something waits.
     waiting_tick: Option<Delay>,
@@ -52,8 +55,8 @@ impl Mesh {
         PeerKey::from_public(local).ok_or(MeshError::BadKey)?;
         Ok(Self {
             lanes: Lanes::new(local, config.size, config.session),
-            topics: BTreeSet::new(),
-            connected: BTreeSet::new(),
+            topics: BTreeMap::new(),
+            connected: Neighbours::default(),
             waiting: Waiting::default(),
             waiting_tick: None,
             verdicts: Verdicts::default(),
@@ -67,13 +70,13 @@ impl Mesh {
 
     /// Listens to a topic. Errors: `TooMany` beyond `TOPICS_MAX`.
     pub fn subscribe(&mut self, topic: Topic) -> Result<(), MeshError> {
-        if self.topics.contains(&topic) {
+        if self.topics.contains_key(&topic) {
             return Ok(());
         }
         if self.topics.len() >= limits::TOPICS_MAX {
             return Err(MeshError::TooMany { max: limits::TOPICS_MAX });
         }
-        self.topics.insert(topic);
+        self.topics.insert(topic, topic.to_hash());
         let subscribed = self.lanes.gate.gossip.subscribe(&ident(topic));
         debug_assert!(subscribed.is_ok(), "no subscription filter is set");
         Ok(())
@@ -81,7 +84,7 @@ impl Mesh {
 
     /// Stops listening to a topic and drops what waited to be published there.
     pub fn unsubscribe(&mut self, topic: Topic) {
-        if self.topics.remove(&topic) {
+        if self.topics.remove(&topic).is_some() {
             self.lanes.gate.gossip.unsubscribe(&ident(topic));
         }
         self.waiting.forget(topic);
@@ -90,7 +93,7 @@ impl Mesh {
     /// Lets a connected peer take part in a topic: its gossip is heard, ours is offered to it, it may be grafted.
     /// The admission ends with the last connection to the peer. Errors: `BadPeer`, `NotConnected`, `TooMany`.
     pub fn admit(&mut self, peer: PeerKey, topic: Topic) -> Result<(), MeshError> {
-        let id = peer_id(peer)?;
+        let id = self.peer_id(peer)?;
         self.lanes.gate.admit(id, topic).map_err(|error| match error {
             AdmitError::NotConnected => MeshError::NotConnected,
             AdmitError::TooMany => MeshError::TooMany { max: limits::ADMISSIONS_PER_PEER_MAX },
@@ -101,7 +104,7 @@ impl Mesh {
 
     /// Takes back every admission of a peer by closing its connections. It may come back as a stranger.
     pub fn expel(&mut self, peer: PeerKey) {
-        if let Some(id) = peer.to_peer_id() {
+        if let Some(id) = self.connected.id_of(&peer) {
             self.close(id);
         }
     }
@@ -136,7 +139,8 @@ impl Mesh {
     /// `NotConnected`, and `QueueFull` when `DIRECT_QUEUE_FRAMES_MAX` or `DIRECT_QUEUE_BYTES_MAX` is unacknowledged.
     pub fn send_direct(&mut self, peer: PeerKey, bytes: Vec<u8>) -> Result<DirectId, MeshError> {
         check_size(&bytes, limits::DIRECT_FRAME_MAX)?;
-        self.lanes.direct.send(peer_id(peer)?, bytes).map_err(|error| match error {
+        let id = self.peer_id(peer)?;
+        self.lanes.direct.send(id, bytes).map_err(|error| match error {
             SendError::NotConnected => MeshError::NotConnected,
             SendError::Full => MeshError::QueueFull,
         })
@@ -146,7 +150,7 @@ impl Mesh {
     /// `PAIR_ASKED_MAX`.
     pub fn send_pair(&mut self, peer: PeerKey, bytes: Vec<u8>) -> Result<PairId, MeshError> {
         check_size(&bytes, limits::PAIR_REQUEST_MAX)?;
-        let id = peer_id(peer)?;
+        let id = self.peer_id(peer)?;
         if !self.connected.contains(&id) {
             return Err(MeshError::NotConnected);
         }
@@ -168,12 +172,12 @@ impl Mesh {
 
     /// The peers that are connected now.
     pub fn peers(&self) -> impl Iterator<Item = PeerKey> + '_ {
-        self.connected.iter().filter_map(PeerKey::from_peer_id)
+        self.connected.keys()
     }
 
     /// How many peers gossip is forwarded to right now, summed up over the topics.
     pub fn degree(&self) -> usize {
-        self.topics.iter().map(|topic| self.lanes.gate.gossip.mesh_peers(&topic.to_hash()).count()).sum()
+        self.topics.values().map(|hash| self.lanes.gate.gossip.mesh_peers(hash).count()).sum()
     }
 
     /// Gossip messages that came in so far, every copy counted: what gossipsub keeps to itself.
@@ -185,13 +189,13 @@ impl Mesh {
     pub fn grafted(&self, topic: Topic) -> Vec<PeerKey> {
         let hash = topic.to_hash();
         let mut peers: Vec<_> =
-            self.lanes.gate.gossip.mesh_peers(&hash).filter_map(PeerKey::from_peer_id).collect();
+            self.lanes.gate.gossip.mesh_peers(&hash).filter_map(|id| self.connected.key_of(id)).collect();
         peers.sort_unstable();
         peers
     }
 
     fn judge(&mut self, ticket: &GossipTicket, verdict: Verdict) {
-        let Some(from) = ticket.from.to_peer_id() else {
+        let Some(from) = self.connected.id_of(&ticket.from) else {
             return;
         };
         let acceptance = match verdict {
@@ -210,6 +214,10 @@ impl Mesh {
         }
     }
 
+    fn peer_id(&self, peer: PeerKey) -> Result<PeerId, MeshError> {
+        self.connected.id_of(&peer).ok_or(MeshError::BadPeer)
+    }
+
     fn close(&mut self, peer_id: PeerId) {
         self.queue.push_back(ToSwarm::CloseConnection { peer_id, connection: CloseConnection::All });
     }
@@ -217,10 +225,6 @@ impl Mesh {
 
 fn ident(topic: Topic) -> IdentTopic {
     IdentTopic::new(topic.to_hash().into_string())
-}
-
-fn peer_id(peer: PeerKey) -> Result<PeerId, MeshError> {
-    peer.to_peer_id().ok_or(MeshError::BadPeer)
 }
 
 fn check_size(bytes: &[u8], max: usize) -> Result<(), MeshError> {

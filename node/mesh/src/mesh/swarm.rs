@@ -26,10 +26,11 @@ impl Mesh {
     }
 
     fn on_established(&mut self, event: &ConnectionEstablished<'_>) {
-        if !self.connected.insert(event.peer_id) {
+        if self.connected.contains(&event.peer_id) {
             return;
         }
         if let Some(peer) = PeerKey::from_peer_id(&event.peer_id) {
+            self.connected.insert(event.peer_id, peer);
             let addresses = vec![without_peer(event.endpoint.get_remote_address())];
             self.tell(MeshEvent::PeerUp { peer, addresses });
         } else {
@@ -42,10 +43,10 @@ impl Mesh {
         if event.remaining_established > 0 {
             return;
         }
-        self.connected.remove(&event.peer_id);
+        let peer = self.connected.remove(&event.peer_id);
         self.rejects.remove(&event.peer_id);
         let lost = self.lanes.direct.forget(&event.peer_id);
-        if let Some(peer) = PeerKey::from_peer_id(&event.peer_id) {
+        if let Some(peer) = peer {
             for id in lost {
                 self.tell(MeshEvent::DirectFailed { peer, id });
             }
@@ -57,7 +58,7 @@ impl Mesh {
         match event {
             LanesEvent::Gate(event) => self.on_gossip(event),
             LanesEvent::Direct(received) => {
-                if let Some(from) = PeerKey::from_peer_id(&received.peer) {
+                if let Some(from) = self.connected.key_of(&received.peer) {
                     self.tell(MeshEvent::Direct { from, bytes: received.bytes });
                 }
             }
@@ -70,7 +71,7 @@ impl Mesh {
     fn on_gossip(&mut self, event: gossipsub::Event) {
         match event {
             gossipsub::Event::Message { propagation_source, message_id, message } => {
-                let Some(from) = PeerKey::from_peer_id(&propagation_source) else {
+                let Some(from) = self.connected.key_of(&propagation_source) else {
                     return;
                 };
                 let Some(topic) = Topic::from_hash(&message.topic) else {
@@ -112,7 +113,7 @@ impl Mesh {
                     tracing::warn!("too many pairing requests wait; one was dropped");
                     return;
                 }
-                if let Some(from) = PeerKey::from_peer_id(&peer) {
+                if let Some(from) = self.connected.key_of(&peer) {
                     self.asking.insert(request_id);
                     self.tell(MeshEvent::Pair { from, bytes: request, reply: PairReply(channel) });
                 }
@@ -131,7 +132,7 @@ impl Mesh {
     }
 
     fn on_answer(&mut self, peer: PeerId, request: OutboundRequestId, answer: Option<Vec<u8>>) {
-        let (Some(id), Some(peer)) = (self.asked.remove(&request), PeerKey::from_peer_id(&peer)) else {
+        let (Some(id), Some(peer)) = (self.asked.remove(&request), self.connected.key_of(&peer)) else {
             return;
         };
         self.tell(match answer {
@@ -142,7 +143,7 @@ impl Mesh {
 
     fn on_identify(&mut self, event: identify::Event) {
         if let identify::Event::Received { peer_id, info, .. } = event
-            && let Some(peer) = PeerKey::from_peer_id(&peer_id)
+            && let Some(peer) = self.connected.key_of(&peer_id)
         {
             let addresses =
                 info.listen_addrs.iter().take(limits::ADDRESSES_PER_PEER_MAX).map(without_peer).collect();
