@@ -120,11 +120,20 @@ pub(crate) fn verify_key(
     verify_raw(key, &domain.message(message), signature)
 }
 
-/// Strict Ed25519 without a domain: the published vectors come in here.
-fn verify_raw(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), IdentityError> {
-    let key = VerifyingKey::from_bytes(key).map_err(|_| IdentityError::BadSignature)?;
+/// Without a domain: the published vectors come in here, and signatures whose message MLS makes.
+pub(crate) fn verify_raw(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), IdentityError> {
+    let check = || is_strictly_good(key, message, signature);
+    #[cfg(feature = "memo")]
+    let good = crate::memo::good(key, message, &signature.0, check);
+    #[cfg(not(feature = "memo"))]
+    let good = check();
+    good.then_some(()).ok_or(IdentityError::BadSignature)
+}
+
+/// Strict Ed25519.
+fn is_strictly_good(key: &[u8; 32], message: &[u8], signature: &Signature) -> bool {
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-    key.verify_strict(message, &signature).map_err(|_| IdentityError::BadSignature)
+    VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
 }
 
 /// Checks what a device signed.

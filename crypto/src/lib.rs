@@ -4,13 +4,15 @@
 //! tags with a named purpose, [`aead`] seals under a key, [`identity`] says which device belongs to whom, [`sealed`]
 //! seals to one device, [`data`] seals to an epoch of a group, [`invite`] and [`pake`] let a newcomer in. The voice
 //! keys (feature `media`) and the MLS session (feature `group`) are off by default, so that a server cannot even name
-//! them.
+//! them. The feature `memo` is for simulations alone.
 #![forbid(unsafe_code)]
 
 pub mod id;
 pub mod secret;
 pub mod kdf;
 pub mod aead;
+#[cfg(feature = "memo")]
+pub mod memo;
 pub mod identity;
 pub mod sealed;
 pub mod data;

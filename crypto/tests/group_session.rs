@@ -26,6 +26,7 @@ fn two_members_agree_on_everything_after_a_welcome() {
     assert_eq!(prepared.added, vec![bob.id()]);
     let roster: Vec<_> = joined.roster().into_keys().collect();
     assert_eq!(roster, sorted(vec![alice.id(), bob.id()]));
+    assert_eq!(sorted(joined.devices()), roster);
     assert_ne!(first.epoch_id(), joined.epoch_id());
     assert!(!first.contains(&bob.id()));
     assert_eq!(first.member_count(), 1);

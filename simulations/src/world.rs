@@ -18,6 +18,7 @@ use crate::stage::{Errand, Stage};
 use crate::trace::Trace;
 use halloo_crdt::log::Role;
 use halloo_crypto::invite::code::ShortCode;
+use halloo_crypto::memo;
 use halloo_engine::input::Command;
 use halloo_engine::pairing::Ticket;
 use std::any::Any;
@@ -104,6 +105,20 @@ pub fn run_told(plan: Plan, trace: Option<Box<dyn Write + Send>>, told: Option<T
     })
 }
 
+/// As [`run`], with every member checking every signature for itself: what comes of it must be the same.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_forgetful(plan: Plan) -> Outcome {
+    on_own_thread(plan.seed, move || {
+        let _asked = memo::end();
+        let mut world = World::new(plan, checks::all(), Trace::new(None));
+        world.run_to_end();
+        world.finish()
+    })
+}
+
 /// Runs a plan for what its work costs a CPU, by kind.
 ///
 /// # Panics
@@ -111,6 +126,8 @@ pub fn run_told(plan: Plan, trace: Option<Box<dyn Write + Send>>, told: Option<T
 #[must_use]
 pub fn run_metered(plan: Plan) -> BTreeMap<&'static str, Tally> {
     on_own_thread(plan.seed, move || {
+        // On a device of its own a member checks every signature for itself.
+        let _asked = memo::end();
         let mut world = World::new(plan, checks::all(), Trace::new(None));
         meter::begin();
         world.run_to_end();
@@ -120,7 +137,8 @@ pub fn run_metered(plan: Plan) -> BTreeMap<&'static str, Tally> {
     })
 }
 
-/// Runs something on a fresh thread with armed virtual time: std seeds its hash maps once a thread.
+/// Runs something on a fresh thread with armed virtual time: std seeds its hash maps once a thread. Its members share what they have
+/// found good signatures, see [`memo`].
 ///
 /// # Panics
 /// If the thread cannot be started; a panic inside is passed on.
@@ -128,7 +146,9 @@ pub fn on_own_thread<R: Send + 'static>(seed: u64, act: impl FnOnce() -> R + Sen
     let thread =
         std::thread::Builder::new().name(format!("run {seed}")).stack_size(16 << 20).spawn(move || {
             halloo_vtime::arm(seed, START_US);
+            memo::begin();
             let result = act();
+            let _asked = memo::end();
             wire::remove();
             halloo_vtime::disarm();
             result

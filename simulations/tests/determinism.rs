@@ -1,8 +1,11 @@
 //! One seed, one run: in processes apart, over the real Noise and Yamux, with loss and churn. And nothing in the tree that could break it.
 
+use halloo_simulations::children::Bundle;
+use halloo_simulations::scenario::Loaded;
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Seeds that are run twice here; `cargo xtask prove simulator.1` runs more, in both profiles.
 const SEEDS: u64 = 4;
@@ -40,6 +43,30 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
     let hashes: BTreeSet<_> = first.iter().map(|(_, hash, _)| hash).collect();
     assert_eq!(hashes.len() as u64, SEEDS);
     assert!(first.iter().all(|(_, _, ok)| *ok), "{first:?}");
+}
+
+/// The hash of one seed of the same scenario, by the command that [`run`] starts for each.
+fn hash_of(seed: u64, forgetful: bool) -> String {
+    let loaded = Loaded::read(&here().join("tests/determinism/loss-and-churn.toml")).expect("a scenario");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_halloo-sim"))
+        .args(["one", "--seed", &seed.to_string()])
+        .args(forgetful.then_some("--forgetful"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the simulator starts");
+    let bundle = serde_json::to_vec(&Bundle::of(&loaded)).expect("texts are JSON");
+    child.stdin.take().expect("piped").write_all(&bundle).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
+    result["hash"].as_str().expect("a hash").to_owned()
+}
+
+#[test]
+fn members_that_share_what_they_found_good_leave_the_same_trace_as_members_that_check_for_themselves() {
+    for seed in [1, 2] {
+        assert_eq!(hash_of(seed, false), hash_of(seed, true), "seed {seed}");
+    }
 }
 
 #[test]

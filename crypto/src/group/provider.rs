@@ -7,7 +7,7 @@
 
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes128Gcm, Nonce};
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use hpke::aead::{AeadCtxR, AeadCtxS, AesGcm128};
@@ -23,6 +23,8 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::desk;
+use crate::id::Signature;
+use crate::identity;
 
 /// The only suite: MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519.
 pub const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
@@ -401,10 +403,8 @@ impl CipherSuiteProvider for Suite {
 
     fn verify(&self, key: &SignaturePublicKey, signature: &[u8], data: &[u8]) -> Result<(), ProviderError> {
         let key = key.as_bytes().try_into().map_err(|_| ProviderError::BadSignature)?;
-        let key = VerifyingKey::from_bytes(key).map_err(|_| ProviderError::BadSignature)?;
-        let signature =
-            ed25519_dalek::Signature::from_slice(signature).map_err(|_| ProviderError::BadSignature)?;
-        key.verify_strict(data, &signature).map_err(|_| ProviderError::BadSignature)
+        let signature = signature.try_into().map(Signature).map_err(|_| ProviderError::BadSignature)?;
+        identity::verify_raw(key, data, &signature).map_err(|_| ProviderError::BadSignature)
     }
 }
 

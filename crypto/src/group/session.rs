@@ -145,6 +145,14 @@ impl GroupSession {
         roster
     }
 
+    /// The devices that have a leaf in this epoch, in the order of the tree: [`Self::roster`] without what it copies.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceId> {
+        let roster = self.mls.roster();
+        let devices = roster.member_identities_iter().map(credential::device_of);
+        devices.map(|device| device.expect("every leaf was validated on entry")).collect()
+    }
+
     /// Number of members.
     #[must_use]
     pub fn member_count(&self) -> usize {

@@ -72,7 +72,7 @@ impl Engine {
     /// Whether anybody holds the current epoch whom the log does not authorise, asked of the epoch itself and of the log.
     pub fn outsider_holds_epoch(&self) -> bool {
         let authorised = self.state.log.view().devices();
-        self.state.epochs.tip().session.roster().keys().any(|leaf| !authorised.contains_key(leaf))
+        self.state.epochs.tip().session.devices().iter().any(|leaf| !authorised.contains_key(leaf))
     }
 
     /// Timers that have fired since the start, whatever their reason.

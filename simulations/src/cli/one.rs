@@ -26,6 +26,9 @@ pub(super) struct OneArgs {
     /// Writes the tables here.
     #[arg(long)]
     tables: Option<PathBuf>,
+    /// Lets every member check every signature for itself, and writes no trace.
+    #[arg(long, conflicts_with_all = ["trace", "progress"])]
+    forgetful: bool,
     /// Says every virtual second on stderr how far it is.
     #[arg(long)]
     progress: bool,
@@ -62,6 +65,8 @@ fn run_here(loaded: &Loaded, args: &OneArgs) -> Result<RunResult> {
     let tell = args.progress.then(|| Box::new(tell as fn(u64, usize)) as world::Told);
     let mut result = if loaded.scenario.fidelity == Fidelity::Abstract {
         abstraction::run(plan, &loaded.name, out, tell, args.tables.is_some())
+    } else if args.forgetful {
+        world::run_forgetful(plan).into_result(&loaded.name)
     } else {
         world::run_told(plan, out, tell).into_result(&loaded.name)
     };

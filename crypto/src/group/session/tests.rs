@@ -23,6 +23,7 @@ fn a_new_group_holds_its_creator_and_realises_no_heads() {
     assert!(session.heads().is_empty());
     assert!(!session.is_read_only());
     assert_eq!(session.roster()[&device].index, 0);
+    assert_eq!(session.devices(), [device]);
 }
 
 #[test]
