@@ -48,3 +48,20 @@ fn whatever_differs_from_a_good_one_is_refused_each_time() {
     }
     assert_eq!(end(), Asked { known: 0, computed: 1 + 2 * 64 + 6 });
 }
+
+#[test]
+fn what_one_thread_remembers_no_other_knows() {
+    let device = device(3);
+    let signature = device.sign(Domain::Content, b"mine");
+    let ask = move || verify(&device.id(), Domain::Content, b"mine", &signature).expect("it is good");
+    begin();
+    ask();
+    let elsewhere = std::thread::spawn(move || {
+        ask();
+        begin();
+        ask();
+        end()
+    });
+    assert_eq!(elsewhere.join().expect("it ends"), Asked { known: 0, computed: 1 });
+    assert_eq!(end(), Asked { known: 0, computed: 1 });
+}
