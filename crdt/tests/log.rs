@@ -16,6 +16,8 @@ mod invites;
 mod limits;
 #[path = "log/parsers.rs"]
 mod parsers;
+#[path = "log/puppets.rs"]
+mod puppets;
 #[path = "log/quarrels.rs"]
 mod quarrels;
 #[path = "log/roles.rs"]

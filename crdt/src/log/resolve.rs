@@ -5,9 +5,9 @@
 //!
 //! 1. Sweep with what is decided so far. Done when no undecided strike that stands hits anything that stands.
 //! 2. *Anchors first.* A Remove that more than half of the accounts before it have acknowledged, unaware of anything that
-//!    hits it, wins for good, and what the removed did that more than half had not seen is void. Anchored Removes that
-//!    would settle each other: the one with more acknowledgements among the accounts that stood before all of them,
-//!    then the senior.
+//!    hits it, wins for good, and what the removed did that more than half had not seen is void. Of anchored Removes of
+//!    which one would make another fall: the one with more acknowledgements among the accounts that stood before all of
+//!    them, then the senior.
 //! 3. For each undecided strike: which others fall if it wins (a trial sweep). One that would undo a decided winner
 //!    loses. In the graph of who makes whom fall, every strike that no other endangers wins; in a ring that nobody
 //!    outside endangers the senior wins: by role, first grant, account, then rank.
@@ -161,10 +161,11 @@ impl Rounds<'_> {
                 found.push(Winner { node, anchor: Some(anchor) });
             }
         }
-        let Some(best) = self.best(sweep, &found) else {
+        let falls = self.falls(sweep, &found);
+        let Some(best) = self.best(sweep, &found, &falls) else {
             return false;
         };
-        let (free, _) = self.free_of_conflict(&found);
+        let (free, _) = free_of_conflict(&found, &falls);
         let chosen: Vec<Winner> = if free.is_empty() { vec![best] } else { free };
         let mut kept: Vec<Winner> = self.decided.winners.clone();
         kept.retain(|winner| winner.anchor.is_some());
@@ -244,19 +245,25 @@ impl Rounds<'_> {
         }
     }
 
-    /// Splits into those that no other would settle and that settle no other, and the rest.
-    fn free_of_conflict(&self, found: &[Winner]) -> (Vec<Winner>, Vec<Winner>) {
-        let settles = |a: &Winner, b: &Winner| {
-            self.dag.op(a.node).subject() == Some(self.dag.account(b.node))
-                && self.dag.concurrent(a.node, b.node)
-                && a.anchor.as_ref().is_some_and(|anchor| anchor.excludes(self.dag, b.node))
-        };
-        found.iter().cloned().partition(|a| !found.iter().any(|b| settles(a, b) || settles(b, a)))
+    /// Which of these anchored Removes would make which others fall, by what they settle and beat or through what the others
+    /// rest on: he whom most removed may have brought in, backdated, people who anchor something among themselves.
+    fn falls(&self, sweep: &Sweep, found: &[Winner]) -> BTreeSet<(Node, Node)> {
+        let mut falls = BTreeSet::new();
+        for winner in found.iter().filter(|winner| self.hits_something(sweep, winner.node)) {
+            let mut trial = self.decided.clone();
+            trial.winners.retain(|winner| winner.anchor.is_some());
+            trial.losers.clear();
+            trial.winners.push(winner.clone());
+            let swept = Sweep::over(self.dag, &self.nodes, &trial);
+            let fallen = found.iter().map(|other| other.node).filter(|other| swept.void.contains_key(other));
+            falls.extend(fallen.map(|other| (winner.node, other)));
+        }
+        falls
     }
 
-    /// Of anchored Removes that would settle each other, the one to decide first.
-    fn best(&self, sweep: &Sweep, found: &[Winner]) -> Option<Winner> {
-        let (free, quarrel) = self.free_of_conflict(found);
+    /// Of anchored Removes of which one would make another fall, the one to decide first.
+    fn best(&self, sweep: &Sweep, found: &[Winner], falls: &BTreeSet<(Node, Node)>) -> Option<Winner> {
+        let (free, quarrel) = free_of_conflict(found, falls);
         let among = if quarrel.is_empty() { free } else { quarrel };
         let anchors = || among.iter().filter_map(|winner| winner.anchor.as_ref());
         let common = anchors()
@@ -341,6 +348,16 @@ impl Rounds<'_> {
         let removes = matches!(op.kind(), OpKind::Remove { .. });
         victims.iter().copied().any(hit) || removes && self.dag.uses().any(|(add, _)| hit(add))
     }
+}
+
+/// Splits into those that no other would make fall and that make no other fall, and the rest.
+fn free_of_conflict(found: &[Winner], falls: &BTreeSet<(Node, Node)>) -> (Vec<Winner>, Vec<Winner>) {
+    let quarrels = |winner: &&Winner| {
+        let own = winner.node;
+        falls.iter().any(|(a, b)| a != b && (*a == own || *b == own))
+    };
+    let (quarrel, free): (Vec<&Winner>, Vec<&Winner>) = found.iter().partition(quarrels);
+    (free.into_iter().cloned().collect(), quarrel.into_iter().cloned().collect())
 }
 
 /// Of a graph (`falls[a]` has the bit of `b` when `a` makes `b` fall; senior first): those that nobody endangers, and of

@@ -408,11 +408,19 @@ impl<'a> Reference<'a> {
         if found.is_empty() {
             return false;
         }
-        let kills = |a: &(OpId, BTreeSet<AccountId>, Settled), b: &OpId| {
-            self.ops[&a.0].subject() == Some(self.actor(b)) && self.beside(&a.0, b) && a.2.unaware(b)
-        };
-        let (mut free, quarrel): (Vec<_>, Vec<_>) =
-            found.iter().partition(|a| !found.iter().any(|b| kills(a, &b.0) || kills(b, &a.0)));
+        let kills: BTreeSet<(OpId, OpId)> = found
+            .iter()
+            .flat_map(|(op, _, settled)| {
+                let mut anchored = decided.anchored.clone();
+                anchored.push((*op, settled.clone()));
+                let swept = self.sweep(&Decided { anchored, ..Decided::default() });
+                let others = found.iter().map(|other| other.0);
+                others.filter(|other| !swept.contains(other)).map(|other| (*op, other)).collect::<Vec<_>>()
+            })
+            .collect();
+        let (mut free, quarrel): (Vec<_>, Vec<_>) = found
+            .iter()
+            .partition(|a| !found.iter().any(|b| kills.contains(&(a.0, b.0)) || kills.contains(&(b.0, a.0))));
         free.sort_by_key(|a| (self.ops[&a.0].seq(), a.0));
         if free.is_empty() {
             let common =

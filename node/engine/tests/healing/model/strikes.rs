@@ -70,8 +70,8 @@ impl Log {
         let found: Vec<Anchor> =
             self.in_order(stands).into_iter().filter(new).filter_map(|op| self.words(op, stands)).collect();
         let found: Vec<Anchor> = found.into_iter().filter(unchallenged).collect();
-        let quarrels =
-            |a: &Anchor| found.iter().any(|b| self.settles(a, b.remove) || self.settles(b, a.remove));
+        let fells = self.fells(scope, decided, &found);
+        let quarrels = |a: &Anchor| fells.iter().any(|(by, of)| a.remove == *by || a.remove == *of);
         let mut chosen: Vec<Anchor> = found.iter().filter(|a| !quarrels(a)).cloned().collect();
         if chosen.is_empty() {
             let common = found.iter().map(|a| a.accounts.clone()).reduce(|a, b| &a & &b).unwrap_or_default();
@@ -95,6 +95,18 @@ impl Log {
             *decided = Decided { anchors, ..Decided::default() };
         }
         some
+    }
+
+    /// Which anchored Remove makes which other fall, by what it settles and beats or through what the other rests on.
+    fn fells(&self, scope: &Ids, decided: &Decided, found: &[Anchor]) -> Vec<(Id, Id)> {
+        let mut fells = Vec::new();
+        for anchor in found {
+            let anchors = decided.anchors.iter().chain([anchor]).cloned().collect();
+            let stands = self.sweep(scope, &Decided { anchors, ..Decided::default() });
+            let others = found.iter().map(|other| other.remove).filter(|other| *other != anchor.remove);
+            fells.extend(others.filter(|other| !stands.contains(other)).map(|other| (anchor.remove, other)));
+        }
+        fells
     }
 
     /// Step 3; true when something was decided.
