@@ -84,6 +84,47 @@ fn of_equal_weight_the_lower_commit_id_wins_in_every_order() {
 }
 
 #[test]
+fn what_is_not_fit_is_passed_over_with_all_that_follows_and_comes_back_when_it_is() {
+    let mut pair = pair(12);
+    let children = rivals(&mut pair, &[3, 5]);
+    let (light, heavy) = (children[0].0.id(), children[1].0.id());
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    for (child, commit) in &children {
+        tree.insert(child.clone(), commit.clone());
+    }
+    tree.set_fit(&heavy, false);
+    assert!(tree.settle_on_chosen() && tree.tip().id() == light);
+    tree.set_fit(&light, false);
+    assert!(tree.settle_on_chosen() && tree.tip().id() == pair.ada.epoch_id(), "nothing else fits");
+    tree.set_fit(&heavy, true);
+    assert!(tree.settle_on_chosen() && tree.tip().id() == heavy);
+    assert_eq!(tree.children(&pair.ada.epoch_id()), [heavy, light], "what does not fit is the worst rival");
+}
+
+#[test]
+fn who_has_committed_commits_again_only_when_its_own_is_known_and_does_not_fit() {
+    let mut pair = pair(13);
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    assert!(tree.may_commit());
+    let prepared = pair.ada.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+    let root = tree.tip().id();
+    tree.spend(&root, prepared.parent);
+    assert!(!tree.may_commit(), "an own commit that is not known here is no excuse");
+    let mut own = node(prepared.next, Some(root), 1);
+    own.own = true;
+    let own_id = own.id();
+    let again = Node::from_bytes(&own.to_bytes().unwrap()).unwrap();
+    assert!(again.own && !again.spent, "the store remembers whose it is");
+    tree.insert(own, prepared.commit);
+    assert!(!tree.may_commit(), "not from the parent while the own child counts");
+    tree.set_fit(&own_id, false);
+    assert!(tree.may_commit());
+    let second = tree.tip().session.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+    assert_ne!(second.next.epoch_id(), own_id, "INV-3: another generation, another epoch");
+    tree.spend(&root, second.parent);
+}
+
+#[test]
 fn a_lost_branch_stays_readable_and_is_told_from_unknown_ones() {
     let mut pair = pair(2);
     let children = rivals(&mut pair, &[1, 9]);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::model::{Fact, Facts, Fitness, Id, Ids, ROOT, Role, Verdict};
-use crate::people::{Act, Clock, DEVICES, Scene, device, knowledge, knows};
+use crate::people::{Act, Clock, DEVICES, Scene, device, join, knowledge, knows};
 
 /// Commits that one device alone may need until the epoch is that of the log.
 const PATIENCE: usize = 3;
@@ -141,23 +141,33 @@ impl Explorer {
         report
     }
 
-    /// Every act that can come next.
+    /// Every act that can come next. An honest device acts by all that it knows, the liar as if it were any time before.
     fn next_acts(&mut self, story: &[Act]) -> Vec<Act> {
-        let mut acts = Vec::new();
+        let mut acts = BTreeSet::new();
         for by in 0..DEVICES {
             for clock in knowledge(story, by) {
-                let known = known(story, &clock);
-                let view = self.view(known.clone());
-                let facts = self.facts(&known);
-                let stance = facts.stance(device(by), &view.fit, &view.verdict).unwrap_or(ROOT);
-                for fact in self.scene.moves(device(by), &facts, &view.verdict, &view.fit, stance) {
-                    let mut clock: Clock = clock;
-                    clock[by] += 1;
-                    acts.push(Act { by: by as u8, clock, fact: self.number(fact) });
+                let mut pretended = vec![clock];
+                if self.scene.liar == Some(by) {
+                    pretended
+                        .extend(story.iter().map(|act| act.clock).filter(|old| join(old, &clock) == clock));
+                    pretended.push(Clock::default());
+                }
+                for as_if in pretended {
+                    let known = known(story, &as_if);
+                    let view = self.view(known.clone());
+                    let facts = self.facts(&known);
+                    let stance = facts.stance(device(by), &view.fit, &view.verdict).unwrap_or(ROOT);
+                    for fact in self.scene.moves(device(by), &facts, &view.verdict, &view.fit, stance) {
+                        let mut clock: Clock = clock;
+                        clock[by] += 1;
+                        acts.insert(Act { by: by as u8, clock, fact: self.number(fact) });
+                    }
                 }
             }
         }
-        acts
+        // A liar may say the same again, which is nothing new.
+        acts.retain(|act| !story.iter().any(|old| old.fact == act.fact));
+        acts.into_iter().collect()
     }
 
     /// One random story: so many acts, each chosen among all that could come next.
@@ -201,7 +211,9 @@ impl Explorer {
         };
         let undone =
             old.anchors.iter().any(|(a, b)| decided(&old.anchors, *a, *b) && !decided(&new.anchors, *a, *b));
-        if undone || !old.verdict.anchored.iter().all(|(remove, settled)| kept(remove, settled)) {
+        // Two words of one device can anchor both sides: the one exception that the rules know.
+        let honest = self.scene.liar.is_none();
+        if honest && (undone || !old.verdict.anchored.iter().all(|(remove, settled)| kept(remove, settled))) {
             return Err(Wrong::AnchorUndone);
         }
         let anchor = old.verdict.anchored != new.verdict.anchored || old.anchors != new.anchors;
@@ -251,7 +263,8 @@ impl Explorer {
         if !view.verdict.members.values().any(|(role, _)| *role == Role::Owner) {
             return Err(Wrong::NobodyInCharge);
         }
-        let stand: Vec<Id> = self.scene.first.intersection(&view.verdict.devices()).copied().collect();
+        let mut stand: Vec<Id> = self.scene.first.intersection(&view.verdict.devices()).copied().collect();
+        stand.retain(|who| self.scene.liar.is_none_or(|liar| device(liar) != *who));
         for alone in &stand {
             self.ends_alone(*alone, numbers.clone())?;
         }

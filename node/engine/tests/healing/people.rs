@@ -43,6 +43,8 @@ pub struct Scene {
     pub alphabet: Alphabet,
     /// Another salt gives other ids, so that ties fall the other way.
     pub salt: u64,
+    /// Who acts as if it knew less than it does.
+    pub liar: Option<usize>,
     pub base: Vec<Fact>,
     pub first: Ids,
 }
@@ -50,7 +52,7 @@ pub struct Scene {
 impl Scene {
     /// The first founds the group and adds the others with these roles; everybody has seen all that.
     pub fn new(rules: Rules, alphabet: Alphabet, roles: [Role; 3], salt: u64) -> Self {
-        let mut scene = Self { rules, alphabet, salt, base: Vec::new(), first: Ids::new() };
+        let mut scene = Self { rules, alphabet, salt, liar: None, base: Vec::new(), first: Ids::new() };
         let founder = device(0);
         let genesis =
             scene.op(founder, vec![], Kind::Genesis { account: account_of(founder), device: founder });

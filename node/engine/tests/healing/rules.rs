@@ -2,7 +2,7 @@
 
 use crate::explore::{Explorer, Wrong};
 use crate::model::{Choice, Fitness, Hash, RULES, Role, Rules, Taint};
-use crate::people::{Alphabet, Scene};
+use crate::people::{Alphabet, DEVICES, Scene};
 
 /// Two owners and two members.
 const ROLES: [Role; 3] = [Role::Owner, Role::Member, Role::Member];
@@ -44,9 +44,9 @@ const ANCHORED: Rules = Rules { choice: Choice::Anchored, ..RULES };
 /// Acts up to which the gate explores in full where it looks for what goes wrong.
 const SHORT: usize = 5;
 /// Random stories: how many and how long in the gate, and in the proof.
-const WALKS: [(u64, usize); 2] = [(24, 10), (1_000, 16)];
+const WALKS: [(u64, usize); 2] = [(24, 10), (400, 14)];
 
-/// The gate is small; `HALLOO_PROVE=1` asks for four devices and six acts, and tells how many stories that were.
+/// The gate is small; `HALLOO_PROVE=1` asks for six acts of four devices where that ends in minutes, and tells how many stories that were.
 pub fn proving() -> bool {
     std::env::var_os("HALLOO_PROVE").is_some()
 }
@@ -94,6 +94,19 @@ fn long_random_stories_leave_one_group() {
 }
 
 #[test]
+fn whoever_lies_the_honest_come_together() {
+    let most = if proving() { 5 } else { 4 };
+    for (name, alphabet) in [("quarrel", QUARREL), ("return", RETURN)] {
+        for liar in 0..DEVICES {
+            let scene = Scene { liar: Some(liar), ..Scene::new(RULES, alphabet, ROLES, 1) };
+            let report = Explorer::new(scene).explore(most);
+            println!("| {name}, {liar} lies | 1 | {:?} |", report.stories);
+            assert!(report.wrong.is_none(), "{liar} lies: {:?}", report.wrong);
+        }
+    }
+}
+
+#[test]
 fn two_owners_who_remove_each_other_leave_one_group_whoever_hears_what_first() {
     holds("quarrel", RULES, QUARREL, 5, 6);
 }
@@ -105,7 +118,7 @@ fn two_owners_who_demote_each_other_leave_one_group() {
 
 #[test]
 fn an_invite_used_twice_leaves_one_group() {
-    holds("admission", RULES, ADMISSION, 4, 6);
+    holds("admission", RULES, ADMISSION, 4, 5);
 }
 
 #[test]
