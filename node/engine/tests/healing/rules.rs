@@ -44,7 +44,7 @@ const ANCHORED: Rules = Rules { choice: Choice::Anchored, ..RULES };
 /// Acts up to which the gate explores in full where it looks for what goes wrong.
 const SHORT: usize = 5;
 /// Random stories: how many and how long in the gate, and in the proof.
-const WALKS: [(u64, usize); 2] = [(24, 10), (400, 14)];
+const WALKS: [(u64, usize); 2] = [(24, 10), (200, 14)];
 
 /// The gate is small; `HALLOO_PROVE=1` asks for six acts of four devices where that ends in minutes, and tells how many stories that were.
 pub fn proving() -> bool {
