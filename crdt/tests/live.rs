@@ -453,3 +453,21 @@ fn a_wall_clock_set_back_lengthens_no_lease() {
     b.take(&batch, NOON_MS);
     assert_eq!(b.live.next_expiry(), Some(NOON_MS + Kind::Typing.max_lease_ms()));
 }
+
+#[test]
+fn a_batch_that_is_whole_is_the_last_and_one_that_is_cut_is_not_whole() {
+    let mut relay = Member::new(1);
+    for seed in 2..300 {
+        let mut member = Member::new(seed);
+        let batch = member.report(&[presence(Status::Here), Cell::Location(place(1.0, NOON_MS))], NOON_MS);
+        relay.take(&batch, NOON_MS);
+    }
+    let mut view = PeerView::default();
+    let mut batches = 0;
+    while let Some(batch) = relay.live.delta(&mut view, NOON_MS, MAX_BATCH_BYTES) {
+        batches += 1;
+        let more = relay.live.delta(&mut view.clone(), NOON_MS, MAX_BATCH_BYTES).is_some();
+        assert_ne!(relay.live.is_whole(&batch), more, "batch {batches} of {} bytes", batch.len());
+    }
+    assert!(batches >= 2, "one batch does not hold 298 reports");
+}

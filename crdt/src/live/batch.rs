@@ -178,6 +178,7 @@ impl Live {
         lacking.sort_by_key(|(device, held)| (held.received_ms, **device));
         let mut used = BATCH_HEAD;
         let mut items = Vec::new();
+        let owed = lacking.len();
         for (device, held) in lacking {
             used += ITEM_HEAD + held.bytes.len();
             if used > budget {
@@ -187,9 +188,16 @@ impl Live {
             view.has(*device, held.stamp);
             items.push((age_ms, held.bytes.as_slice()));
         }
+        debug_assert!(items.len() == owed || used > budget, "only what does not fit is left out");
         let batch = (!items.is_empty()).then(|| encode(items));
         assert!(batch.as_ref().is_none_or(|batch| batch.len() <= budget), "a batch keeps its budget");
         batch
+    }
+
+    /// Whether a batch of [`Self::delta`] with the full budget surely holds all that the neighbour was owed: the largest report would
+    /// have fitted too.
+    pub fn is_whole(&self, batch: &[u8]) -> bool {
+        batch.len() + ITEM_HEAD + MAX_REPORT_BYTES <= MAX_BATCH_BYTES
     }
 
     /// Whether the neighbour lacks and wants the newest report of this device.

@@ -50,6 +50,7 @@ fn whatever_differs_from_a_good_one_is_refused_each_time() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the memory of a thread is tried from a second one")]
 fn what_one_thread_remembers_no_other_knows() {
     let device = device(3);
     let signature = device.sign(Domain::Content, b"mine");

@@ -281,8 +281,7 @@ fn relay(room: &mut Here, state: &mut State) {
     if let Some(at) = room.feeds.next_due(patience(state)) {
         state.timers.set_no_later(Timer::LiveFlush, at);
     }
-    let neighbours: Vec<PeerKey> = state.peers.proven().map(|(peer, _)| peer).collect();
-    for to in neighbours {
+    for to in state.peers.proven().map(|(peer, _)| peer).collect::<Vec<PeerKey>>() {
         let word = words.iter().position(|(peer, _)| *peer == to).map(|at| words.swap_remove(at).1);
         tell_one(state, to, word.map(|authors| declined(authors.iter())));
     }
@@ -302,6 +301,9 @@ fn tell_one(state: &mut State, to: PeerKey, word: Option<Vec<u8>>) {
         let Some(peer) = state.peers.get_mut(&to) else { return };
         let Some(batch) = state.live.delta(&mut peer.view, now, MAX_BATCH_BYTES) else { break };
         seals.extend(state.seal(AAD, &batch));
+        if state.live.is_whole(&batch) {
+            break;
+        }
     }
     if seals.len() >= BATCHES_AT_ONCE {
         state.timers.within(Timer::LiveFlush, state.now.mono, RELAY_EVERY);

@@ -55,7 +55,8 @@ impl Gap {
     /// that is referred to is known to be lacking.
     pub(super) fn due(&mut self, now: Time, turn: Option<Time>, missing: bool) -> Verdict {
         let unasked = turn.is_none_or(|turn| turn < self.since);
-        if !self.fresh && !(missing && unasked) {
+        let open = self.fresh || (missing && unasked);
+        if !open {
             return Verdict::Close;
         }
         self.fresh = false;
