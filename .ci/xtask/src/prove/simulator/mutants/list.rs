@@ -49,9 +49,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the branch that came first wins",
         edits: &[(
-            "node/engine/src/epochs.rs",
-            "        (Reverse(self.weight), self.commit_id)",
-            "        (Reverse(u64::MAX - self.seen_ms), self.commit_id)",
+            "node/engine/src/epochs/node.rs",
+            "        (!self.fit, Reverse(self.weight), self.commit_id)",
+            "        (!self.fit, Reverse(u64::MAX - self.seen_ms), self.commit_id)",
         )],
         scenarios: &["two-captains"],
     },
