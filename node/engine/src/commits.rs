@@ -434,7 +434,10 @@ pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
 /// A neighbour says where it stands: it gets the commits that lead from there to ours, or its welcome, or is told that none do.
 pub(crate) fn on_epochs(room: &mut Commits, state: &mut State, from: PeerKey, theirs: EpochsFrame) {
     let commits = state.epochs.commits_after(&theirs.tags);
-    let stranded = !state.tainted && state.epochs.strands(&theirs.tags, (theirs.weight, theirs.commit));
+    let device = state.peers.member(&from);
+    let stranded = device
+        .filter(|_| !state.tainted)
+        .is_some_and(|device| state.epochs.strands(&theirs.tags, &device, (theirs.weight, theirs.commit)));
     let now = state.now.mono;
     let Some(peer) = state.peers.get_mut(&from) else { return };
     peer.epochs = theirs.tags;

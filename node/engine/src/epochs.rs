@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::data::{self, DataError};
 use halloo_crypto::group::{EpochTag, GroupSession, peek_epoch};
-use halloo_crypto::id::EpochId;
+use halloo_crypto::id::{DeviceId, EpochId};
 
 pub use self::node::Node;
 use crate::wire::WireError;
@@ -288,18 +288,18 @@ impl Epochs {
         nodes.into_iter().take(max).map(|node| node.session.tag()).collect()
     }
 
-    /// Whether a member with these epochs (its current one first) stands on a branch that has lost: we know its epoch, the rule
-    /// chose another, and nothing leads from any of them to ours.
-    pub fn outranks(&self, tags: &[EpochTag]) -> bool {
-        tags.first().is_some_and(|theirs| self.by_tag.contains_key(theirs)) && !self.leads_here(tags)
+    /// Whether a device with these epochs (its current one first) stands on a branch that has lost: we know its epoch, the rule
+    /// chose another, and nothing leads it from any of them to ours.
+    pub fn outranks(&self, tags: &[EpochTag], device: &DeviceId) -> bool {
+        tags.first().is_some_and(|theirs| self.by_tag.contains_key(theirs)) && !self.leads_here(tags, device)
     }
 
-    /// Whether a member with these epochs and this rank has to come over to our branch: the rule says so, or neither knows the
+    /// Whether a device with these epochs and this rank has to come over to our branch: the rule says so, or neither knows the
     /// other's epoch and its rank is the lower one.
-    pub fn strands(&self, tags: &[EpochTag], rank: (u64, [u8; 32])) -> bool {
+    pub fn strands(&self, tags: &[EpochTag], device: &DeviceId, rank: (u64, [u8; 32])) -> bool {
         let own = (Reverse(self.tip().weight), self.tip().commit_id.0);
-        let below = !tags.is_empty() && !self.leads_here(tags) && own < (Reverse(rank.0), rank.1);
-        self.outranks(tags) || below
+        let below = !tags.is_empty() && !self.leads_here(tags, device) && own < (Reverse(rank.0), rank.1);
+        self.outranks(tags, device) || below
     }
 
     /// The commits that lead a peer with these epochs to ours, parents first.
@@ -317,17 +317,36 @@ impl Epochs {
         commits
     }
 
-    /// Whether any of these epochs leads to the current one by commits that are kept here.
-    pub fn leads_here(&self, tags: &[EpochTag]) -> bool {
+    /// Whether any of these epochs leads this device to the current one by commits that are kept here. A commit that puts it out
+    /// or gives it another leaf leads it nowhere: whoever is added again comes by a welcome. A device without a leaf in the
+    /// current epoch is asked for the commits only: there is no welcome yet that it could come by.
+    pub fn leads_here(&self, tags: &[EpochTag], device: &DeviceId) -> bool {
         let mut at = self.tip().session.tag();
+        let mut leaf = None;
         loop {
             if tags.contains(&at) {
                 return true;
             }
             let parent = self.trail.get(&at).and_then(|trace| peek_epoch(&trace.commit));
             let Some(parent) = parent else { return false };
+            if let Some(before) = self.by_tag.get(&parent).and_then(|id| self.nodes.get(id)) {
+                let leaf = *leaf.get_or_insert_with(|| self.tip().session.leaf_key(device));
+                if leaf.is_some() && before.session.leaf_key(device) != leaf {
+                    return false;
+                }
+            }
             at = parent;
         }
+    }
+
+    /// Whether this epoch and the current one begin from one parent, by the trail, and the rule ranks the current one first: two
+    /// made the commit that was due, and each sent a welcome.
+    pub fn loses_to_tip(&self, node: &Node) -> bool {
+        let tip = self.tip();
+        let parent =
+            |of: &Node| self.trail.get(&of.session.tag()).and_then(|trace| peek_epoch(&trace.commit));
+        let rivals = parent(node).is_some_and(|from| parent(tip) == Some(from));
+        rivals && tip.rank() < node.rank()
     }
 
     /// The rank of the current epoch as it is told to others: weight and commit.

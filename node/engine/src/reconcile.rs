@@ -67,6 +67,8 @@ struct Talk {
     answering: Option<(Realm, u32, Session)>,
     /// When to begin if nothing has begun.
     begin_at: Option<Time>,
+    /// When to look whether it is still stranded; whatever begins meanwhile does not answer that.
+    again_at: Option<Time>,
     received: u32,
     sent: u32,
 }
@@ -95,7 +97,7 @@ pub(crate) fn on_proven(room: &mut Reconcile, state: &mut State, peer: PeerKey) 
 pub(crate) fn on_stranded(room: &mut Reconcile, state: &mut State, peer: PeerKey) {
     let again = state.now.mono.after(STRANDED_PATIENCE);
     if let Some(talk) = room.peers.get_mut(&peer) {
-        talk.begin_at.get_or_insert(again);
+        talk.again_at.get_or_insert(again);
     }
     schedule(room, state);
 }
@@ -117,10 +119,9 @@ fn schedule(room: &mut Reconcile, state: &mut State) {
     }
     let now = state.now.mono;
     let routine = *room.routine_at.get_or_insert(now.after(ROUTINE));
-    let talks = room
-        .peers
-        .values()
-        .flat_map(|talk| [talk.begin_at, talk.asking.as_ref().map(|a| a.since.after(PATIENCE))]);
+    let talks = room.peers.values().flat_map(|talk| {
+        [talk.begin_at, talk.again_at, talk.asking.as_ref().map(|a| a.since.after(PATIENCE))]
+    });
     let first = talks.flatten().chain([routine]).chain(room.gap.map(|gap| gap.at())).min();
     if let Some(at) = first {
         state.timers.set(Timer::Reconcile, at);
@@ -133,7 +134,8 @@ pub(crate) fn on_timer(room: &mut Reconcile, chat: &Chat, state: &mut State) {
     let mut begin_with: Vec<PeerKey> = Vec::new();
     for (peer, talk) in &mut room.peers {
         let stuck = talk.asking.as_ref().is_some_and(|asking| now.since(asking.since) >= PATIENCE);
-        let due = talk.begin_at.is_some_and(|at| at <= now);
+        let again = talk.again_at.take_if(|at| *at <= now).is_some();
+        let due = again || talk.begin_at.is_some_and(|at| at <= now);
         if stuck {
             talk.asking = None;
         }

@@ -64,8 +64,11 @@ pub(crate) fn on_welcome(room: &mut Commits, state: &mut State, from: &PeerKey, 
     }
     let Ok(node) = Node::new(session, None, weight, state.now.wall_ms) else { return };
     let id = node.id();
-    state.epochs.transplant(node);
     commits::lay_trail(state, &back.trail);
+    if state.epochs.loses_to_tip(&node) {
+        return state.count("welcome to a rival that has lost");
+    }
+    state.epochs.transplant(node);
     commits::store_node(state, &id);
     state.out.put(Table::Head, &[], id.as_bytes().to_vec());
     room.owes_update = true;

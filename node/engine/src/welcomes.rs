@@ -75,7 +75,8 @@ pub(crate) fn hand(room: &mut Welcomes, state: &mut State, peer: PeerKey, asked:
     let Some(device) = state.peers.member(&peer) else { return };
     let Some((epoch, _)) = room.waiting.get(&device) else { return };
     let theirs = state.peers.get(&peer).map(|known| known.epochs.as_slice()).unwrap_or_default();
-    let (follows, decided) = (state.epochs.leads_here(theirs), state.epochs.outranks(theirs));
+    let (follows, decided) =
+        (state.epochs.leads_here(theirs, &device), state.epochs.outranks(theirs, &device));
     let current = state.epochs.descends(&state.epochs.tip().id(), epoch);
     debug_assert!(!(follows && decided), "who can follow has not lost");
     if !current || (follows && !asked) {

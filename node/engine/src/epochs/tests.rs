@@ -182,11 +182,46 @@ fn who_lacks_commits_gets_them_parents_first() {
         };
     }
     assert_eq!(tree.commits_after(&[start]).len(), 4);
-    assert!(tree.leads_here(&[start]) && tree.leads_here(&[[1; 8], tree.tip().session.tag()]));
-    assert!(!tree.leads_here(&[[9; 8]]) && !tree.leads_here(&[]));
+    let ben = pair.ben.device();
+    assert!(tree.leads_here(&[start], &ben) && tree.leads_here(&[[1; 8], tree.tip().session.tag()], &ben));
+    assert!(!tree.leads_here(&[[9; 8]], &ben) && !tree.leads_here(&[], &ben));
     assert!(tree.descends(&tree.tip().id(), &pair.ada.epoch_id()));
     assert!(!tree.descends(&pair.ada.epoch_id(), &tree.tip().id()));
     drop(follower);
+}
+
+#[test]
+fn nothing_leads_a_device_past_a_commit_that_gives_it_another_leaf() {
+    let mut rng = ChaCha20Rng::seed_from_u64(12);
+    let [ada, ben, cleo] = [(); 3].map(|()| DeviceSecret::generate(&mut rng));
+    let mut package = |of: &DeviceSecret| {
+        let secret = KeyPackageSecret::generate(GROUP, of, &mut rng).unwrap();
+        secret.key_package().to_vec()
+    };
+    let plan = |remove: &[DeviceId], add: Vec<Vec<u8>>| CommitPlan {
+        remove: remove.to_vec(),
+        add,
+        ..CommitPlan::default()
+    };
+    let (first, third) = (package(&ben), package(&cleo));
+    let (again, fresh) = (first.clone(), package(&ben));
+    let (ben, cleo) = (ben.id(), cleo.id());
+    // Out and in again by the same package in two commits; another package in one.
+    for steps in [vec![plan(&[ben], vec![]), plan(&[], vec![again])], vec![plan(&[ben], vec![fresh])]] {
+        let founded = GroupSession::create(GROUP, &ada, &mut rng).unwrap();
+        let all = founded.prepare(&plan(&[], vec![first.clone(), third.clone()]), &mut rng).unwrap().next;
+        let start = all.tag();
+        let mut tree = Epochs::new(node(all, None, 0));
+        for (weight, step) in (1..).zip(steps) {
+            let parent = tree.tip().id();
+            let prepared = tree.tip().session.prepare(&step, &mut rng).unwrap();
+            tree.insert(node(prepared.next, Some(parent), weight), prepared.commit);
+            tree.settle_on_chosen();
+        }
+        assert!(tree.leads_here(&[start], &cleo) && !tree.outranks(&[start], &cleo));
+        assert!(!tree.leads_here(&[start], &ben) && tree.outranks(&[start], &ben));
+        assert!(tree.leads_here(&[tree.tip().session.tag()], &ben), "who stands where we do is there");
+    }
 }
 
 #[test]
@@ -247,7 +282,7 @@ fn a_welcome_to_the_other_branch_replaces_the_tree_without_forgetting_it() {
     assert_eq!(tree.tip().id(), other.ada.epoch_id());
     assert_eq!(tree.open(b"", &old).unwrap().1, b"before");
     assert_eq!(tree.tags(64), [other.ada.tag()], "nothing leads on from what was left behind");
-    assert!(tree.outranks(&before), "whoever stands there has to come over");
+    assert!(tree.outranks(&before, &other.ada.device()), "whoever stands there has to come over");
 }
 
 #[test]
@@ -276,7 +311,10 @@ fn a_newcomer_hands_on_how_the_group_came_to_where_it_joined() {
     );
     assert!(newcomer.lay(&trail).is_empty());
     assert_eq!(newcomer.commits_after(&[start]), old.commits_after(&[start]));
-    assert!(newcomer.leads_here(&[start]), "who stands at the beginning can follow");
+    assert!(
+        newcomer.leads_here(&[start], &DeviceId::from_bytes([7; 32])),
+        "who stands at the beginning can follow"
+    );
     let bytes: usize = trail.iter().map(Vec::len).sum();
     assert!(bytes < TRAIL_HANDED_BYTES && trail.len() <= TRAIL_HANDED);
 }

@@ -94,6 +94,39 @@ fn two_admins_who_remove_each_other_end_the_same_everywhere() {
     }
 }
 
+/// The act of an admin who is put out beside it is void, but its commit may be the one that wins: whoever it took out is in after
+/// all, and comes back by a welcome, whichever of the two branches it was on.
+#[test]
+fn who_was_put_out_by_somebody_put_out_beside_it_is_in_again_on_whichever_branch() {
+    let mut won = [0; 2];
+    for seed in 520..528 {
+        let mut world = World::group(6, seed);
+        admins(&mut world, &[1]);
+        let (here, there) = ([0, 2, 5], [1, 3, 4]);
+        for a in here {
+            there.iter().for_each(|b| world.cut(a, *b));
+        }
+        world.run(SECOND);
+        let (ben, cleo) = (world.account(1), world.account(2));
+        world.command(1, Command::Remove(cleo)).expect("removed");
+        world.command(0, Command::Remove(ben)).expect("removed");
+        world.run(5 * SECOND);
+        let (ours, theirs) = (world.engine(0).status().epoch, world.engine(3).status().epoch);
+        assert_ne!(ours, theirs, "two branches");
+        world.connect_all();
+        world.run(30 * SECOND);
+        let epoch = world.engine(0).status().epoch;
+        won[usize::from(epoch == ours)] += 1;
+        for who in [0, 2, 3, 4, 5] {
+            let status = world.engine(who).status();
+            assert_eq!((status.epoch, status.member), (epoch, true), "seed {seed} member {who}");
+            assert_eq!((status.epoch_devices, status.tainted), (5, false), "seed {seed} member {who}");
+        }
+        assert!(!world.engine(1).status().member, "seed {seed}");
+    }
+    assert!(won.iter().all(|times| *times > 0), "each branch won at least once: {won:?}");
+}
+
 #[test]
 fn a_message_in_the_very_moment_of_a_removal_is_read_by_the_remaining_only() {
     for seed in 520..526 {
