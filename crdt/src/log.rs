@@ -434,6 +434,13 @@ impl Log {
         self.evaluation().standing().device_in(&self.dag, &past, device).is_some()
     }
 
+    /// Whose device this is by the first grant among what `heads` follow, whether it stands or not; `None` when nothing there
+    /// let it in. Fixed for ever, so it decides what is kept; what counts is for [`Self::author_entitled_at`] to say.
+    #[must_use]
+    pub fn author_at(&self, device: &DeviceId, heads: &[OpId]) -> Option<AccountId> {
+        self.owner(device, &self.dag.closure_of(heads).ok()?)
+    }
+
     /// The role of an account at `heads`, as far as is known today; `None` when it was not in the group there. Costs a
     /// look at the account's own operations, where [`Self::view_at`] costs a whole evaluation.
     #[must_use]

@@ -225,7 +225,9 @@ pub(crate) fn on_content(room: &mut Chat, state: &mut State, from: &PeerKey, fra
         debug_assert!(room.ahead.len() <= MAX_AHEAD, "the oldest made room");
         return state.tell(Fact::Gap);
     }
-    if !state.log.author_entitled_at(&signed.content().author, heads) {
+    // Whether it counts may change with what else comes, so what is void is kept and shown as void: others may have built on it
+    // while it was not. Who was never let in is nobody.
+    if state.log.author_at(&signed.content().author, heads).is_none() {
         return state.drop_frame(from, "content by somebody who was not a member");
     }
     let Ok(content) = signed.verify() else { return state.drop_frame(from, "content with a bad signature") };

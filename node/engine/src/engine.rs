@@ -271,6 +271,7 @@ impl Engine {
         commits::on_operations(&mut self.commits, state);
         invites::refresh(&mut self.invites, state);
         chat::on_operations(&mut self.chat, state, ends);
+        names::on_operations(state, new);
         location::on_operations(&mut self.here, state);
         talk::refresh(&mut self.call, &mut self.here, state);
     }

@@ -1,9 +1,10 @@
 //! The room of the names: the group's name and the profiles, in the shared document.
 
-use halloo_crdt::content::{Body, VerifiedContent};
+use halloo_crdt::content::{Body, Content, VerifiedContent};
 use halloo_crdt::document::{Applied, DocumentError, Edit, Profile};
+use halloo_crdt::log::{Log, OpKind};
 use halloo_crdt::messages::Standing;
-use halloo_crypto::id::MessageId;
+use halloo_crypto::id::{MessageId, OpId};
 
 use crate::chat::{self, Chat};
 use crate::output::{Event, MAX_NAME_BYTES, Refusal};
@@ -49,8 +50,25 @@ pub(crate) fn on_change(state: &mut State, id: &MessageId) {
         return state.count("document change of a proven liar");
     }
     let Some(content) = state.messages.get(id).cloned() else { return };
+    tell_changes(state, |state| apply_document(state, &content));
+}
+
+/// The log changed: changes that began or ceased to count make another document.
+pub(crate) fn on_operations(state: &mut State, new: &[OpId]) {
+    let settlements = state.log.settlements();
+    let settled = core::mem::replace(&mut state.document_settled, settlements) != settlements;
+    let strikes = |kind: &OpKind| {
+        matches!(kind, OpKind::Remove { .. } | OpKind::SetRole { .. } | OpKind::DeviceRevoke { .. })
+    };
+    if settled || new.iter().any(|id| state.log.get(id).is_some_and(|op| strikes(op.kind()))) {
+        tell_changes(state, rebuild_document);
+    }
+}
+
+/// Tells what a change of the document did to names.
+fn tell_changes(state: &mut State, change: impl FnOnce(&mut State)) {
     let before = (state.document.name(), state.document.profiles());
-    apply_document(state, &content);
+    change(state);
     let name = state.document.name();
     if name != before.0 {
         state.durable_event(Event::Renamed { name: name.unwrap_or_default() });
@@ -79,13 +97,21 @@ pub(crate) fn introduce(
 /// Feeds the document again from all contents that count.
 pub(crate) fn rebuild_document(state: &mut State) {
     debug_assert_eq!(state.log.group(), state.group, "one group");
-    let contents =
-        state.messages.documents().filter_map(|c| Some((c, state.log.account_of(&c.content().author)?)));
+    let contents = state.messages.documents().filter(|content| counts(&state.log, content.content()));
+    let contents = contents.filter_map(|c| Some((c, state.log.account_of(&c.content().author)?)));
     state.document.rebuild(contents);
+}
+
+/// Whether its author was a member at its place in history, as far as is known today.
+fn counts(log: &Log, content: &Content) -> bool {
+    log.author_entitled_at(&content.author, &content.heads)
 }
 
 /// Merges one document content; says what went wrong only in counts, since nothing of it is lost.
 fn apply_document(state: &mut State, content: &VerifiedContent) {
+    if !counts(&state.log, content.content()) {
+        return state.count("document change that does not count now");
+    }
     let Some(account) = state.log.account_of(&content.content().author) else { return };
     match state.document.apply(content, &account) {
         Applied::NeedsRebuild => rebuild_document(state),

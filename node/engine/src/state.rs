@@ -116,6 +116,8 @@ pub(crate) struct State {
     pub(crate) messages: Messages,
     /// Names and profiles.
     pub(crate) document: Document,
+    /// [`Log::settlements`] when the document was last made of what counts.
+    pub(crate) document_settled: u64,
     /// What is true just now.
     pub(crate) live: Live,
     /// Wakes.
@@ -165,6 +167,7 @@ impl State {
             composer: Composer::new(group, me, Incarnation::generate(&mut rng)),
             scribe: Composer::new(group, me, incarnation),
             document: Document::new(&me, &incarnation),
+            document_settled: 0,
             sealer: DataSealer::new(incarnation),
             sealed: 0,
             live: Live::new(group, me, ground.start),

@@ -140,7 +140,10 @@ fn to_entry(state: &State, item: Item) -> ChatEntry {
     let accounts = |devices: &BTreeSet<DeviceId>| -> Vec<AccountId> {
         devices.iter().filter_map(account_of).collect::<BTreeSet<_>>().into_iter().collect()
     };
-    let author = account_of(&item.author).unwrap_or(AccountId::from_bytes([0; 32]));
+    // Whoever was let in by an act that is void has an account too: it is shown, as void.
+    let heads = state.messages.get(&item.id).map_or(&[][..], |content| &content.content().heads);
+    let author = account_of(&item.author).or_else(|| state.log.author_at(&item.author, heads));
+    let author = author.unwrap_or(AccountId::from_bytes([0; 32]));
     let holders = state.messages.who_has(&item.id);
     ChatEntry {
         id: item.id,

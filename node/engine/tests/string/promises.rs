@@ -172,6 +172,7 @@ fn a_day_apart_loses_nothing_and_receipts_and_readers_end_the_same() {
 
 #[test]
 fn who_was_let_in_by_somebody_removed_meanwhile_is_in_for_all_or_for_nobody() {
+    let mut heard = 0;
     for seed in 970..976 {
         let mut world = World::group(4, seed);
         let ben = world.account(1);
@@ -208,7 +209,21 @@ fn who_was_let_in_by_somebody_removed_meanwhile_is_in_for_all_or_for_nobody() {
             assert_eq!(status.epoch_devices as usize, remaining.len(), "seed {seed}: {who}");
         }
         assert!(!world.texts(1).contains(&"who is here".to_string()), "seed {seed}");
+        // Who answered her when she seemed to be in is heard by all, and what she wrote is void for all or for nobody.
+        let line = |who: usize, text: &str| {
+            let line =
+                world.engine(who).timeline(None, 500).entries.into_iter().find(|line| line.text == text);
+            line.map(|line| (line.void, line.author))
+        };
+        let hello = line(3, "hello from the far side");
+        heard += usize::from(hello.is_some());
+        for who in [0, 2, 3] {
+            assert_eq!(line(who, "welcome").map(|line| line.0), Some(false), "seed {seed}: {who}");
+            assert_eq!(line(who, "hello from the far side"), hello, "seed {seed}: {who}");
+            assert!(hello.is_none_or(|line| line == (!inside, eves)), "seed {seed}: {who}");
+        }
     }
+    assert!(heard > 0, "somebody heard her while she was in");
 }
 
 #[test]
