@@ -8,6 +8,7 @@ use crate::net::links::HostId;
 use crate::seen::{At, Seen};
 use halloo_crypto::id::{AccountId, DeviceId, MessageId};
 use halloo_engine::output::{Event, Output};
+use halloo_engine::views::{Activity, ActivityEntry};
 use std::collections::{BTreeMap, BTreeSet};
 
 const NAME: &str = "removed";
@@ -19,6 +20,19 @@ pub struct Removed {
     told: BTreeMap<HostId, BTreeSet<AccountId>>,
     /// Who seals, as it was when its last input was done.
     sealers: BTreeMap<HostId, Sealer>,
+    /// What somebody has that was written after its removal: no fault if that removal turns out to be void.
+    suspicions: Vec<Suspicion>,
+}
+
+/// Something that somebody should not have.
+#[derive(Clone, Debug)]
+pub struct Suspicion {
+    at: At,
+    /// Who has it.
+    account: AccountId,
+    what: String,
+    /// Whether a removal is why, and not that it came later.
+    parted: bool,
 }
 
 /// A member as a sealer.
@@ -39,7 +53,7 @@ impl Check for Removed {
         match seen {
             Seen::Output { output: Output::Write(batch), .. } => {
                 for (id, _) in contents_of(batch) {
-                    holds(at, id, book, findings);
+                    self.note(holds(at, id, book), findings);
                 }
             }
             Seen::Output { output: Output::Event(event), .. } => self.event(at, event, book, findings),
@@ -55,10 +69,35 @@ impl Check for Removed {
         }
     }
 
-    fn end(&mut self, _: &End<'_>, _: &mut Findings) {}
+    fn end(&mut self, end: &End<'_>, findings: &mut Findings) {
+        for suspicion in std::mem::take(&mut self.suspicions) {
+            let engines = end.members.iter().filter_map(|member| member.engine);
+            let members = engines.filter(|engine| engine.status().member);
+            let lines = members.flat_map(|engine| engine.activity(usize::MAX));
+            if !overturned(lines, &suspicion.account) {
+                findings.add(NAME, suspicion.at, suspicion.what);
+            }
+        }
+    }
+}
+
+/// Whether these lines of activity logs call every removal of this account void: acts of somebody who was taken out beside them.
+pub fn overturned(lines: impl Iterator<Item = ActivityEntry>, account: &AccountId) -> bool {
+    let parts =
+        |act: &Activity| matches!(act, Activity::Removed(who) | Activity::Left(who) if who == account);
+    let mut removals = lines.filter(|line| parts(&line.act)).map(|line| line.void).peekable();
+    removals.peek().is_some() && removals.all(|void| void)
 }
 
 impl Removed {
+    fn note(&mut self, suspicion: Option<Suspicion>, findings: &mut Findings) {
+        match suspicion {
+            Some(suspicion) if suspicion.parted => self.suspicions.push(suspicion),
+            Some(suspicion) => findings.add(NAME, suspicion.at, suspicion.what),
+            None => {}
+        }
+    }
+
     fn event(&mut self, at: At, event: &Event, book: &Book, findings: &mut Findings) {
         let told = self.told.entry(at.host).or_default();
         match event {
@@ -68,8 +107,10 @@ impl Removed {
             Event::MemberJoined { account, .. } => {
                 told.remove(account);
             }
-            Event::Message(entry) | Event::Edited(entry) => holds(at, entry.id, book, findings),
-            Event::Location(view) if !view.own => sees(at, view.device, view.taken_ms, book, findings),
+            Event::Message(entry) | Event::Edited(entry) => self.note(holds(at, entry.id, book), findings),
+            Event::Location(view) if !view.own => {
+                self.note(sees(at, view.device, view.taken_ms, book), findings);
+            }
             _ => {}
         }
     }
@@ -93,26 +134,28 @@ impl Removed {
     }
 }
 
-/// A host has the plaintext of a content.
-pub fn holds(at: At, id: MessageId, book: &Book, findings: &mut Findings) {
-    let (Some(account), Some(written)) = (book.account(at.host), book.written(&id)) else { return };
+/// A host has the plaintext of a content; what is wrong with that, if anything.
+pub fn holds(at: At, id: MessageId, book: &Book) -> Option<Suspicion> {
+    let (account, written) = (book.account(at.host)?, book.written(&id)?);
     if written.host == at.host || written.audience.contains(&account) {
-        return;
+        return None;
     }
-    if written.document && (book.is_back(&account) || !written.gone.contains(&account)) {
-        return; // The document is for whoever comes, from its beginning.
+    let parted = written.gone.contains(&account);
+    if written.document && (book.is_back(&account) || !parted) {
+        return None; // The document is for whoever comes, from its beginning.
     }
-    let why = if written.gone.contains(&account) { "after it knew it to be out" } else { "before it came" };
-    findings.add(NAME, at, format!("has {id}, which host {} wrote {why} ({} us)", written.host, written.us));
+    let why = if parted { "after it knew it to be out" } else { "before it came" };
+    let what = format!("has {id}, which host {} wrote {why} ({} us)", written.host, written.us);
+    Some(Suspicion { at, account, what, parted })
 }
 
-/// A host sees a position.
-pub fn sees(at: At, device: DeviceId, taken_ms: u64, book: &Book, findings: &mut Findings) {
-    let (Some(account), Some(taken)) = (book.account(at.host), book.taken(&device, taken_ms)) else { return };
+/// A host sees a position; what is wrong with that, if anything.
+pub fn sees(at: At, device: DeviceId, taken_ms: u64, book: &Book) -> Option<Suspicion> {
+    let (account, taken) = (book.account(at.host)?, book.taken(&device, taken_ms)?);
     // A newcomer is given the last position of everybody; who was in and is out is not.
-    if taken.gone.contains(&account) && !book.is_back(&account) {
-        findings.add(NAME, at, format!("sees where {device} was at {taken_ms}, which knew it to be out"));
-    }
+    let parted = taken.gone.contains(&account) && !book.is_back(&account);
+    let what = format!("sees where {device} was at {taken_ms}, which knew it to be out");
+    parted.then_some(Suspicion { at, account, what, parted })
 }
 
 #[cfg(test)]
