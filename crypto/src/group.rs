@@ -51,6 +51,8 @@ pub mod key_package;
 mod config;
 mod frame;
 pub mod session;
+#[cfg(feature = "poison")]
+pub mod poison;
 mod commit;
 mod join;
 mod application;

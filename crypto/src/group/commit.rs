@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mls_rs::error::MlsError;
 use mls_rs::group::proposal::Proposal;
 use mls_rs::group::{CommitEffect, CommitMessageDescription, LeafIndex, ReceivedMessage};
 use mls_rs::mls_rules::ProposalInfo;
@@ -152,6 +153,8 @@ impl GroupSession {
         let removals = self.removals(&plan.remove)?;
         let additions = self.additions(plan, &removals)?;
         let mut parent = self.clone();
+        #[cfg(feature = "poison")]
+        let _spoiling = super::poison::begin(&parent);
         let (output, secrets) = desk::lend(rng, || {
             let mut builder = parent
                 .mls
@@ -237,8 +240,9 @@ impl GroupSession {
         let message = MlsMessage::from_bytes(message).map_err(|_| PeerFault::Malformed)?;
         expect_encrypted(&message, mls_rs::group::ContentType::Commit)?;
         let mut next = self.mls.clone();
-        let received =
-            next.process_incoming_message_with_time(message, EPOCH_START()).map_err(GroupError::from)?;
+        let (received, watched) =
+            desk::watch(|| next.process_incoming_message_with_time(message, EPOCH_START()));
+        let received = received.map_err(|error| self.fault_of(error, &watched))?;
         let ReceivedMessage::Commit(commit) = received else {
             return Err(PeerFault::NotAllowed("not a commit").into());
         };
@@ -248,6 +252,25 @@ impl GroupSession {
         check_path(&next.export_tree(), commit.committer)?;
         let next = Self::enter(next, self.group, self.me)?;
         Ok(Applied { committer, heads: next.heads(), added, removed, next })
+    }
+
+    /// Why a commit is refused: if its signature is a member's and the part of its path that is for this device fails, then
+    /// others may well be able to follow it.
+    fn fault_of(&self, error: MlsError, watched: &desk::Watched) -> GroupError {
+        let ours_fails = watched.unopened
+            || matches!(
+                error,
+                MlsError::PubKeyMismatch
+                    | MlsError::LcaNotFoundInDirectPath
+                    | MlsError::UpdateErrorNoSecretKey
+            );
+        let signer = watched.signer.as_deref().filter(|_| ours_fails);
+        let roster = self.mls.roster();
+        let committer = signer.and_then(|key| {
+            let mut leaves = roster.member_identities_iter();
+            leaves.find(|identity| identity.signature_key.as_bytes() == key).and_then(credential::device_of)
+        });
+        committer.map_or_else(|| error.into(), |device| PeerFault::Unreadable(device).into())
     }
 
     /// Who came and who went; every addition passes the same static check as in the log.

@@ -16,6 +16,16 @@ struct Desk {
     rng: Option<ChaCha20Rng>,
     key_package: Option<(Vec<u8>, KeyPackageData)>,
     state: Option<Zeroizing<Vec<u8>>>,
+    watched: Option<Watched>,
+}
+
+/// What the provider saw during a call that mls-rs then refused without a word of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Watched {
+    /// The key of the first signature that verified: that of whoever signed the message.
+    pub(super) signer: Option<Vec<u8>>,
+    /// Whether an HPKE ciphertext that was for us did not open.
+    pub(super) unopened: bool,
 }
 
 thread_local! {
@@ -47,6 +57,31 @@ pub(super) fn lend<T>(rng: &mut ChaCha20Rng, call: impl FnOnce() -> T) -> T {
     let value = call();
     drop(loan);
     value
+}
+
+/// Looks on while `call` runs: mls-rs does not say whose commit it refused, nor that it was our part of the path that failed.
+pub(super) fn watch<T>(call: impl FnOnce() -> T) -> (T, Watched) {
+    with(|desk| desk.watched = Some(Watched::default()));
+    let value = call();
+    (value, with(|desk| desk.watched.take()).unwrap_or_default())
+}
+
+/// A signature by this key verified.
+pub(super) fn note_signer(key: &[u8]) {
+    with(|desk| {
+        if let Some(watched) = &mut desk.watched {
+            watched.signer.get_or_insert_with(|| key.to_vec());
+        }
+    });
+}
+
+/// An HPKE ciphertext for us did not open.
+pub(super) fn note_unopened() {
+    with(|desk| {
+        if let Some(watched) = &mut desk.watched {
+            watched.unopened = true;
+        }
+    });
 }
 
 /// Fills `out` from the lent generator; `false` if this call was lent none.

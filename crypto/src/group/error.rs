@@ -49,6 +49,9 @@ pub enum PeerFault {
     /// The leaf does not prove its device.
     #[error("the leaf is not certified by its device")]
     Uncertified,
+    /// A signed commit of a member whose path is not for this device to open: its keys for us are garbage, or do not fit.
+    #[error("the keys that {0} made are not for this device to open")]
+    Unreadable(crate::id::DeviceId),
     /// MLS itself refused; the text is for logs only.
     #[error("MLS: {0}")]
     Mls(String),

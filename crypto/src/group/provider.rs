@@ -298,6 +298,8 @@ impl CipherSuiteProvider for Suite {
         aad: Option<&[u8]>,
         plaintext: &[u8],
     ) -> Result<HpkeCiphertext, ProviderError> {
+        #[cfg(feature = "poison")]
+        let plaintext = &super::poison::spoiled(key, plaintext);
         seal(&OpModeS::Base, key, info, aad.unwrap_or_default(), plaintext)
     }
 
@@ -321,7 +323,8 @@ impl CipherSuiteProvider for Suite {
         info: &[u8],
         aad: Option<&[u8]>,
     ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        open(&OpModeR::Base, sealed, key, info, aad.unwrap_or_default())
+        let opened = open(&OpModeR::Base, sealed, key, info, aad.unwrap_or_default());
+        opened.inspect_err(|_| desk::note_unopened())
     }
 
     fn hpke_open_psk(
@@ -404,7 +407,9 @@ impl CipherSuiteProvider for Suite {
     fn verify(&self, key: &SignaturePublicKey, signature: &[u8], data: &[u8]) -> Result<(), ProviderError> {
         let key = key.as_bytes().try_into().map_err(|_| ProviderError::BadSignature)?;
         let signature = signature.try_into().map(Signature).map_err(|_| ProviderError::BadSignature)?;
-        identity::verify_raw(key, data, &signature).map_err(|_| ProviderError::BadSignature)
+        identity::verify_raw(key, data, &signature).map_err(|_| ProviderError::BadSignature)?;
+        desk::note_signer(key);
+        Ok(())
     }
 }
 

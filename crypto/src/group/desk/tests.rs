@@ -45,3 +45,18 @@ fn drawers_give_back_once() {
     assert!(take_key_package().is_some());
     assert!(take_key_package().is_none());
 }
+
+#[test]
+fn only_what_happens_while_it_watches_is_noted_and_the_first_signer_stays() {
+    note_signer(&[1]);
+    note_unopened();
+    let (value, seen) = watch(|| 5);
+    assert_eq!((value, seen), (5, Watched::default()), "nothing of before");
+    let ((), seen) = watch(|| {
+        note_signer(&[2]);
+        note_signer(&[3]);
+        note_unopened();
+    });
+    assert_eq!(seen, Watched { signer: Some(vec![2]), unopened: true });
+    assert_eq!(watch(|| ()).1, Watched::default(), "nothing of the call before");
+}
