@@ -62,7 +62,7 @@ pub use application::Opened;
 pub use commit::{Applied, CommitPlan, CommitSecrets, Prepared, Skipped};
 pub use error::{CallerFault, GroupError, PeerFault};
 pub use exports::Export;
-pub use frame::{EpochTag, FRAME_OVERHEAD, MAX_APPLICATION_BYTES, MAX_COMMIT_BYTES, peek_epoch};
+pub use frame::{EpochTag, FRAME_OVERHEAD, MAX_APPLICATION_BYTES, MAX_COMMIT_BYTES, peek_depth, peek_epoch};
 pub use join::MAX_WELCOME_BYTES;
 pub use key_package::{KeyPackageInfo, KeyPackageSecret, check_key_package};
 pub use rules::{MAX_HEADS, MAX_MEMBERS};

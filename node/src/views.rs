@@ -240,6 +240,15 @@ fn warned(warning: &Warning) -> Value {
     value
 }
 
+/// What to tell an admin when members cannot use the keys that one of them made. Who says so may lie, so both sides are named.
+pub fn unreadable_text(name: &str, commits: u32, by: &[String]) -> String {
+    format!(
+        "{} could not use {commits} of the last keys that {name} made for the group, and came in again; if it goes on, remove {name}, \
+         or whoever alone says so every time",
+        by.join(", ")
+    )
+}
+
 /// What to say about a clock that differs.
 pub fn clock_text(name: &str, seconds: i64) -> String {
     let way = if seconds < 0 { "behind" } else { "ahead of" };
@@ -263,6 +272,10 @@ fn warning_text(warning: &Warning) -> String {
         }
         Warning::CannotFollow { device } => {
             format!("device {device:?} cannot follow the keys and asks to come in again")
+        }
+        Warning::UnreadableKeys { account, commits, by } => {
+            let by: Vec<String> = by.iter().map(|account| format!("{account:?}")).collect();
+            unreadable_text(&format!("{account:?}"), *commits, &by)
         }
         Warning::Overflow { what } => format!("{what} is full; something was dropped"),
     }

@@ -63,6 +63,15 @@ pub fn peek_epoch(frame: &[u8]) -> Option<EpochTag> {
     rest.first_chunk().copied()
 }
 
+/// Where the MLS epoch stands in a private message behind this frame: version 2, wire format 2, group id 1 + 32.
+const DEPTH_AT: usize = FRAME_OVERHEAD + 4 + 33;
+
+/// The length of the branch at which a commit was made, as it claims: only a hint, for it is not checked.
+#[must_use]
+pub fn peek_depth(frame: &[u8]) -> Option<u64> {
+    frame.get(DEPTH_AT..)?.first_chunk().map(|depth| u64::from_be_bytes(*depth))
+}
+
 fn mac(exports: &Exports, kind: Kind, tag: &EpochTag, message: &[u8]) -> [u8; MAC_BYTES] {
     let key = exports.held(Export::Outer).expect("the session itself never deletes the outer key");
     let mac = kdf::mac(key.expose(), &[&[kind as u8], tag, message]);

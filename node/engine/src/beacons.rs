@@ -16,8 +16,8 @@
 //! signature: whoever seals it to the epoch is a member, and a member who makes needless beacons costs the others
 //! [`MAX_BEACONS`] at most.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::{BTreeMap, VecDeque};
 
 use halloo_crypto::data::DataKeys;
 use halloo_crypto::id::{EpochId, OpId};
@@ -33,6 +33,10 @@ use crate::wire::{VERSION, WireError};
 /// Beacons kept. Each removal replaces one; partitions that each remove somebody add a few. When full the lowest is dropped,
 /// tainted ones first.
 pub const MAX_BEACONS: usize = 16;
+/// Sealed records kept that came before the commit of their epoch: gossip overtakes itself.
+const MAX_EARLY: usize = 8;
+/// Longest of them: a record has at most 64 heads.
+const MAX_EARLY_BYTES: usize = 4 * 1024;
 /// Heads in a record: as many as an operation may have parents.
 const MAX_HEADS: usize = 64;
 /// How long the topics of a tainted beacon are still listened to, so that members who have not heard of the removal are heard.
@@ -159,6 +163,7 @@ struct Entry {
 pub struct Beacons {
     all: BTreeMap<BeaconId, Entry>,
     followed: BTreeMap<[u8; 32], BeaconId>,
+    early: VecDeque<Vec<u8>>,
 }
 
 /// What a change of the beacons asks of the mesh.
@@ -171,6 +176,23 @@ pub struct TopicChange {
 }
 
 impl Beacons {
+    /// Keeps a sealed record whose epoch is not known yet, the newest few.
+    pub fn keep_early(&mut self, seal: Vec<u8>) {
+        if seal.len() > MAX_EARLY_BYTES || self.early.contains(&seal) {
+            return;
+        }
+        self.early.push_back(seal);
+        if self.early.len() > MAX_EARLY {
+            self.early.pop_front();
+        }
+        assert!(self.early.len() <= MAX_EARLY, "INV-6: one in, one out");
+    }
+
+    /// Gives those back, for another try.
+    pub fn take_early(&mut self) -> Vec<Vec<u8>> {
+        core::mem::take(&mut self.early).into()
+    }
+
     /// Takes a beacon in; true if it is new. Returns what was dropped to make room.
     pub fn insert(&mut self, beacon: Beacon) -> (bool, Option<BeaconId>) {
         if self.all.contains_key(&beacon.id) {

@@ -9,12 +9,16 @@ use crate::beacons::Beacon;
 use crate::lane::PeerKey;
 use crate::outbox::Then;
 use crate::state::State;
+use crate::topics;
 use crate::wire::MAX_DIRECT_BYTES;
 use crate::wire::bundle::{Bundle, WelcomeBack};
 use crate::wire::direct::DirectFrame;
 
 /// Longest welcome before sealing, so that its frame fits the direct lane: a tree of 500 members has 148 kB.
 const WELCOME_BYTES: usize = MAX_DIRECT_BYTES - 128;
+/// Bytes of the trail beside a welcome that goes by gossip, which every member pays for: a few commits, so that who was welcomed
+/// can help others who wait for the same.
+const TRAIL_BY_GOSSIP_BYTES: usize = 8 * 1024;
 /// Purpose of the seal of a welcome.
 const WELCOME_INFO: &[u8] = b"halloo v1 welcome";
 
@@ -42,7 +46,7 @@ pub(crate) fn deliver_welcome(state: &mut State, peer: PeerKey, welcome: Vec<u8>
     let Some(device) = state.peers.member(&peer) else { return };
     let Some(box_key) = state.log.view().device(&device).map(|entry| entry.box_key()) else { return };
     let aad = [state.group.as_bytes().as_slice(), device.as_bytes()].concat();
-    let mut plain = WelcomeBack { decided, welcome, trail: state.epochs.trail() };
+    let mut plain = WelcomeBack { decided, welcome, trail: state.epochs.trail(), beacons: Vec::new() };
     let mut bytes = plain.to_bytes();
     if bytes.len() > WELCOME_BYTES {
         plain.trail.clear();
@@ -50,9 +54,21 @@ pub(crate) fn deliver_welcome(state: &mut State, peer: PeerKey, welcome: Vec<u8>
     }
     match sealed::seal_to(&mut state.rng, &box_key, WELCOME_INFO, &aad, &bytes) {
         Ok(_) if bytes.len() > WELCOME_BYTES => state.count("welcome too large for a frame"),
-        Ok(seal) => state.send(peer, &DirectFrame::Welcome(seal)),
+        Ok(seal) => {
+            state.send(peer, &DirectFrame::Welcome(seal));
+            // Those that were made since it stopped following were sealed to epochs that it does not have.
+            topics::on_proven(state, peer);
+        }
         Err(_) => state.count("unusable box key"),
     }
+}
+
+/// A welcome for members who signed a Nack and are not neighbours, as it is published. MLS seals it to their key packages; the
+/// beacons, which they may have missed, are sealed to the epoch that it leads to.
+pub(crate) fn open_welcome_of(state: &mut State, welcome: &[u8]) -> Vec<u8> {
+    let trail = state.epochs.trail_within(TRAIL_BY_GOSSIP_BYTES);
+    let beacons = topics::sealed(state);
+    WelcomeBack { decided: false, welcome: welcome.to_vec(), trail, beacons }.to_bytes()
 }
 
 /// Opens a welcome that was sealed to this device.

@@ -8,31 +8,35 @@
 //!              --> into the tree; the rule of `epochs` picks the current one
 //! ```
 
+use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crypto::group::{CommitPlan, GroupError, PeerFault, Prepared, check_key_package};
+use halloo_crypto::group::{CommitPlan, GroupError, PeerFault, Prepared, check_key_package, peek_depth};
 use halloo_crypto::id::{DeviceId, EpochId};
 use halloo_crypto::identity::DeviceCertificate;
-use halloo_crypto::kdf;
 
-use crate::bundles::hand_bundle;
-use crate::epochs::{MAX_NODES, Node, Planted};
+use crate::bundles::{hand_bundle, open_welcome_of};
+use crate::epochs::{MAX_NODES, Node, Planted, commit_name};
 use crate::invariants::{
     BranchTrail, inv_2_ends_alone, inv_6_commit_realises_the_plan, inv_6_within_bound, uphold,
 };
 use crate::lane::PeerKey;
+use crate::nacks::{self, Nacks};
 use crate::output::Event;
-use crate::peers::STRANDED_PATIENCE;
 use crate::snapshot::Table;
 use crate::state::{Fact, State};
 use crate::timers::Timer;
+use crate::topics;
 use crate::welcomes::{self, Welcomes};
-use crate::wire::direct::{DirectFrame, EpochsFrame, MAX_NAMES};
 use crate::wire::parcel::ParcelKind;
 
 mod fitness;
+mod standing;
+mod turn;
 
 pub(crate) use self::fitness::{judge_again, realises};
+pub(crate) use self::standing::{on_epochs, tell_epochs};
+pub(crate) use self::turn::{on_due, schedule, schedule_update};
 
 /// Commits that may wait for their parent or for operations: as many as the epoch tree holds.
 pub(crate) const MAX_WAITING: usize = 64;
@@ -42,8 +46,6 @@ const MAX_JUDGED: usize = 1_024;
 pub(crate) const MAX_JOINING: usize = 64;
 /// Heads that a commit may name.
 const MAX_HEADS: usize = 64;
-/// How long the group must have been quiet before a newcomer renews its leaf, and the spread over newcomers.
-const QUIET_MS: u64 = 3_000;
 
 /// The room's own memory.
 #[derive(Default)]
@@ -56,6 +58,8 @@ pub(crate) struct Commits {
     pub(crate) refresh: BTreeMap<DeviceId, Vec<u8>>,
     /// Welcomes that wait for their devices, and what this device can be welcomed by.
     pub(crate) welcomes: Welcomes,
+    /// What this device cannot apply, and what others cannot.
+    pub(crate) nacks: Nacks,
     /// Newcomers that wait for a bundle: the transport to hand it to, and whom to seal it to.
     pub(crate) joining: BTreeMap<DeviceId, (PeerKey, DeviceCertificate)>,
     /// Branches left.
@@ -77,6 +81,8 @@ enum Judgement {
     Waits,
     /// It is our own and this home does not know it: an old copy was put back. Nobody can process a commit of their own.
     Forgotten,
+    /// Signed by a member, and its path is not for us; or it puts us out, which our log does not say.
+    Unreadable(Option<DeviceId>),
     Bad,
 }
 
@@ -111,14 +117,18 @@ fn plan(room: &Commits, state: &State) -> Option<CommitPlan> {
     let authorised = state.log.view().devices();
     let me = state.me();
     let mut plan = CommitPlan::default();
+    let fresh_of = |device: &DeviceId| {
+        let nacked = || leaves.get(device).and_then(|leaf| room.nacks.package_for(device, &leaf.leaf_key));
+        room.refresh.get(device).or_else(nacked)
+    };
     for leaf in leaves.keys().filter(|leaf| **leaf != me) {
-        let fresh = room.refresh.contains_key(leaf) && authorised.contains_key(leaf);
+        let fresh = fresh_of(leaf).is_some() && authorised.contains_key(leaf);
         if fresh || !authorised.contains_key(leaf) {
             plan.remove.push(*leaf);
         }
     }
     for device in authorised.keys().filter(|device| **device != me) {
-        let fresh = room.refresh.get(device);
+        let fresh = fresh_of(device);
         if leaves.contains_key(device) && fresh.is_none() {
             continue;
         }
@@ -167,7 +177,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     node.own = true;
     let child = node.id();
     assert_ne!(child, parent, "a commit begins another epoch");
-    remember(room, kdf::hash("commit bytes", &[&commit]));
+    remember(room, commit_name(&commit));
     state.epochs.spend(&parent, spent);
     store_node(state, &parent);
     let planted = state.epochs.insert(node, commit.clone());
@@ -182,6 +192,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     settle_on_chosen(room, state, false);
     state.broadcast(ParcelKind::Commits, vec![commit]);
     let Some(welcome) = welcome else { return };
+    let mut open = None;
     for device in added {
         if let Some((newcomer, certificate)) = room.joining.remove(&device) {
             hand_bundle(state, newcomer, &certificate, welcome.clone());
@@ -191,13 +202,21 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
         let asked = plan.remove.contains(&device);
         if let Some(peer) = state.peers.of_device(&device) {
             welcomes::hand(&mut room.welcomes, state, peer, asked);
+        } else if room.nacks.is_due(&device) {
+            let open = open.get_or_insert_with(|| open_welcome_of(state, &welcome));
+            room.nacks.answer(&device, open);
         }
+    }
+    if let Some(open) = open {
+        state.gossip(ParcelKind::Welcomes, vec![open]);
     }
 }
 
 /// The current epoch changed under newcomers that wait: who got a leaf by another's commit is given a fresh one by ours, since
 /// only then is the welcome ours to hand over.
 pub(crate) fn on_epoch(room: &mut Commits, state: &mut State) {
+    topics::on_epoch(state);
+    nacks::review(&mut room.nacks, state);
     let leaves = state.epochs.tip().session.roster();
     let stranded: Vec<DeviceId> =
         room.joining.keys().filter(|device| leaves.contains_key(device)).copied().collect();
@@ -223,13 +242,20 @@ pub(crate) fn on_commits(room: &mut Commits, state: &mut State, from: &PeerKey, 
             Judgement::Grown => grown = true,
             Judgement::Bad => state.drop_frame(from, "commit that does not follow the log"),
             Judgement::Forgotten => state.tell(Fact::Forgotten(*from)),
-            Judgement::Known | Judgement::Waits => {}
+            Judgement::Known | Judgement::Waits | Judgement::Unreadable(_) => {}
         }
     }
     if grown {
         retry(room, state);
         settle_on_chosen(room, state, false);
     }
+}
+
+/// The newest of the commits that wait, by their names: they may lie behind one that this device cannot apply.
+pub(crate) fn newest_waiting(room: &Commits, most: usize) -> Vec<[u8; 32]> {
+    let mut waiting: Vec<_> = room.waiting.iter().map(|(name, commit)| (peek_depth(commit), *name)).collect();
+    waiting.sort_unstable_by_key(|place| Reverse(*place));
+    waiting.into_iter().take(most).map(|(_, name)| name).collect()
 }
 
 /// Tries the waiting commits again until none moves.
@@ -252,8 +278,11 @@ fn retry(room: &mut Commits, state: &mut State) {
 }
 
 fn judge(room: &mut Commits, state: &mut State, commit: Vec<u8>) -> Judgement {
-    let hash = kdf::hash("commit bytes", &[&commit]);
+    let hash = commit_name(&commit);
     if room.judged.contains(&hash) {
+        if room.nacks.is_unreadable(&hash) {
+            state.tell(Fact::Unreadable);
+        }
         return Judgement::Known;
     }
     let judgement = match weigh(state, &commit) {
@@ -270,6 +299,12 @@ fn judge(room: &mut Commits, state: &mut State, commit: Vec<u8>) -> Judgement {
                 room.waiting.insert(hash, commit);
             }
             return Judgement::Waits;
+        }
+        Err(Judgement::Unreadable(by)) => {
+            state.count("commit that this device cannot apply");
+            room.nacks.note(hash, by, state.now.mono);
+            state.tell(Fact::Unreadable);
+            Judgement::Unreadable(by)
         }
         Err(other) => other,
     };
@@ -299,8 +334,10 @@ fn weigh(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
         Ok(applied) => applied,
         Err(GroupError::Peer(PeerFault::Own)) if state.epochs.holds(commit) => return Err(Judgement::Known),
         Err(GroupError::Peer(PeerFault::Own)) => return Err(Judgement::Forgotten),
-        // It puts us out. If our log agrees we are evicted by the log; if not, the commit is not for us.
+        // It puts us out. If our log agrees we are evicted by the log; if not, we may have been given another leaf by it.
+        Err(GroupError::Removed(_)) if state.is_member() => return Err(Judgement::Unreadable(None)),
         Err(GroupError::Removed(_)) => return Err(Judgement::Known),
+        Err(GroupError::Peer(PeerFault::Unreadable(by))) => return Err(Judgement::Unreadable(Some(by))),
         Err(_) => return Err(Judgement::Bad),
     };
     if applied.heads.iter().any(|head| !state.log.contains(head)) {
@@ -377,79 +414,10 @@ pub(crate) fn on_operations(room: &mut Commits, state: &mut State) {
     schedule(room, state);
 }
 
-/// Plans the own commit, after those of better rank had their chance. Rank only saves bytes, so it may err.
-pub(crate) fn schedule(room: &mut Commits, state: &mut State) {
-    if !state.is_member() || plan(room, state).is_none() {
-        return;
-    }
-    let me = state.me();
-    let tip = state.epochs.tip().id();
-    let place = |device: &DeviceId| kdf::hash("commit rank", &[tip.as_bytes(), device.as_bytes()]);
-    let present: BTreeSet<DeviceId> = state
-        .live
-        .all(halloo_crdt::live::Kind::Presence)
-        .map(|(device, _)| *device)
-        .filter(|device| state.log.view().devices().contains_key(device))
-        .chain([me])
-        .collect();
-    let mine = place(&me);
-    assert!(present.contains(&me), "this device is here");
-    let rank = present.iter().filter(|device| place(device) < mine).count();
-    let trip = state.config.round_trip;
-    let share = f64::from(u32::try_from(rank).unwrap_or(u32::MAX))
-        / f64::from(u32::try_from(present.len()).unwrap_or(1));
-    state.timers.within(Timer::CommitDue, state.now.mono, trip + trip.mul_f64(3.0 * share));
-}
-
-/// The timer of [`schedule`], and of a newcomer's first commit.
-pub(crate) fn on_due(room: &mut Commits, state: &mut State) {
-    let quiet_for = state.now.mono.as_millis().saturating_sub(room.last_change_ms);
-    if plan(room, state).is_some() {
-        commit_now(room, state, false);
-    } else if room.owes_update && quiet_for >= QUIET_MS {
-        commit_now(room, state, true);
-    }
-    if room.owes_update {
-        schedule_update(room, state);
-    }
-}
-
-/// A newcomer commits once when the group is quiet, so that the tree stays warm: the more members, the longer it waits, since
-/// others may have joined with it.
-pub(crate) fn schedule_update(room: &mut Commits, state: &mut State) {
-    let members = state.log.view().devices().len() as u64;
-    let spread = u64::from(rand_core::Rng::next_u32(&mut state.rng)) % (QUIET_MS + 20 * members);
-    let wait = core::time::Duration::from_millis(QUIET_MS + spread);
-    room.last_change_ms = room.last_change_ms.max(1);
-    state.timers.within(Timer::CommitDue, state.now.mono, wait);
-}
-
-/// Tells a neighbour where we stand, so that it sends us the commits that we lack.
-pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
-    let tags = state.epochs.tags(MAX_NAMES);
-    let (weight, commit) = state.epochs.standing();
-    state.send(peer, &DirectFrame::Epochs(EpochsFrame { weight, commit, tags }));
-}
-
-/// A neighbour says where it stands: it gets the commits that lead from there to ours, or its welcome, or is told that none do.
-pub(crate) fn on_epochs(room: &mut Commits, state: &mut State, from: PeerKey, theirs: EpochsFrame) {
-    let commits = state.epochs.commits_after(&theirs.tags);
-    let device = state.peers.member(&from);
-    let stranded = device
-        .filter(|_| !state.tainted)
-        .is_some_and(|device| state.epochs.strands(&theirs.tags, &device, (theirs.weight, theirs.commit)));
-    let now = state.now.mono;
-    let Some(peer) = state.peers.get_mut(&from) else { return };
-    peer.epochs = theirs.tags;
-    let since = stranded.then(|| peer.stranded_since.unwrap_or(now));
-    peer.stranded_since = since;
-    match since {
-        Some(since) if now.since(since) >= STRANDED_PATIENCE => state.send(from, &DirectFrame::Stranded),
-        Some(_) => state.tell(Fact::Stranded(from)),
-        None => {}
-    }
-    state.send_items(from, ParcelKind::Commits, commits);
-    welcomes::hand(&mut room.welcomes, state, from, false);
+/// After a welcome: what waited for the epoch that it leads to.
+pub(crate) fn catch_up(room: &mut Commits, state: &mut State) {
+    retry(room, state);
+    settle_on_chosen(room, state, false);
 }
 
 /// Gives up what is settled, here and in the store.

@@ -254,6 +254,7 @@ impl Engine {
                     rejoin::on_stranded(&mut self.commits, &mut self.state, peer);
                 }
             }
+            Fact::Unreadable => rejoin::on_unreadable(&mut self.commits, &mut self.state),
             Fact::Stranded(peer) => reconcile::on_stranded(&mut self.reconcile, &mut self.state, peer),
         }
     }
@@ -269,6 +270,7 @@ impl Engine {
         topics::refresh(state);
         handshake::on_operations(state, new);
         commits::on_operations(&mut self.commits, state);
+        rejoin::on_operations(&mut self.commits, state);
         invites::refresh(&mut self.invites, state);
         chat::on_operations(&mut self.chat, state, ends);
         names::on_operations(state, new);
@@ -307,6 +309,7 @@ impl Engine {
                 Timer::LiveExpiry => location::on_expiry(&self.here, state),
                 Timer::ShareEnd => location::on_share_end(&mut self.here, state),
                 Timer::CommitDue => commits::on_due(&mut self.commits, state),
+                Timer::Nack => rejoin::on_nack_due(&mut self.commits, state),
                 Timer::Reconcile => reconcile::on_timer(&mut self.reconcile, &self.chat, state),
                 Timer::PeerTimeout => handshake::on_timeout(state),
                 Timer::InviteEnd | Timer::Pairing => invites::on_wake(&mut self.invites, state),
@@ -470,6 +473,8 @@ impl Engine {
             ParcelKind::Contents => chat::on_seals(&mut self.chat, state, &from, &items),
             ParcelKind::Live => location::on_seals(&mut self.here, state, from, &items),
             ParcelKind::Beacons => topics::on_beacons(state, &from, &items),
+            ParcelKind::Nacks => rejoin::on_nacks(&mut self.commits, state, &from, &items),
+            ParcelKind::Welcomes => rejoin::on_welcomes(&mut self.commits, state, &from, &items),
             ParcelKind::BoxedContents | ParcelKind::BoxedBeacons => self.on_boxes(from, kind, &items),
         }
     }

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use halloo_crypto::data::{self, DataError};
 use halloo_crypto::group::{EpochTag, GroupSession, peek_epoch};
 use halloo_crypto::id::{DeviceId, EpochId};
+use halloo_crypto::kdf;
 
 pub use self::node::Node;
 use crate::wire::WireError;
@@ -37,6 +38,11 @@ pub const MAX_TRAIL: usize = 1_024;
 pub const TRAIL_HANDED_BYTES: usize = 128 * 1024;
 /// Longest commit: that of the group session.
 const MAX_COMMIT_BYTES: usize = 1 << 20;
+
+/// Names a commit by its bytes on the wire.
+pub fn commit_name(commit: &[u8]) -> [u8; 32] {
+    kdf::hash("commit bytes", &[commit])
+}
 
 /// A commit that began an epoch, for whoever lacks it.
 #[derive(Clone, Debug)]
@@ -126,8 +132,7 @@ impl Epochs {
 
     /// The epoch that a commit was made in.
     pub fn parent_of(&self, commit: &[u8]) -> Option<&Node> {
-        let id = self.by_tag.get(&peek_epoch(commit)?)?;
-        self.nodes.get(id)
+        self.of_tag(&peek_epoch(commit)?)
     }
 
     /// Epochs in the tree.
@@ -323,7 +328,8 @@ impl Epochs {
     pub fn leads_here(&self, tags: &[EpochTag], device: &DeviceId) -> bool {
         let mut at = self.tip().session.tag();
         let mut leaf = None;
-        loop {
+        // Others hand trails over, and one that bites its own tail has no end.
+        for _ in 0..=MAX_TRAIL {
             if tags.contains(&at) {
                 return true;
             }
@@ -337,16 +343,49 @@ impl Epochs {
             }
             at = parent;
         }
+        false
     }
 
-    /// Whether this epoch and the current one begin from one parent, by the trail, and the rule ranks the current one first: two
-    /// made the commit that was due, and each sent a welcome.
-    pub fn loses_to_tip(&self, node: &Node) -> bool {
-        let tip = self.tip();
-        let parent =
-            |of: &Node| self.trail.get(&of.session.tag()).and_then(|trace| peek_epoch(&trace.commit));
-        let rivals = parent(node).is_some_and(|from| parent(tip) == Some(from));
-        rivals && tip.rank() < node.rank()
+    /// Whether this epoch of a welcome and one that led to the current one begin from one parent, by the trail, and the rule ranks
+    /// the latter first: two made the commit that was due, and each sent a welcome.
+    pub fn came_second(&self, node: &Node) -> bool {
+        let before = |tag: &EpochTag| self.trail.get(tag).and_then(|trace| peek_epoch(&trace.commit));
+        let Some(parent) = before(&node.session.tag()) else { return false };
+        let mut at = self.tip().session.tag();
+        // Others hand trails over, and one that bites its own tail has no end.
+        for _ in 0..MAX_TRAIL {
+            let Some(from) = before(&at) else { break };
+            if from == parent {
+                return self.of_tag(&at).is_some_and(|rival| rival.rank() < node.rank());
+            }
+            at = from;
+        }
+        false
+    }
+
+    /// The newest of these commits that led to the current epoch, by the hash of their bytes, and the epoch that it began. Looked for
+    /// among as many as an epoch tree holds.
+    pub fn begun_by(&self, commits: &[[u8; 32]]) -> Option<([u8; 32], EpochTag)> {
+        let mut at = self.tip().session.tag();
+        for _ in 0..MAX_NODES {
+            let trace = self.trail.get(&at)?;
+            let hash = commit_name(&trace.commit);
+            if commits.contains(&hash) {
+                return Some((hash, at));
+            }
+            at = peek_epoch(&trace.commit)?;
+        }
+        None
+    }
+
+    /// The commit that began an epoch.
+    pub fn commit_of(&self, tag: &EpochTag) -> Option<&[u8]> {
+        self.trail.get(tag).map(|trace| trace.commit.as_slice())
+    }
+
+    /// An epoch by its tag.
+    pub fn of_tag(&self, tag: &EpochTag) -> Option<&Node> {
+        self.by_tag.get(tag).and_then(|id| self.nodes.get(id))
     }
 
     /// The rank of the current epoch as it is told to others: weight and commit.
@@ -363,8 +402,13 @@ impl Epochs {
     /// The commits that led to the current epoch, the newest first, as a newcomer is handed them: tag of the epoch that each
     /// began, depth, commit.
     pub fn trail(&self) -> Vec<Vec<u8>> {
+        self.trail_within(TRAIL_HANDED_BYTES)
+    }
+
+    /// As [`Self::trail`], in fewer bytes.
+    pub fn trail_within(&self, bytes: usize) -> Vec<Vec<u8>> {
         let mut handed = Vec::new();
-        let (mut at, mut left) = (self.tip().session.tag(), TRAIL_HANDED_BYTES);
+        let (mut at, mut left) = (self.tip().session.tag(), bytes);
         while let Some(trace) = self.trail.get(&at).filter(|_| handed.len() < TRAIL_HANDED) {
             let step = [at.as_slice(), &trace.depth.to_be_bytes(), &trace.commit].concat();
             if step.len() > left {

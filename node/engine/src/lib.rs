@@ -28,6 +28,7 @@ mod topics;
 mod handshake;
 mod bundles;
 mod welcomes;
+mod nacks;
 mod commits;
 mod rejoin;
 mod membership;

@@ -362,6 +362,16 @@ pub enum Warning {
         /// Whose.
         device: DeviceId,
     },
+    /// Some could not apply several commits of one account: its device is broken, or it poisons the keys; or those who say so lie.
+    /// Told to admins.
+    UnreadableKeys {
+        /// Whose commits.
+        account: AccountId,
+        /// How many of the last ten minutes.
+        commits: u32,
+        /// Who said so.
+        by: Vec<AccountId>,
+    },
     /// A bound was reached and something was dropped.
     Overflow {
         /// Which bound.

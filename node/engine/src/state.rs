@@ -64,6 +64,8 @@ pub(crate) enum Fact {
     Gap,
     /// This neighbour seems unable to follow: compare with it again in a while.
     Stranded(PeerKey),
+    /// A member's commit came that this device cannot apply.
+    Unreadable,
     /// This neighbour holds a commit of ours that our store does not know: we were put back from an old copy.
     Forgotten(PeerKey),
 }
@@ -340,6 +342,11 @@ impl State {
         for peer in neighbours {
             self.send_items(peer, kind, items.clone());
         }
+        self.gossip(kind, items);
+    }
+
+    /// The gossip half of [`Self::broadcast`].
+    pub(crate) fn gossip(&mut self, kind: ParcelKind, items: Vec<Vec<u8>>) {
         let beacons: Vec<_> =
             self.beacons.best().into_iter().chain(self.beacons.last_tainted()).cloned().collect();
         for batch in batches(items, BATCH_BYTES, MAX_ITEMS) {

@@ -18,6 +18,8 @@ pub enum Timer {
     ShareEnd,
     /// A commit that this device would make is due if nobody else made it.
     CommitDue,
+    /// A Nack is to be repeated, or another one is due.
+    Nack,
     /// Reconciliation with a peer is due again.
     Reconcile,
     /// A handshake, a reconciliation or a pairing has not answered in time.
@@ -38,12 +40,13 @@ pub enum Timer {
 
 impl Timer {
     /// All reasons, in the order of the table.
-    pub const ALL: [Timer; 13] = [
+    pub const ALL: [Timer; 14] = [
         Timer::LiveRefresh,
         Timer::LiveFlush,
         Timer::LiveExpiry,
         Timer::ShareEnd,
         Timer::CommitDue,
+        Timer::Nack,
         Timer::Reconcile,
         Timer::PeerTimeout,
         Timer::InviteEnd,
@@ -62,6 +65,7 @@ impl Timer {
             Timer::LiveExpiry => "live_expiry",
             Timer::ShareEnd => "share_end",
             Timer::CommitDue => "commit_due",
+            Timer::Nack => "nack",
             Timer::Reconcile => "reconcile",
             Timer::PeerTimeout => "peer_timeout",
             Timer::InviteEnd => "invite_end",

@@ -10,6 +10,7 @@ use crate::output::Output;
 use crate::snapshot::Table;
 use crate::state::{Fact, State};
 use crate::timers::Timer;
+use crate::wire::WireError;
 use crate::wire::parcel::ParcelKind;
 
 /// Associated data of a beacon record under an epoch.
@@ -96,6 +97,15 @@ fn share(state: &mut State, beacon: &Beacon) {
     }
 }
 
+/// The usable beacons, sealed to the current epoch; none if it is tainted.
+pub(crate) fn sealed(state: &mut State) -> Vec<Vec<u8>> {
+    let records: Vec<Vec<u8>> = state.beacons.sound().map(Beacon::to_bytes).collect();
+    if state.tainted {
+        return Vec::new();
+    }
+    records.iter().filter_map(|record| state.seal(AAD, record)).collect()
+}
+
 /// Beacons sealed to an epoch. An epoch that holds a removed leaf proves nothing.
 pub(crate) fn on_beacons(state: &mut State, from: &PeerKey, seals: &[Vec<u8>]) {
     for seal in seals {
@@ -109,9 +119,21 @@ pub(crate) fn on_beacons(state: &mut State, from: &PeerKey, seals: &[Vec<u8>]) {
                     state.count("beacon under a tainted epoch");
                 }
             }
-            Err(_) => state.count("beacon of an epoch that is not known"),
+            Err(error) => {
+                state.count("beacon of an epoch that is not known");
+                if error == WireError::UnknownKey {
+                    state.beacons.keep_early(seal.clone());
+                }
+            }
         }
     }
+}
+
+/// Another epoch is known: beacons that overtook its commit are looked at again.
+pub(crate) fn on_epoch(state: &mut State) {
+    let from = state.identity.peer;
+    let early = state.beacons.take_early();
+    on_beacons(state, &from, &early);
 }
 
 /// A beacon record from a member.

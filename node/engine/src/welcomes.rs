@@ -11,17 +11,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use halloo_crypto::group::{GroupSession, KeyPackageSecret};
-use halloo_crypto::id::{DeviceId, EpochId};
+use halloo_crypto::group::{GroupSession, KeyPackageSecret, check_key_package};
+use halloo_crypto::id::{DeviceId, EpochId, GroupId};
 
 use crate::bundles::deliver_welcome;
 use crate::lane::PeerKey;
 use crate::state::State;
+use crate::wire::bundle::WelcomeBack;
 
 /// Welcomes kept for members that are away; each re-add by anybody replaces one.
 const MAX_WELCOMES: usize = 64;
 /// Key packages whose secrets are kept until settled: the one joined with and a few to be added again by.
 const MAX_KEY_PACKAGES: usize = 4;
+
+/// Welcomes that wait for operations: two who add a device again at one moment each send one.
+const MAX_EARLY: usize = 4;
 
 /// The secret half of a key package, in memory only.
 struct Kept {
@@ -36,6 +40,8 @@ pub(crate) struct Welcomes {
     /// By device: the epoch that the welcome leads to, and the welcome.
     waiting: BTreeMap<DeviceId, (EpochId, Vec<u8>)>,
     packages: VecDeque<Kept>,
+    /// Welcomes for this device that came before the operations that they follow, and from whom.
+    early: VecDeque<(PeerKey, GroupSession, WelcomeBack)>,
     /// When this device last asked to be added again.
     pub(crate) asked_ms: Option<u64>,
 }
@@ -55,6 +61,33 @@ impl Welcomes {
         if self.packages.len() > MAX_KEY_PACKAGES {
             self.packages.pop_front();
         }
+    }
+
+    /// Keeps a welcome until the log has grown, the newest few only.
+    pub(crate) fn wait(&mut self, from: &PeerKey, session: GroupSession, back: WelcomeBack) {
+        self.early.push_back((*from, session, back));
+        if self.early.len() > MAX_EARLY {
+            self.early.pop_front();
+        }
+    }
+
+    /// Takes the welcomes that waited.
+    pub(crate) fn early(&mut self) -> VecDeque<(PeerKey, GroupSession, WelcomeBack)> {
+        core::mem::take(&mut self.early)
+    }
+
+    /// Whether this device has asked to be added again.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.packages.iter().any(|kept| kept.asked)
+    }
+
+    /// The leaves that this device asked to be given.
+    pub(crate) fn asked_leaves(&self, group: &GroupId) -> Vec<[u8; 32]> {
+        let asked = self.packages.iter().filter(|kept| kept.asked);
+        asked
+            .filter_map(|kept| check_key_package(group, kept.secret.key_package()).ok())
+            .map(|info| info.leaf_key)
+            .collect()
     }
 
     /// Forgets the own key packages: what they could be needed for is settled.

@@ -18,6 +18,7 @@ pub mod parcel;
 pub mod gossip;
 pub mod direct;
 pub mod proof;
+pub mod nack;
 pub mod bundle;
 
 /// Version byte of every frame of ours.

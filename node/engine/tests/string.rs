@@ -56,5 +56,8 @@ mod sparse;
 #[path = "string/hostile.rs"]
 mod hostile;
 
+#[path = "string/unreadable.rs"]
+mod unreadable;
+
 #[path = "string/promises.rs"]
 mod promises;

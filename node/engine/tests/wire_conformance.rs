@@ -79,7 +79,8 @@ fn all() -> Vec<(String, String)> {
         trail: vec![vec![6]],
     };
     prints.push(("bundle".into(), hex(&bundle.to_bytes()[33..])));
-    let back = WelcomeBack { decided: true, welcome: vec![1], trail: vec![vec![2, 3]] };
+    let back =
+        WelcomeBack { decided: true, welcome: vec![1], trail: vec![vec![2, 3]], beacons: vec![vec![4]] };
     prints.push(("welcome back".into(), hex(&back.to_bytes())));
     prints
 }

@@ -144,6 +144,10 @@ impl Driver {
             let name = membership.name_of_device(device).unwrap_or_else(|| device.to_string());
             value["text"] = json!(views::clock_text(&name, *seconds));
         }
+        if let Event::Warning(Warning::UnreadableKeys { account, commits, by }) = event {
+            let by: Vec<String> = by.iter().map(|account| membership.name_of(account)).collect();
+            value["text"] = json!(views::unreadable_text(&membership.name_of(account), *commits, &by));
+        }
         let name = match event {
             Event::MemberLeft { account }
             | Event::MemberRemoved { account, .. }

@@ -303,3 +303,16 @@ fn altered_messages_in_well_made_frames_never_panic_and_never_pass() {
     }
     assert!(check_leaf(victim.tree().get_leaf(LeafIndex::try_from(0).unwrap()).unwrap().unwrap()).is_ok());
 }
+
+#[test]
+fn the_depth_that_a_commit_shows_is_that_of_its_parent() {
+    let mut rng = ChaCha20Rng::seed_from_u64(77);
+    let device = DeviceSecret::generate(&mut rng);
+    let mut session = GroupSession::create(GROUP, &device, &mut rng).unwrap();
+    for depth in 0..3 {
+        let made = session.prepare(&CommitPlan::default(), &mut rng).unwrap();
+        assert_eq!((frame::peek_depth(&made.commit), session.depth()), (Some(depth), depth));
+        session = made.next;
+    }
+    assert_eq!(frame::peek_depth(&[1; 40]), None);
+}

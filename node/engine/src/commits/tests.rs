@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rig::{Rig, identity};
+use crate::wire::direct::DirectFrame;
 use crate::wire::parcel::Parcel;
 use halloo_crypto::group::{CommitPlan, KeyPackageSecret};
 use halloo_crypto::id::OpId;

@@ -91,3 +91,26 @@ fn a_beacon_whose_heads_are_not_known_waits_for_them() {
     let present = Beacon::new(Secret::new([8; 32]), heads);
     assert!(matches!(standing(&rig.engine(0).state.log, &present), Standing::Sound(_)));
 }
+
+#[test]
+fn a_beacon_that_overtakes_the_commit_of_its_epoch_is_taken_when_that_comes() {
+    let mut rig = Rig::group(3, 75);
+    rig.cut = true;
+    let cleo = rig.members[2].identity.account();
+    rig.command(0, Command::Remove(cleo)).expect("removed");
+    let sent: Vec<Parcel> = rig.members[0]
+        .sent
+        .iter()
+        .filter_map(|(_, bytes)| bytes.get(9..).and_then(|bytes| Parcel::parse(bytes).ok()))
+        .collect();
+    let of =
+        |kind: ParcelKind| sent.iter().rfind(|parcel| parcel.kind == kind).cloned().expect("it was sent");
+    let from = rig.peer(0);
+    for kind in [ParcelKind::Operations, ParcelKind::Beacons, ParcelKind::Commits] {
+        assert!(rig.engine(1).state.beacons.best().is_none() || kind == ParcelKind::Operations);
+        rig.hand_direct(1, from, &DirectFrame::Parcel(of(kind)));
+    }
+    let best = |rig: &mut Rig, who| rig.engine(who).state.beacons.best().map(|beacon| beacon.id());
+    assert_eq!(best(&mut rig, 1), best(&mut rig, 0));
+    assert!(best(&mut rig, 1).is_some());
+}

@@ -46,12 +46,14 @@ fn a_welcome_that_nobody_asked_for_moves_nobody_unless_the_rule_decided() {
     let trail = vec![[prepared.next.tag().as_slice(), &9_u64.to_be_bytes(), &prepared.commit].concat()];
     let before = rig.engine(1).status().epoch;
     rig.engine(1).commits.welcomes.keep_package(secret, false);
-    let undecided =
-        frame(&mut rig, &WelcomeBack { decided: false, welcome: welcome.clone(), trail: Vec::new() });
+    let undecided = frame(
+        &mut rig,
+        &WelcomeBack { decided: false, welcome: welcome.clone(), trail: Vec::new(), beacons: Vec::new() },
+    );
     rig.hand_direct(1, from, &undecided);
     assert_eq!(rig.dropped(1, "welcome to a branch that has not won"), 1);
     assert_eq!(rig.engine(1).status().epoch, before, "INV-1: what it cannot compare decides nothing");
-    let decided = frame(&mut rig, &WelcomeBack { decided: true, welcome, trail });
+    let decided = frame(&mut rig, &WelcomeBack { decided: true, welcome, trail, beacons: Vec::new() });
     rig.hand_direct(1, from, &decided);
     assert_eq!(rig.engine(1).status().epoch, prepared.next.epoch_id());
     let handed = rig.engine(1).state.epochs.trail();
@@ -60,7 +62,7 @@ fn a_welcome_that_nobody_asked_for_moves_nobody_unless_the_rule_decided() {
     assert!(stored.into_iter().any(|(tag, _)| tag == prepared.next.tag()), "also after a restart");
     // A second copy, late, is no second move.
     rig.hand_direct(1, from, &decided);
-    assert_eq!(rig.dropped(1, "welcome ahead of the log"), 1);
+    assert_eq!(rig.dropped(1, "welcome to an epoch that is here"), 1);
 }
 
 #[test]
@@ -70,8 +72,10 @@ fn one_that_was_asked_for_is_taken() {
     let from = rig.peer(0);
     rig.engine(1).commits.welcomes.keep_package(secret, true);
     let welcome = prepared.welcome.expect("somebody is added");
-    let back =
-        frame(&mut rig, &WelcomeBack { decided: false, welcome, trail: vec![vec![1; 5], vec![2; 40]] });
+    let back = frame(
+        &mut rig,
+        &WelcomeBack { decided: false, welcome, trail: vec![vec![1; 5], vec![2; 40]], beacons: Vec::new() },
+    );
     rig.hand_direct(1, from, &back);
     assert_eq!(rig.engine(1).status().epoch, prepared.next.epoch_id());
 }
@@ -83,8 +87,12 @@ fn a_welcome_to_somebody_else_or_of_nonsense_is_dropped() {
     let from = rig.peer(0);
     let before = rig.engine(1).status().epoch;
     let welcome = prepared.welcome.expect("somebody is added");
-    let other = frame(&mut rig, &WelcomeBack { decided: true, welcome, trail: Vec::new() });
-    let nonsense = frame(&mut rig, &WelcomeBack { decided: true, welcome: vec![7; 90], trail: Vec::new() });
+    let other =
+        frame(&mut rig, &WelcomeBack { decided: true, welcome, trail: Vec::new(), beacons: Vec::new() });
+    let nonsense = frame(
+        &mut rig,
+        &WelcomeBack { decided: true, welcome: vec![7; 90], trail: Vec::new(), beacons: Vec::new() },
+    );
     for frame in [other, nonsense, DirectFrame::Welcome(vec![9; 300]), DirectFrame::Welcome(Vec::new())] {
         rig.hand_direct(1, from, &frame);
     }

@@ -21,7 +21,7 @@
 //!  sealed: HPKE to the device's box key, info "halloo v1 welcome bundle", associated data = group 32 ++ device 32
 //!
 //!  welcome of a member, before sealing
-//!  | version | flags: 1 the rule decided | welcome: len u32, bytes | trail: blobs |
+//!  | version | flags: 1 the rule decided | welcome: len u32, bytes | trail: blobs | beacons: blobs, sealed to the welcome's epoch |
 //! ```
 
 use halloo_crypto::id::{DeviceId, GroupId, OpId, Signature};
@@ -44,6 +44,10 @@ pub const MAX_BUNDLE_BYTES: usize = sealed::SEALED_PLAINTEXT_MAX_BYTES;
 const MAX_BUNDLE_ITEMS: usize = 20_000;
 /// Commits of the trail that a bundle or a welcome carries: as many as an epoch tree holds.
 pub const TRAIL_HANDED: usize = 64;
+/// Beacons beside a welcome: as many as are kept.
+const MAX_BEACONS: usize = 16;
+/// Longest sealed beacon record: 64 heads and the seal.
+const MAX_SEALED_BEACON_BYTES: usize = 4 * 1024;
 /// Purpose of the seal of a bundle.
 const SEAL_INFO: &[u8] = b"halloo v1 welcome bundle";
 
@@ -158,6 +162,8 @@ pub struct WelcomeBack {
     pub welcome: Vec<u8>,
     /// The commits that led there.
     pub trail: Vec<Vec<u8>>,
+    /// Beacon records, sealed to the welcome's epoch; by the direct lane they come boxed instead.
+    pub beacons: Vec<Vec<u8>>,
 }
 
 impl WelcomeBack {
@@ -166,6 +172,7 @@ impl WelcomeBack {
         let mut out = vec![VERSION, u8::from(self.decided)];
         put_blob(&mut out, &self.welcome);
         put_blobs(&mut out, &self.trail);
+        put_blobs(&mut out, &self.beacons);
         out
     }
 
@@ -185,8 +192,9 @@ impl WelcomeBack {
         };
         let welcome = reader.blob(MAX_DIRECT_BYTES)?.to_vec();
         let trail = reader.blobs(TRAIL_HANDED, MAX_DIRECT_BYTES)?;
+        let beacons = reader.blobs(MAX_BEACONS, MAX_SEALED_BEACON_BYTES)?;
         reader.finish()?;
-        Ok(WelcomeBack { decided, welcome, trail })
+        Ok(WelcomeBack { decided, welcome, trail, beacons })
     }
 }
 

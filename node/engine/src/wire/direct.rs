@@ -15,7 +15,7 @@
 //!                                                                "my log removed you, here is the Remove, its past, who saw it"
 //!
 //!  after the proof
-//!  kind 1..8           a parcel, its kind byte included
+//!  kind 1..10          a parcel, its kind byte included
 //!  kind 40 sync        | realm u8 | step u8 | session u32 | step 1, 2: message of the reconciliation
 //!                                                         | step 3: keyed id, 32 | ...          "send me these"
 //!  kind 41 epochs      | weight u64 | commit id, 32 | count u16 | epoch tag, 8 | ...

@@ -14,6 +14,8 @@
 //!  kind 6  beacons           item = data seal (current epoch, aad "beacon") of a beacon record
 //!  kind 7  boxed contents    item = HPKE seal to the receiver's box key of a content frame; direct lane only
 //!  kind 8  boxed beacons     item = HPKE seal to the receiver's box key of a beacon record; direct lane only
+//!  kind 9  nacks             item = signed Nack, see `nack.rs`
+//!  kind 10 welcomes          item = welcome of a member, see `bundle.rs`, for who signed a Nack and is no neighbour
 //! ```
 
 use super::bytes::{Reader, put_blobs};
@@ -48,11 +50,15 @@ pub enum ParcelKind {
     BoxedContents = 7,
     /// Beacon records, sealed to the receiver's box key.
     BoxedBeacons = 8,
+    /// Signed Nacks: commits that their devices cannot apply.
+    Nacks = 9,
+    /// Welcomes of members who signed a Nack; MLS seals them.
+    Welcomes = 10,
 }
 
 impl ParcelKind {
     /// All kinds.
-    pub const ALL: [ParcelKind; 8] = [
+    pub const ALL: [ParcelKind; 10] = [
         ParcelKind::Operations,
         ParcelKind::Commits,
         ParcelKind::Acknowledgements,
@@ -61,6 +67,8 @@ impl ParcelKind {
         ParcelKind::Beacons,
         ParcelKind::BoxedContents,
         ParcelKind::BoxedBeacons,
+        ParcelKind::Nacks,
+        ParcelKind::Welcomes,
     ];
 
     /// The kind of a wire byte.

@@ -93,7 +93,12 @@ fn mutated_and_random_bundles_are_refused_or_canonical() {
 #[test]
 fn a_welcome_back_is_read_as_it_was_written_and_refused_when_cut_or_long() {
     for decided in [false, true] {
-        let back = WelcomeBack { decided, welcome: vec![1; 30], trail: vec![vec![2; 20], vec![3; 25]] };
+        let back = WelcomeBack {
+            decided,
+            welcome: vec![1; 30],
+            trail: vec![vec![2; 20], vec![3; 25]],
+            beacons: vec![vec![4; 9]],
+        };
         let bytes = back.to_bytes();
         assert_eq!(WelcomeBack::parse(&bytes), Ok(back));
         for cut in 0..bytes.len() {
@@ -103,6 +108,11 @@ fn a_welcome_back_is_read_as_it_was_written_and_refused_when_cut_or_long() {
     }
     assert_eq!(WelcomeBack::parse(&[1, 2, 0, 0, 0, 0, 0, 0]), Err(WireError::NotCanonical));
     assert_eq!(WelcomeBack::parse(&[2, 0, 0, 0, 0, 0, 0, 0]), Err(WireError::Version(2)));
-    let long = WelcomeBack { decided: true, welcome: vec![1], trail: vec![vec![2; 20]; TRAIL_HANDED + 1] };
+    let long = WelcomeBack {
+        decided: true,
+        welcome: vec![1],
+        trail: vec![vec![2; 20]; TRAIL_HANDED + 1],
+        beacons: Vec::new(),
+    };
     assert_eq!(WelcomeBack::parse(&long.to_bytes()), Err(WireError::TooLong));
 }

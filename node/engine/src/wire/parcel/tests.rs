@@ -12,7 +12,7 @@ fn every_kind_round_trips() {
         assert_eq!(ParcelKind::from_byte(kind as u8), Some(kind));
     }
     assert_eq!(ParcelKind::from_byte(0), None);
-    assert_eq!(Parcel::parse(&[9, 0, 0]), Err(WireError::Kind(9)));
+    assert_eq!(Parcel::parse(&[11, 0, 0]), Err(WireError::Kind(11)));
 }
 
 #[test]

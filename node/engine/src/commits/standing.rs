@@ -1,0 +1,37 @@
+//! Where two neighbours stand: each is sent the commits that it lacks, or its welcome, or is told that none lead on.
+
+use super::Commits;
+use crate::lane::PeerKey;
+use crate::peers::STRANDED_PATIENCE;
+use crate::state::{Fact, State};
+use crate::welcomes;
+use crate::wire::direct::{DirectFrame, EpochsFrame, MAX_NAMES};
+use crate::wire::parcel::ParcelKind;
+
+/// Tells a neighbour where we stand, so that it sends us the commits that we lack.
+pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
+    let tags = state.epochs.tags(MAX_NAMES);
+    let (weight, commit) = state.epochs.standing();
+    state.send(peer, &DirectFrame::Epochs(EpochsFrame { weight, commit, tags }));
+}
+
+/// A neighbour says where it stands: it gets the commits that lead from there to ours, or its welcome, or is told that none do.
+pub(crate) fn on_epochs(room: &mut Commits, state: &mut State, from: PeerKey, theirs: EpochsFrame) {
+    let commits = state.epochs.commits_after(&theirs.tags);
+    let device = state.peers.member(&from);
+    let stranded = device
+        .filter(|_| !state.tainted)
+        .is_some_and(|device| state.epochs.strands(&theirs.tags, &device, (theirs.weight, theirs.commit)));
+    let now = state.now.mono;
+    let Some(peer) = state.peers.get_mut(&from) else { return };
+    peer.epochs = theirs.tags;
+    let since = stranded.then(|| peer.stranded_since.unwrap_or(now));
+    peer.stranded_since = since;
+    match since {
+        Some(since) if now.since(since) >= STRANDED_PATIENCE => state.send(from, &DirectFrame::Stranded),
+        Some(_) => state.tell(Fact::Stranded(from)),
+        None => {}
+    }
+    state.send_items(from, ParcelKind::Commits, commits);
+    welcomes::hand(&mut room.welcomes, state, from, false);
+}
