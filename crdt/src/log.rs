@@ -43,7 +43,7 @@ use halloo_crypto::id::{AccountId, DeviceId, GroupId, OpId};
 
 pub use self::activity::Activity;
 pub use self::author::{Author, InviteTerms};
-pub use self::board::{Board, Fact, Row, Word};
+pub use self::board::{Board, Fact, MAX_RIVALS, Row, Word};
 pub use self::error::LogError;
 pub use self::evaluate::{MAX_DEVICES_PER_ACCOUNT, MAX_OPS_PER_MINUTE};
 pub use self::op::{DeviceGrant, InviteUse, OpContext, OpKind, Role, SignedOp};

@@ -1,7 +1,7 @@
 //! Handing the keys over: the bundle of a newcomer, and the welcome of a member whose branch was lost.
 
 use halloo_crdt::live::{MAX_BATCH_BYTES, PeerView};
-use halloo_crdt::log::{Row, SignedOp};
+use halloo_crdt::log::{Fact, Row, SignedOp};
 use halloo_crypto::identity::DeviceCertificate;
 use halloo_crypto::sealed;
 
@@ -30,7 +30,7 @@ pub(crate) fn hand_bundle(state: &mut State, newcomer: PeerKey, to: &DeviceCerti
         group: state.group,
         welcome,
         operations: state.log.ops().into_iter().map(SignedOp::to_bytes).collect(),
-        acknowledgements: state.log.board().rows().map(Row::to_bytes).collect(),
+        acknowledgements: state.log.board().rows().filter(|row| of_remove(row)).map(Row::to_bytes).collect(),
         beacons: state.beacons.sound().map(Beacon::to_bytes).collect(),
         cells: cells.unwrap_or_default(),
         trail: state.epochs.trail(),
@@ -39,6 +39,11 @@ pub(crate) fn hand_bundle(state: &mut State, newcomer: PeerKey, to: &DeviceCerti
         Ok(bundle) => state.out.then(Then::Bundle { newcomer, bundle }),
         Err(_) => state.count("bundle could not be sealed"),
     }
+}
+
+/// Rows about epochs say nothing to whoever was in none of them.
+fn of_remove(row: &Row) -> bool {
+    matches!(row.fact(), Fact::Remove(_))
 }
 
 /// Sends a welcome to a neighbour; `decided` when its branch is known here and has lost.

@@ -30,11 +30,15 @@ use crate::topics;
 use crate::welcomes::{self, Welcomes};
 use crate::wire::parcel::ParcelKind;
 
+mod anchors;
 mod fitness;
 mod standing;
 mod turn;
 
-pub(crate) use self::fitness::{judge_again, realises};
+use self::anchors::weigh;
+pub(crate) use self::anchors::{on_anchor_due, schedule_word};
+use self::fitness::judge_again;
+pub(crate) use self::fitness::realises;
 pub(crate) use self::standing::{on_epochs, tell_epochs};
 pub(crate) use self::turn::{on_due, schedule, schedule_update};
 
@@ -175,6 +179,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
     let Ok(weight) = state.log.weight(&plan.heads) else { return };
     let Ok(mut node) = Node::new(next, Some(parent), weight, state.now.wall_ms) else { return };
     node.own = true;
+    node.committer = Some(state.me());
     let child = node.id();
     assert_ne!(child, parent, "a commit begins another epoch");
     remember(room, commit_name(&commit));
@@ -285,7 +290,7 @@ fn judge(room: &mut Commits, state: &mut State, commit: Vec<u8>) -> Judgement {
         }
         return Judgement::Known;
     }
-    let judgement = match weigh(state, &commit) {
+    let judgement = match examine(state, &commit) {
         Ok(node) => plant(state, node, commit),
         Err(Judgement::Forgotten) => {
             // The rival that we would make of it was not meant: a device commits once from an epoch.
@@ -328,7 +333,7 @@ fn remember(room: &mut Commits, hash: [u8; 32]) {
 }
 
 /// Applies a commit to a clone of its parent and checks it against the log. Nothing changes.
-fn weigh(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
+fn examine(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
     let parent = state.epochs.parent_of(commit).ok_or(Judgement::Waits)?;
     let applied = match parent.session.apply(commit) {
         Ok(applied) => applied,
@@ -349,7 +354,10 @@ fn weigh(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
         return Err(if hinges { Judgement::Waits } else { Judgement::Bad });
     }
     let weight = state.log.weight(&applied.heads).map_err(|_| Judgement::Waits)?;
-    Node::new(applied.next, Some(parent.id()), weight, state.now.wall_ms).map_err(|_| Judgement::Bad)
+    let node = Node::new(applied.next, Some(parent.id()), weight, state.now.wall_ms);
+    let mut node = node.map_err(|_| Judgement::Bad)?;
+    node.committer = Some(applied.committer);
+    Ok(node)
 }
 
 fn plant(state: &mut State, node: Node, commit: Vec<u8>) -> Judgement {
@@ -378,6 +386,7 @@ fn settle_on_chosen(room: &mut Commits, state: &mut State, settled: bool) {
 }
 
 fn move_to_chosen(room: &mut Commits, state: &mut State, settled: bool) {
+    weigh(state);
     let before = state.epochs.tip().session.commit_id();
     let before_id = state.epochs.tip().id();
     if !state.epochs.settle_on_chosen() {
@@ -387,9 +396,11 @@ fn move_to_chosen(room: &mut Commits, state: &mut State, settled: bool) {
     let (after, id, devices) = (tip.session.commit_id(), tip.id(), tip.session.member_count());
     let continues = state.epochs.descends(&id, &before_id);
     if !continues {
-        uphold(room.left.inv_1_no_return(before, after, settled));
+        let anchored = settled || state.epochs.has_anchors();
+        uphold(room.left.inv_1_no_return(before, after, anchored));
     }
     room.last_change_ms = state.now.mono.as_millis();
+    schedule_word(state);
     state.out.put(Table::Head, &[], id.as_bytes().to_vec());
     refresh_taint(state);
     state.durable_event(Event::EpochChanged {
@@ -397,6 +408,20 @@ fn move_to_chosen(room: &mut Commits, state: &mut State, settled: bool) {
         devices: u32::try_from(devices).unwrap_or(u32::MAX),
     });
     state.tell(Fact::Epoch);
+}
+
+/// At a start: what in the tree is fit, who stands behind it, and when the current epoch is acknowledged.
+pub(crate) fn begin(room: &mut Commits, state: &mut State) {
+    judge_again(room, state);
+    weigh(state);
+    schedule_word(state);
+}
+
+/// Somebody acknowledged an epoch: one of two rivals may be anchored by that.
+pub(crate) fn on_words(room: &mut Commits, state: &mut State) {
+    if weigh(state) {
+        settle_on_chosen(room, state, true);
+    }
 }
 
 /// Looks again whether the current epoch holds a leaf that the log removed.
@@ -408,7 +433,7 @@ pub(crate) fn refresh_taint(state: &mut State) {
 /// After the log changed: commits that waited for operations, and whether one of ours is due.
 pub(crate) fn on_operations(room: &mut Commits, state: &mut State) {
     refresh_taint(state);
-    let settled = judge_again(room, state);
+    let settled = judge_again(room, state) | weigh(state);
     retry(room, state);
     settle_on_chosen(room, state, settled);
     schedule(room, state);
@@ -430,6 +455,7 @@ fn prune(state: &mut State) {
     let pruned = state.epochs.prune(state.now.wall_ms);
     pruned.epochs.iter().for_each(|id| state.out.del(Table::Epoch, id.as_bytes()));
     pruned.traces.iter().for_each(|tag| state.out.del(Table::Trail, tag));
+    anchors::forget_settled(state);
 }
 
 /// Keeps the commits that led here, for members who stand where they begin.

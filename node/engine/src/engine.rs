@@ -23,10 +23,8 @@ use crate::start::{Config, Identity, Origin, StartError};
 use crate::state::{Fact, State};
 use crate::time::Now;
 use crate::timers::Timer;
-use crate::wire::WireError;
-use crate::wire::direct::DirectFrame;
-use crate::wire::gossip::GossipFrame;
 use crate::wire::parcel::{Parcel, ParcelKind};
+use crate::wire::{WireError, direct::DirectFrame, gossip::GossipFrame};
 use crate::{handshake, membership, names, rejoin, talk, topics};
 
 /// Rounds in which rooms may answer each other within one input; a handful is usual, more is a loop of ours.
@@ -85,7 +83,7 @@ impl Engine {
             reconcile: Reconcile::default(),
             drained: false,
         };
-        commits::judge_again(&mut engine.commits, &mut engine.state);
+        commits::begin(&mut engine.commits, &mut engine.state);
         engine.first_steps(kind);
         engine.finish();
         Ok(engine)
@@ -223,6 +221,7 @@ impl Engine {
         match fact {
             Fact::Operations(new) => self.on_operations(&new),
             Fact::Acknowledged => self.on_operations(&[]),
+            Fact::Words => commits::on_words(&mut self.commits, &mut self.state),
             Fact::Epoch => self.on_epoch(),
             Fact::Beacon => topics::refresh(&mut self.state),
             Fact::Contents(ids) => chat::on_contents(&mut self.chat, &mut self.state, &ids),
@@ -310,6 +309,7 @@ impl Engine {
                 Timer::ShareEnd => location::on_share_end(&mut self.here, state),
                 Timer::CommitDue => commits::on_due(&mut self.commits, state),
                 Timer::Nack => rejoin::on_nack_due(&mut self.commits, state),
+                Timer::Anchor => commits::on_anchor_due(state),
                 Timer::Reconcile => reconcile::on_timer(&mut self.reconcile, &self.chat, state),
                 Timer::PeerTimeout => handshake::on_timeout(state),
                 Timer::InviteEnd | Timer::Pairing => invites::on_wake(&mut self.invites, state),
@@ -339,8 +339,7 @@ impl Engine {
     }
 
     fn obey(&mut self, command: Command) -> Result<Reply, Refusal> {
-        let state = &mut self.state;
-        let chat = &mut self.chat;
+        let (state, chat) = (&mut self.state, &mut self.chat);
         if !state.is_member() {
             return Err(Refusal::NotMember);
         }

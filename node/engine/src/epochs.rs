@@ -6,8 +6,9 @@
 //! ```
 //!
 //! The weight of an epoch is fixed at its birth: the number of operations in the closure of the heads that its commit realises.
-//! Nothing that happens later can change a choice between two epochs that are both known (INV-1), but for acknowledgements that
-//! change what the log says at their heads: an epoch that is no longer fit is passed over. Switching to a sibling costs no bytes:
+//! Nothing that happens later can change a choice between two epochs that are both known (INV-1), but for acknowledgements: those
+//! of Removes may change what the log says at their heads, and an epoch that is no longer fit is passed over; those of epochs anchor
+//! one of two rivals ([`Epochs::set_voices`]). Switching to a sibling costs no bytes:
 //! both were applied to clones of the parent when they came. Here is bookkeeping only; whether a commit is valid is for
 //! [`crate::commits`] to say before it inserts one.
 
@@ -19,10 +20,12 @@ use halloo_crypto::group::{EpochTag, GroupSession, peek_epoch};
 use halloo_crypto::id::{DeviceId, EpochId};
 use halloo_crypto::kdf;
 
+pub use self::anchors::{Said, Voices};
 pub use self::node::Node;
 use crate::wire::WireError;
 use crate::wire::bundle::TRAIL_HANDED;
 
+mod anchors;
 mod node;
 
 /// Epochs kept with their keys. A busy day of a group of 50 has fewer; beyond it the oldest is settled early.
@@ -71,6 +74,7 @@ pub struct Epochs {
     root: EpochId,
     tip: EpochId,
     trail: BTreeMap<EpochTag, Trace>,
+    voices: Voices,
 }
 
 impl Epochs {
@@ -84,6 +88,7 @@ impl Epochs {
             root: id,
             tip: id,
             trail: BTreeMap::new(),
+            voices: Voices::default(),
         };
         tree.plant(root);
         tree
@@ -171,6 +176,7 @@ impl Epochs {
         let tag = child.session.tag();
         let depth = child.session.depth();
         self.plant(child);
+        self.weigh_down_to(id);
         let mut rivals = self.children(&parent);
         if rivals.len() > MAX_RIVALS {
             let worst = rivals.pop().expect("more than the limit");
@@ -199,7 +205,8 @@ impl Epochs {
     pub fn children(&self, parent: &EpochId) -> Vec<EpochId> {
         let mut all: Vec<&Node> = self.nodes.values().filter(|node| node.parent == Some(*parent)).collect();
         all.sort_by_key(|node| node.rank());
-        all.into_iter().map(Node::id).collect()
+        let (fit, unfit) = all.into_iter().partition(|node| node.fit);
+        anchors::ordered(fit).into_iter().chain(anchors::ordered(unfit)).map(Node::id).collect()
     }
 
     /// Where the rule leads from the root; a pure function of the tree and of what in it is fit.
@@ -211,6 +218,11 @@ impl Epochs {
             at = best;
         }
         at
+    }
+
+    /// All devices that have a leaf somewhere in the tree.
+    pub fn devices(&self) -> BTreeSet<DeviceId> {
+        self.nodes.values().flat_map(|node| node.session.devices()).collect()
     }
 
     /// Epochs with the epochs before them.

@@ -183,15 +183,25 @@ pub(crate) fn on_frames(state: &mut State, from: &PeerKey, operations: &[Vec<u8>
 
 /// Acknowledgements from a neighbour or by gossip.
 pub(crate) fn on_acknowledgements(state: &mut State, from: &PeerKey, rows: &[Vec<u8>]) {
-    let mut changed = false;
+    let (mut changed, mut anchors) = (false, false);
     for bytes in rows {
         let Ok(row) = Row::from_bytes(bytes) else {
             state.drop_frame(from, "malformed acknowledgement");
             continue;
         };
+        let commit = match row.fact() {
+            halloo_crdt::log::Fact::Commit(commit) => Some(commit),
+            halloo_crdt::log::Fact::Remove(_) => None,
+        };
+        if commit.is_some_and(|commit| state.epochs.of_commit(&commit).is_none()) {
+            // Not here yet, or settled. Kept are only those of epochs in the tree, or a liar could fill the board.
+            state.count("acknowledgement of an epoch that is not here");
+            continue;
+        }
         match state.log.acknowledge(row) {
             Ok(true) => {
-                changed = true;
+                anchors |= commit.is_some();
+                changed |= commit.is_none();
                 state.out.put(Table::Acknowledgement, &row_name(bytes), bytes.clone());
             }
             Ok(false) => {}
@@ -201,6 +211,9 @@ pub(crate) fn on_acknowledgements(state: &mut State, from: &PeerKey, rows: &[Vec
     }
     if changed {
         state.tell(Fact::Acknowledged);
+    }
+    if anchors {
+        state.tell(Fact::Words);
     }
 }
 

@@ -16,7 +16,7 @@ mod gap;
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::content::{Body, VerifiedContent};
-use halloo_crdt::log::{Row, SignedOp};
+use halloo_crdt::log::{Fact as Acknowledged, Row, SignedOp};
 use halloo_crdt::sync::{KeyedId, Session};
 use halloo_crypto::id::{DeviceId, MessageId, OpId};
 use halloo_crypto::kdf;
@@ -242,7 +242,7 @@ fn items(state: &State, realm: Realm, device: &DeviceId) -> Vec<(u64, MessageId)
             ops.map(|op| (op.at_ms(), MessageId::from_bytes(*op.id().as_bytes()))).collect()
         }
         Realm::Acknowledgements => {
-            let rows = state.log.board().rows();
+            let rows = state.log.board().rows().filter(|row| may_keep(state, device, row));
             rows.map(|row| (0, MessageId::from_bytes(row_name(&row.to_bytes())))).collect()
         }
         Realm::Contents => {
@@ -254,6 +254,14 @@ fn items(state: &State, realm: Realm, device: &DeviceId) -> Vec<(u64, MessageId)
                 .collect()
         }
     }
+}
+
+/// Whether a neighbour keeps this row: one about an epoch that it did not name would be offered to it again and again.
+fn may_keep(state: &State, device: &DeviceId, row: &Row) -> bool {
+    let Acknowledged::Commit(commit) = row.fact() else { return true };
+    let known = state.peers.of_device(device).and_then(|peer| state.peers.get(&peer));
+    let node = state.epochs.of_commit(&commit);
+    node.zip(known).is_some_and(|(node, known)| known.epochs.contains(&node.session.tag()))
 }
 
 /// Whom a content may be told to: every member of today gets the document, everything else only who was a member at its place in

@@ -192,6 +192,7 @@ fn enter(room: &mut Commits, state: &mut State, from: &PeerKey, session: GroupSe
         return state.count("welcome that came second");
     }
     state.epochs.transplant(node);
+    commits::schedule_word(state);
     topics::on_beacons(state, from, &back.beacons);
     commits::store_node(state, &id);
     state.out.put(Table::Head, &[], id.as_bytes().to_vec());

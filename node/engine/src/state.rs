@@ -44,6 +44,8 @@ pub(crate) enum Fact {
     Operations(Vec<OpId>),
     /// The board of acknowledgements changed.
     Acknowledged,
+    /// Somebody acknowledged an epoch.
+    Words,
     /// Another epoch is current, or the current one is tainted or sound again.
     Epoch,
     /// A beacon is new.

@@ -20,6 +20,8 @@ pub enum Timer {
     CommitDue,
     /// A Nack is to be repeated, or another one is due.
     Nack,
+    /// The current epoch is acknowledged if it has stayed.
+    Anchor,
     /// Reconciliation with a peer is due again.
     Reconcile,
     /// A handshake, a reconciliation or a pairing has not answered in time.
@@ -40,13 +42,14 @@ pub enum Timer {
 
 impl Timer {
     /// All reasons, in the order of the table.
-    pub const ALL: [Timer; 14] = [
+    pub const ALL: [Timer; 15] = [
         Timer::LiveRefresh,
         Timer::LiveFlush,
         Timer::LiveExpiry,
         Timer::ShareEnd,
         Timer::CommitDue,
         Timer::Nack,
+        Timer::Anchor,
         Timer::Reconcile,
         Timer::PeerTimeout,
         Timer::InviteEnd,
@@ -66,6 +69,7 @@ impl Timer {
             Timer::ShareEnd => "share_end",
             Timer::CommitDue => "commit_due",
             Timer::Nack => "nack",
+            Timer::Anchor => "anchor",
             Timer::Reconcile => "reconcile",
             Timer::PeerTimeout => "peer_timeout",
             Timer::InviteEnd => "invite_end",

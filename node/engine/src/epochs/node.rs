@@ -1,10 +1,11 @@
 //! One epoch of one branch: its keys, its place in the order of rivals, its bytes in the store.
 
 use core::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use halloo_crypto::data::DataKeys;
 use halloo_crypto::group::{CommitId, Export, GroupError, GroupSession};
-use halloo_crypto::id::EpochId;
+use halloo_crypto::id::{DeviceId, EpochId};
 
 use crate::wire::WireError;
 use crate::wire::bytes::{Reader, put_blob};
@@ -27,6 +28,10 @@ pub struct Node {
     /// Whether its leaves are the roster of the log at its heads, by all acknowledgements known by now. One that came is fit;
     /// acknowledgements that come later may change that.
     pub fit: bool,
+    /// Who made the commit that began it, if that was seen.
+    pub committer: Option<DeviceId>,
+    /// Its rivals over which it is anchored.
+    pub(super) anchored_over: BTreeSet<EpochId>,
     /// When it came, Unix milliseconds of our clock.
     pub seen_ms: u64,
     pub(super) commit_id: CommitId,
@@ -45,7 +50,19 @@ impl Node {
     ) -> Result<Self, GroupError> {
         let keys = DataKeys::new(session.export_secret(Export::Data)?, session.epoch_id());
         let commit_id = session.commit_id();
-        Ok(Node { session, keys, parent, weight, spent: false, own: false, fit: true, seen_ms, commit_id })
+        Ok(Node {
+            session,
+            keys,
+            parent,
+            weight,
+            spent: false,
+            own: false,
+            fit: true,
+            committer: None,
+            anchored_over: BTreeSet::new(),
+            seen_ms,
+            commit_id,
+        })
     }
 
     /// Which epoch.
@@ -62,18 +79,21 @@ impl Node {
     ///
     /// ```text
     ///  0         1       2           34       42        50
-    ///  | version | flags | parent 32 | weight | seen ms | session: len u32, bytes |     flags: 1 has parent, 2 spent, 4 own
+    ///  | version | flags | parent 32 | weight | seen ms | committer 32, if flag 8 | session: len u32, bytes |
+    ///  flags: 1 has parent, 2 spent, 4 own, 8 has committer
     /// ```
     ///
     /// # Errors
     /// None that a caller can cause; MLS errors are passed on.
     pub fn to_bytes(&self) -> Result<Vec<u8>, GroupError> {
         let session = self.session.to_bytes()?;
-        let flags = u8::from(self.parent.is_some()) | u8::from(self.spent) << 1 | u8::from(self.own) << 2;
+        let known = u8::from(self.parent.is_some()) | u8::from(self.committer.is_some()) << 3;
+        let flags = known | u8::from(self.spent) << 1 | u8::from(self.own) << 2;
         let mut out = vec![crate::wire::VERSION, flags];
         out.extend_from_slice(self.parent.unwrap_or(EpochId::from_bytes([0; 32])).as_bytes());
         out.extend_from_slice(&self.weight.to_be_bytes());
         out.extend_from_slice(&self.seen_ms.to_be_bytes());
+        self.committer.iter().for_each(|device| out.extend_from_slice(device.as_bytes()));
         put_blob(&mut out, session.expose());
         Ok(out)
     }
@@ -91,11 +111,12 @@ impl Node {
         let flags = reader.u8()?;
         let parent = EpochId::from_bytes(reader.array()?);
         let (weight, seen_ms) = (reader.u64()?, reader.u64()?);
+        let committer = (flags & 8 != 0).then(|| reader.array().map(DeviceId::from_bytes)).transpose()?;
         let session =
             GroupSession::from_bytes(reader.blob(usize::MAX)?).map_err(|_| WireError::NotCanonical)?;
         reader.finish()?;
         let parent = (flags & 1 != 0).then_some(parent);
         let node = Node::new(session, parent, weight, seen_ms).map_err(|_| WireError::NotCanonical)?;
-        Ok(Node { spent: flags & 2 != 0, own: flags & 4 != 0, ..node })
+        Ok(Node { spent: flags & 2 != 0, own: flags & 4 != 0, committer, ..node })
     }
 }

@@ -6,13 +6,13 @@ use halloo_crdt::log::{
     self as product, DeviceGrant, Fact, Inserted, InviteUse, LogError, OpContext, OpKind, Row, SignedOp, Word,
 };
 use halloo_crypto::group::{CommitPlan, GroupSession, KeyPackageSecret};
-use halloo_crypto::id::{EpochId, GroupId, InvitePublic, OpId};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, GroupId, InvitePublic, OpId};
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret, Domain};
-use halloo_engine::epochs::{Epochs, Node, Planted};
+use halloo_engine::epochs::{Epochs, Node, Planted, Said, Voices};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-use crate::model::{Ack, Commit, Facts, Id, Ids, Kind, Log, Op, RULES, Role, Verdict};
+use crate::model::{Ack, Choice, Commit, Facts, Id, Ids, Kind, Log, Op, RULES, Role, Rules, Verdict};
 
 const NOW_MS: u64 = 1_790_000_000_000;
 /// Scripts in the gate and in the proof, and the steps of each.
@@ -306,6 +306,10 @@ struct Forest {
     theirs: Vec<GroupSession>,
     /// Parent, weight, whether it fits, and the commit, of every epoch but the first.
     born: Vec<(usize, usize, bool, Vec<u8>)>,
+    /// The two devices: the first acknowledges, the second commits.
+    devices: [DeviceId; 2],
+    /// Epochs that the first has acknowledged, and the rivals that it says it had seen.
+    words: Vec<(usize, Vec<usize>)>,
 }
 
 impl Forest {
@@ -318,8 +322,16 @@ impl Forest {
         let plan = CommitPlan { add: vec![package.key_package().to_vec()], ..CommitPlan::default() };
         let prepared = founded.prepare(&plan, &mut rng).expect("prepared");
         let theirs = GroupSession::join(&prepared.welcome.expect("a welcome"), &package).expect("joined");
-        let mut forest = Self { rng, mine: vec![prepared.next], theirs: vec![theirs], born: Vec::new() };
+        let devices = [ada.id(), ben.id()];
+        let (mine, theirs) = (vec![prepared.next], vec![theirs]);
+        let mut forest = Self { rng, mine, theirs, born: Vec::new(), devices, words: Vec::new() };
         (0..epochs).for_each(|_| forest.sprout());
+        // Honest or not: about any epoch, with any others for its rivals.
+        for _ in 0..below(&mut forest.rng, 4) {
+            let about = 1 + below(&mut forest.rng, epochs);
+            let seen = (1..=epochs).filter(|_| below(&mut forest.rng, 3) == 0).collect();
+            forest.words.push((about, seen));
+        }
         forest
     }
 
@@ -336,7 +348,21 @@ impl Forest {
     fn node(&self, at: usize) -> Node {
         let parent = at.checked_sub(1).map(|born| self.mine[self.born[born].0].epoch_id());
         let weight = at.checked_sub(1).map_or(0, |born| self.born[born].1 as u64);
-        Node::new(self.mine[at].clone(), parent, weight, NOW_MS).expect("a node")
+        let mut node = Node::new(self.mine[at].clone(), parent, weight, NOW_MS).expect("a node");
+        node.committer = parent.map(|_| self.devices[1]);
+        node
+    }
+
+    fn voices(&self) -> Voices {
+        let account = |device: usize| AccountId::from_bytes([device as u8; 32]);
+        let name = |at: &usize| self.mine[*at].commit_id().0;
+        let said = self.words.iter().map(|(about, seen)| Said {
+            account: account(0),
+            commit: name(about),
+            rivals: seen.iter().map(name).collect(),
+        });
+        let accounts = self.devices.iter().enumerate().map(|(at, device)| (*device, account(at)));
+        Voices { said: said.collect(), accounts: accounts.collect() }
     }
 
     /// The epochs in some order, parents first, judged when they come or at the end.
@@ -351,6 +377,9 @@ impl Forest {
                 .collect();
             let next = ready[below(&mut self.rng, ready.len())];
             left.retain(|at| *at != next);
+            if below(&mut self.rng, 3) == 0 {
+                tree.set_voices(self.voices());
+            }
             assert_eq!(tree.insert(self.node(next), self.born[next - 1].3.clone()), Planted::Added);
             tree.settle_on_chosen();
             if below(&mut self.rng, 2) == 0 {
@@ -360,14 +389,15 @@ impl Forest {
         for (at, born) in self.born.iter().enumerate() {
             tree.set_fit(&self.mine[at + 1].epoch_id(), born.2);
         }
+        tree.set_voices(self.voices());
         tree.settle_on_chosen();
         tree.tip().id()
     }
 
-    fn model(&self) -> EpochId {
+    fn model(&self, rules: Choice) -> EpochId {
         // A chain of operations: the head that a commit names gives its weight.
         let chain = (1..=4).map(|op: u64| {
-            let kind = Kind::Genesis { account: 1, device: 1 };
+            let kind = Kind::Genesis { account: op.min(2), device: op.min(2) };
             Op {
                 id: op,
                 author: 1,
@@ -382,15 +412,21 @@ impl Forest {
             crate::model::Fact::Commit(Commit {
                 id: name(at + 1),
                 parent: name(*parent),
-                author: 1,
+                author: 2,
                 heads,
-                leaves: Ids::new(),
+                leaves: Ids::from([1, 2]),
             })
         });
-        let facts: Vec<crate::model::Fact> = chain.map(crate::model::Fact::Op).chain(commits).collect();
+        let words = self.words.iter().map(|(about, seen)| {
+            let rivals = seen.iter().map(|at| name(*at)).collect();
+            crate::model::Fact::Word(crate::model::Word { device: 1, commit: name(*about), rivals })
+        });
+        let facts: Vec<crate::model::Fact> =
+            chain.map(crate::model::Fact::Op).chain(commits).chain(words).collect();
         let fit =
             self.born.iter().enumerate().filter(|(_, born)| born.2).map(|(at, _)| name(at + 1)).collect();
-        let chosen = Facts::new(&facts, &Ids::new(), RULES).chosen(&fit, &Verdict::default());
+        let rules = Rules { choice: rules, ..RULES };
+        let chosen = Facts::new(&facts, &Ids::from([1, 2]), rules).chosen(&fit, &Verdict::default());
         let at = (0..self.mine.len()).find(|at| name(*at) == chosen).expect("one of these");
         self.mine[at].epoch_id()
     }
@@ -398,14 +434,16 @@ impl Forest {
 
 #[test]
 fn the_tree_chooses_what_the_model_chooses_in_every_order() {
-    let mut depths = std::collections::BTreeSet::new();
+    let (mut depths, mut moved) = (std::collections::BTreeSet::new(), 0);
     for seed in 0..TREES.0 {
         let mut forest = Forest::grow(seed, TREES.1);
-        let expected = forest.model();
+        let expected = forest.model(Choice::Anchored);
+        moved += usize::from(expected != forest.model(Choice::Static));
         depths.insert(forest.mine.iter().position(|session| session.epoch_id() == expected));
         for _ in 0..4 {
             assert_eq!(forest.product(), expected, "tree {seed}");
         }
     }
+    assert!(moved > 5, "words decide now and then: {moved}");
     assert!(depths.len() > 5, "the choice is not always the same: {depths:?}");
 }

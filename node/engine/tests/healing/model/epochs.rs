@@ -155,7 +155,7 @@ impl Facts {
         }
     }
 
-    /// Did more than half of the accounts acknowledge `a` without having seen `b`? Who made it has.
+    /// Did more than half of the accounts acknowledge `a`, or what follows from it, without having seen `b`? Who made it has.
     pub fn anchored(&self, a: &Commit, b: &Commit) -> bool {
         let all = self.log.all();
         let account = |device: &Id| self.log.owner(&all, *device);
@@ -163,7 +163,8 @@ impl Facts {
         let electorate = if child { &a.leaves } else { self.leaves(a.parent) };
         let electorate: Ids = electorate.iter().filter_map(account).collect();
         let counts = |word: &&Word| {
-            word.commit == a.id && (!self.rules.only_unaware_count || !word.rivals.contains(&b.id))
+            self.follows(word.commit, a.id)
+                && (!self.rules.only_unaware_count || !word.rivals.contains(&b.id))
         };
         let voices = self.words.iter().filter(counts).map(|word| word.device).chain([a.author]);
         let voices: Ids =
@@ -212,12 +213,12 @@ impl Facts {
         Commit { id: hash.id(), parent: epoch, author: device, heads, leaves }
     }
 
-    /// The acknowledgement of an epoch by a device that knows this.
+    /// The acknowledgement of an epoch, and by that of all before it, by a device that knows this: it names the rivals of each.
     pub fn word(&self, device: Id, epoch: Id) -> Word {
-        let rivals = self
-            .commits
-            .values()
-            .filter(|other| other.id != epoch && Some(other.parent) == self.parent(epoch));
+        let beside = |other: &&Commit| {
+            other.parent != epoch && self.follows(epoch, other.parent) && !self.follows(epoch, other.id)
+        };
+        let rivals = self.commits.values().filter(beside);
         Word { device, commit: epoch, rivals: rivals.map(|other| other.id).collect() }
     }
 }
