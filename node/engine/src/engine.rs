@@ -260,11 +260,9 @@ impl Engine {
 
     fn on_operations(&mut self, new: &[OpId]) {
         let state = &mut self.state;
+        let kinds = new.iter().filter_map(|id| state.log.get(id)).map(|op| op.kind());
         let ends = new.is_empty()
-            || new
-                .iter()
-                .filter_map(|id| state.log.get(id))
-                .any(|op| matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. }));
+            || kinds.into_iter().any(|k| matches!(k, OpKind::Remove { .. } | OpKind::DeviceRevoke { .. }));
         membership::on_operations(state, new);
         topics::refresh(state);
         handshake::on_operations(state, new);

@@ -1,6 +1,7 @@
 //! The epoch tree: the branch rule, settling, the trail.
 
 use super::*;
+use crate::wire::bundle::TRAIL_HANDED;
 use halloo_crypto::data::DataSealer;
 use halloo_crypto::group::{CommitPlan, KeyPackageSecret};
 use halloo_crypto::id::{GroupId, Incarnation};
