@@ -11,6 +11,7 @@ mod loss;
 mod moved;
 mod noise;
 mod people;
+mod planted;
 mod presence;
 mod purity;
 mod rotation;

@@ -53,6 +53,14 @@ pub fn finish(mut command: Command, program: &str, args: &[&str]) -> Result<()> 
     Ok(())
 }
 
+/// Runs cargo in the folder of a workspace of its own; what it builds goes to `target`.
+pub fn run_cargo(workspace: &Path, target: &Path, args: &[&str]) -> Result<()> {
+    let cargo = cargo();
+    let mut command = command(&cargo, args);
+    command.current_dir(workspace).env("CARGO_TARGET_DIR", target);
+    finish(command, &cargo, args)
+}
+
 /// Runs a command and returns what it printed; its stderr is shown.
 pub fn capture(program: &str, args: &[&str]) -> Result<String> {
     let line = format!("{program} {}", args.join(" "));

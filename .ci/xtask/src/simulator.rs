@@ -2,7 +2,7 @@
 
 pub mod scale;
 
-use crate::shell::{cargo, command, finish, root, target};
+use crate::shell::{self, root, target};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -25,10 +25,7 @@ pub struct Verdict {
 
 /// Runs cargo in the simulator's workspace of a tree.
 pub fn run_cargo(tree: &Path, target: &Path, args: &[&str]) -> Result<()> {
-    let cargo = cargo();
-    let mut command = command(&cargo, args);
-    command.current_dir(tree.join("simulations")).env("CARGO_TARGET_DIR", target);
-    finish(command, &cargo, args)
+    shell::run_cargo(&tree.join("simulations"), target, args)
 }
 
 /// Builds the command and says where it is.

@@ -5,13 +5,12 @@ mod list;
 #[cfg(test)]
 mod tests;
 
-use super::super::Size;
+use super::super::{Size, planted};
 use crate::shell::{root, target};
 use crate::simulator::{self, Verdict};
 use anyhow::{Context, Result, bail};
 use list::{MUTANTS, Mutant};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -27,7 +26,7 @@ const NO_JUDGES: &[&str] = &["bound", "panic"];
 /// Plants each bug and looks for it; the environment variable `HALLOO_MUTANT` names one alone.
 pub fn run(size: Size) -> Result<()> {
     for mutant in MUTANTS {
-        mutant.apply(&root())?;
+        planted::apply(&root(), mutant.name, mutant.edits)?;
     }
     if size == Size::Small {
         println!("{} bugs can be planted; `prove simulator.4` plants and finds them", MUTANTS.len());
@@ -64,8 +63,8 @@ pub fn run(size: Size) -> Result<()> {
 /// Builds the program with the bug in it.
 fn plant(mutant: &Mutant) -> Result<PathBuf> {
     let (tree, build) = (target().join("mutants/tree"), target().join("mutants/build"));
-    let changed = mutant.apply(&root())?;
-    copy(&root(), &tree, &changed)?;
+    let changed = planted::apply(&root(), mutant.name, mutant.edits)?;
+    planted::copy(&root(), &tree, COPIED, &changed)?;
     simulator::run_cargo(&tree, &build, &["build", "--quiet", "--locked", "--bin", "halloo-sim"])
         .with_context(|| format!("the tree with the bug `{}` does not build", mutant.name))?;
     Ok(build.join("debug/halloo-sim"))
@@ -117,73 +116,4 @@ fn find(mutant: &Mutant, bin: &Path, sound: &mut Sound) -> Result<Option<(Verdic
 /// The first judge of rules that speaks, and its words.
 fn caught(verdict: &Verdict) -> Option<(String, String)> {
     verdict.violations.iter().find(|(judge, _)| !NO_JUDGES.contains(&judge.as_str())).cloned()
-}
-
-impl Mutant {
-    /// The changed files and their new texts.
-    fn apply(&self, root: &Path) -> Result<Vec<(PathBuf, String)>> {
-        let mut changed: Vec<(PathBuf, String)> = Vec::new();
-        for (file, old, new) in self.edits {
-            let path = PathBuf::from(file);
-            let known = changed.iter().position(|(other, _)| *other == path);
-            let text = match known {
-                Some(at) => changed.remove(at).1,
-                None => fs::read_to_string(root.join(file)).with_context(|| (*file).to_owned())?,
-            };
-            if text.matches(old).count() != 1 {
-                bail!(
-                    "the bug `{}` no longer fits {file}: its text must stand there once; see mutants/list.rs",
-                    self.name
-                );
-            }
-            changed.push((path, text.replace(old, new)));
-        }
-        Ok(changed)
-    }
-}
-
-/// Makes the copy like the tree but for the changed files. Files that are right already keep their times, so that little is built.
-fn copy(root: &Path, to: &Path, changed: &[(PathBuf, String)]) -> Result<()> {
-    let mut wanted = BTreeSet::new();
-    let mut folders: Vec<PathBuf> = COPIED.iter().map(PathBuf::from).collect();
-    let loose = ["Cargo.toml", "Cargo.lock"].map(PathBuf::from);
-    let mut files: Vec<PathBuf> = loose.into();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(root.join(&folder)).with_context(|| folder.display().to_string())? {
-            let path = entry?.path();
-            let relative = path.strip_prefix(root).context("inside the tree")?.to_path_buf();
-            if !path.is_dir() {
-                files.push(relative);
-            } else if !path.ends_with("target") {
-                folders.push(relative);
-            }
-        }
-    }
-    for file in files {
-        let mutated =
-            changed.iter().find(|(path, _)| *path == file).map(|(_, text)| text.clone().into_bytes());
-        let bytes = match mutated {
-            Some(bytes) => bytes,
-            None => fs::read(root.join(&file)).with_context(|| file.display().to_string())?,
-        };
-        let place = to.join(&file);
-        if fs::read(&place).ok().as_ref() != Some(&bytes) {
-            fs::create_dir_all(place.parent().context("a file lies in a folder")?)?;
-            fs::write(&place, bytes)?;
-        }
-        wanted.insert(place);
-    }
-    // A file that was removed from the tree must not live on in the copy.
-    let mut folders: Vec<PathBuf> = COPIED.iter().map(|folder| to.join(folder)).collect();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !wanted.contains(&path) {
-                fs::remove_file(path)?;
-            }
-        }
-    }
-    Ok(())
 }

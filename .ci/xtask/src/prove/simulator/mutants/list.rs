@@ -1,11 +1,13 @@
 //! The bugs that are planted: each breaks one rule of the product by small replacements of its text.
 
+use crate::prove::planted::Edit;
+
 /// A bug to plant.
 pub struct Mutant {
     /// What is wrong.
     pub name: &'static str,
-    /// File, the text that stands there once, and what stands there instead.
-    pub edits: &'static [(&'static str, &'static str, &'static str)],
+    /// What is replaced.
+    pub edits: &'static [Edit],
     /// Shipped scenarios that are to find it, tried in this order.
     pub scenarios: &'static [&'static str],
 }
