@@ -211,6 +211,16 @@ impl GroupSession {
         Ok(())
     }
 
+    /// The epoch authenticator (RFC 9420, section 8.7): two members who compare it by another way know that they are in
+    /// one epoch, with one tree and one history.
+    ///
+    /// # Errors
+    /// None that a caller can cause; MLS errors are passed on.
+    pub fn authenticator(&self) -> Result<Secret<[u8; 32]>, GroupError> {
+        let secret = self.mls.epoch_authenticator()?;
+        Ok(Secret::new(secret.as_bytes().try_into().expect("SHA-256 gives 32 bytes")))
+    }
+
     pub(super) fn tree(&self) -> ExportedTree<'_> {
         self.mls.export_tree()
     }

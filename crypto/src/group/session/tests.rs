@@ -56,3 +56,15 @@ fn debug_shows_no_key() {
     assert!(!text.contains("secret"));
     assert!(text.len() < 300, "{text}");
 }
+
+#[test]
+fn an_authenticator_is_of_one_epoch_and_survives_the_storage() {
+    let (session, _) = alone();
+    let mut rng = ChaCha20Rng::from_seed([8; 32]);
+    let next = session.prepare(&crate::group::CommitPlan::default(), &mut rng).unwrap().next;
+    let of = |session: &GroupSession| *session.authenticator().unwrap().expose();
+    assert_eq!(of(&session), of(&session.clone()));
+    assert_ne!(of(&session), of(&next));
+    let stored = GroupSession::from_bytes(next.to_bytes().unwrap().expose()).unwrap();
+    assert_eq!(of(&stored), of(&next));
+}
