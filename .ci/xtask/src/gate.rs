@@ -1,6 +1,6 @@
 //! The gate and the demonstration: the two commands of the README.
 
-use crate::shell::{cargo, command, finish, root, run, step, target};
+use crate::shell::{cargo, command, finish, root, run, run_cargo, step, target};
 use crate::{deps, prove, setup, simulator, tidy};
 use anyhow::Result;
 
@@ -35,6 +35,7 @@ pub fn test() -> Result<()> {
         run(&cargo, &["nextest", "run", "--locked", "--workspace", "--all-features", "--no-fail-fast"])
     })?;
     step("the simulator: format, lints, tests", simulations)?;
+    step("the group layer beside OpenMLS: format, lints", differential)?;
     step("proofs at small size", prove::small)
 }
 
@@ -44,6 +45,14 @@ fn simulations() -> Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo(&["nextest", "run", "--locked", "--workspace", "--no-fail-fast"])
+}
+
+/// Likewise the workspace that names OpenMLS; its tests are a proof.
+fn differential() -> Result<()> {
+    let workspace = root().join(prove::DIFFERENTIAL);
+    let cargo = |args: &[&str]| run_cargo(&workspace, &target(), args);
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--quiet", "--locked", "--all-targets", "--all-features", "--", "-D", "warnings"])
 }
 
 /// cargo-deny without its advisory database when that cannot be fetched; saying so.

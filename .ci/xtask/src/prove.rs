@@ -5,6 +5,7 @@ mod call;
 mod demo;
 mod doctor;
 mod figures;
+mod heal;
 mod join;
 mod kill;
 mod loss;
@@ -18,6 +19,7 @@ mod rotation;
 mod simulator;
 mod words;
 
+pub use heal::differential::WORKSPACE as DIFFERENTIAL;
 pub use people::{Person, clip, halloo};
 
 use anyhow::{Result, bail};
@@ -115,6 +117,11 @@ const LINES: &[Line] = &[
         name: "simulator.6",
         what: "shipped scenarios: every judge is content, a minute of one core a seed",
         run: simulator::shipped::run,
+    },
+    Line {
+        name: "heal.10",
+        what: "one script through our group layer and through OpenMLS: equal rosters, exporters, authenticators",
+        run: heal::differential::run,
     },
 ];
 

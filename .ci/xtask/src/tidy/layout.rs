@@ -9,6 +9,7 @@ use std::path::Path;
 /// The complete list of arrows: a crate, and which of ours it may name in its manifest.
 const ARROWS: &[(&str, &[&str])] = &[
     ("crypto", &[]),
+    ("crypto/differential", &["halloo-crypto"]),
     ("crdt", &["halloo-crypto"]),
     ("node/engine", &["halloo-crypto", "halloo-crdt"]),
     ("node/store", &[]),

@@ -12,6 +12,7 @@ pub const GROUND: &[&str] = &["crypto", "crdt", "node/engine", "node/store", "no
 pub const CRATES: &[&str] = &[
     "coordinator/wire",
     "coordinator/sfu",
+    "crypto/differential",
     "node/engine",
     "node/store",
     "node/mesh",

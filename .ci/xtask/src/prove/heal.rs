@@ -1,0 +1,3 @@
+//! The proofs that groups heal: branches, races and quarrels end in one group, at a known cost.
+
+pub mod differential;
