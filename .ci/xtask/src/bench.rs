@@ -47,6 +47,11 @@ const BENCHES: &[Bench] = &[
         from: Program::Example("halloo-engine", "live_figures", &[]),
     },
     Bench {
+        name: "heal",
+        what: "what it costs to heal: a merge, a race, what was missed, 500 members who come and go; bytes",
+        from: Program::Example("halloo-engine", "heal_figures", &[]),
+    },
+    Bench {
         name: "voice",
         what: "one step of the voice path",
         from: Program::Example("halloo-node", "voice_figures", &[]),

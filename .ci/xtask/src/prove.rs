@@ -119,6 +119,11 @@ const LINES: &[Line] = &[
         run: simulator::shipped::run,
     },
     Line {
+        name: "heal.3",
+        what: "what it costs to heal: a merge of halves, a race, what was missed, a large group",
+        run: heal::cost::run,
+    },
+    Line {
         name: "heal.10",
         what: "one script through our group layer and through OpenMLS: equal rosters, exporters, authenticators",
         run: heal::differential::run,

@@ -1,3 +1,4 @@
 //! The proofs that groups heal: branches, races and quarrels end in one group, at a known cost.
 
+pub mod cost;
 pub mod differential;
