@@ -156,7 +156,7 @@ fn changes(size: usize, changes: usize) {
     let mut sessions = Sessions::warm(size, 4);
     let (mut adds, mut removes) = (Vec::new(), Vec::new());
     for _ in 0..changes {
-        if sessions.rng.next_u32() % 2 == 0 {
+        if sessions.rng.next_u32().is_multiple_of(2) {
             let by = below(&mut sessions.rng, sessions.members.len());
             let new = sessions.join(by);
             adds.extend(sessions.commits.last().map(Vec::len));
