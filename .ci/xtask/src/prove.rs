@@ -128,6 +128,11 @@ const LINES: &[Line] = &[
         what: "one script through our group layer and through OpenMLS: equal rosters, exporters, authenticators",
         run: heal::differential::run,
     },
+    Line {
+        name: "heal.11",
+        what: "every rule by which groups heal, broken once: a named test sees it",
+        run: heal::rules::run,
+    },
 ];
 
 /// `prove CAPABILITY[.LINE] [--small]`.

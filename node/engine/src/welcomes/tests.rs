@@ -1,6 +1,7 @@
 //! Welcomes: who gets one and when, and whom one moves.
 
 use super::*;
+use crate::input::{Command, Input, WakeReason};
 use crate::rig::Rig;
 use crate::wire::bundle::WelcomeBack;
 use crate::wire::direct::DirectFrame;
@@ -78,6 +79,28 @@ fn one_that_was_asked_for_is_taken() {
     );
     rig.hand_direct(1, from, &back);
     assert_eq!(rig.engine(1).status().epoch, prepared.next.epoch_id());
+}
+
+#[test]
+fn inv_1_a_welcome_to_a_lighter_branch_moves_nobody_though_it_was_asked_for() {
+    let mut rig = Rig::group(2, 184);
+    let (prepared, secret) = fresh_leaf(&mut rig);
+    rig.engine(1).commits.welcomes.keep_package(secret, true);
+    // Meanwhile the log grows and a commit names it.
+    let role = halloo_crdt::log::Role::Member;
+    let invite = Command::Invite { max_uses: 1, expiry: Duration::from_secs(600), role };
+    rig.command(0, invite).expect("an invite");
+    let engine = rig.engine(0);
+    crate::commits::commit_now(&mut engine.commits, &mut engine.state, true);
+    rig.hand(0, Input::Wake(WakeReason::Deadline));
+    rig.pass(Duration::from_secs(1));
+    let before = rig.engine(1).status().epoch;
+    assert_eq!(before, rig.engine(0).status().epoch, "both are on the heavier branch");
+    let (from, welcome) = (rig.peer(0), prepared.welcome.expect("somebody is added"));
+    let back = frame(&mut rig, &WelcomeBack { decided: true, welcome, trail: Vec::new() });
+    rig.hand_direct(1, from, &back);
+    assert_eq!(rig.engine(1).status().epoch, before);
+    assert_eq!(rig.dropped(1, "welcome that does not follow the log"), 1);
 }
 
 #[test]
