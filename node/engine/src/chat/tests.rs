@@ -157,6 +157,26 @@ fn a_tainted_member_says_nothing_to_the_tainted_epoch_and_loses_no_word() {
 }
 
 #[test]
+fn inv_2_an_epoch_with_a_leaf_of_the_removed_is_tainted_until_it_is_ended() {
+    let mut rig = Rig::group(3, 47);
+    rig.cut = true;
+    let cleo = rig.members[2].identity.account();
+    rig.command(0, Command::Remove(cleo)).expect("removed");
+    let state = &rig.engine(0).state;
+    let removal =
+        state.heads().iter().filter_map(|head| state.log.get(head)).map(|op| op.to_bytes()).collect();
+    let (from, epoch) = (rig.peer(0), rig.engine(1).status().epoch);
+    // Ben hears of the removal and not of the commit that followed it.
+    rig.hand_direct(1, from, &DirectFrame::Parcel(Parcel::new(ParcelKind::Operations, removal)));
+    let status = rig.engine(1).status();
+    assert_eq!((status.epoch, status.tainted), (epoch, true));
+    rig.pass(core::time::Duration::from_secs(5));
+    let status = rig.engine(1).status();
+    assert_ne!(status.epoch, epoch, "he ends it alone");
+    assert_eq!((status.epoch_devices, status.tainted), (2, false));
+}
+
+#[test]
 fn a_new_stream_begins_when_the_roster_grows_and_only_then() {
     let mut rig = Rig::group(2, 47);
     rig.say(0, "one");
