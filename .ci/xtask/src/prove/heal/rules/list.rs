@@ -178,6 +178,15 @@ const BRANCHES: &[Broken] = &[
 /// Nobody who was removed reads on.
 const SECRETS: &[Broken] = &[
     engine(
+        "a taint is not noticed",
+        &[(
+            "node/engine/src/commits.rs",
+            "    state.tainted = state.epochs.tip()",
+            "    state.tainted = state.timers.total() == u64::MAX && state.epochs.tip()",
+        )],
+        "inv_2_an_epoch_with_a_leaf_of_the_removed_is_tainted_until_it_is_ended",
+    ),
+    engine(
         "a tainted epoch is sealed to",
         &[(
             "node/engine/src/state.rs",
