@@ -15,6 +15,8 @@
 //!
 //! Forward secrecy comes only from forgetting the epoch: whoever holds the exporter secret opens every frame of it.
 
+use std::sync::{Mutex, PoisonError};
+
 use zeroize::Zeroizing;
 
 use crate::aead::{self, AeadKey, counter_nonce};
@@ -35,6 +37,10 @@ pub const DATA_OVERHEAD_BYTES: usize = CIPHERTEXT_AT + aead::TAG_BYTES;
 pub const DATA_PLAINTEXT_MAX_BYTES: usize = 1 << 20;
 /// Seals of one incarnation: 2^48 last nine years at a million a second, and stay below the limits of GCM.
 const SEALS_MAX: u64 = 1 << 48;
+
+/// Senders of one epoch whose keys are kept once derived: with 50 members nobody is derived twice. Each takes about 600 bytes; beyond
+/// this the one that was kept first goes, and is derived again.
+const SENDERS_MAX: usize = 64;
 
 /// Why sealing or opening failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,12 +93,21 @@ impl std::fmt::Debug for Opened {
     }
 }
 
-/// The keys of one epoch, from the exporter secret `"halloo data"` of its group session.
-#[derive(Clone)]
+/// The keys of one epoch, from the exporter secret `"halloo data"` of its group session. What was derived from it for single senders
+/// is kept inside and goes with it.
 pub struct DataKeys {
     exporter: Secret<[u8; 32]>,
     epoch: EpochId,
     tag: EpochTag,
+    /// Of those who sealed here or whose seal opened here, in the order of coming: a stranger's word puts nobody in. At most
+    /// [`SENDERS_MAX`].
+    senders: Mutex<Vec<Sender>>,
+}
+
+/// Boxed, so that no copy of a key is left behind where the table grew.
+struct Sender {
+    incarnation: Incarnation,
+    keys: Box<SenderKeys>,
 }
 
 struct SenderKeys {
@@ -107,7 +122,7 @@ impl DataKeys {
         let key = kdf::derive(exporter_secret.expose(), "data epoch tag", &[]);
         let full = kdf::mac(key.expose(), &[&epoch.0]);
         let tag = EpochTag(*full.first_chunk().expect("a MAC has 32 bytes"));
-        Self { exporter: exporter_secret, epoch, tag }
+        Self { exporter: exporter_secret, epoch, tag, senders: Mutex::default() }
     }
 
     /// The tag that every seal of this epoch starts with.
@@ -122,7 +137,33 @@ impl DataKeys {
         self.epoch
     }
 
-    fn sender_keys(&self, incarnation: &Incarnation) -> SenderKeys {
+    /// Does something with the keys of a sender, which are kept if it came to good.
+    fn with_sender<R>(
+        &self,
+        incarnation: &Incarnation,
+        does: impl FnOnce(&SenderKeys) -> Result<R, DataError>,
+    ) -> Result<R, DataError> {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = senders.iter().find(|sender| sender.incarnation == *incarnation) {
+            return does(&known.keys);
+        }
+        let keys = Box::new(self.derive_sender(incarnation));
+        let result = does(&keys)?;
+        if senders.len() >= SENDERS_MAX {
+            senders.remove(0);
+        }
+        senders.push(Sender { incarnation: *incarnation, keys });
+        assert!(senders.len() <= SENDERS_MAX, "whoever comes to a full table takes a place");
+        Ok(result)
+    }
+
+    /// Forgets what was derived for single senders; it is derived again where a seal comes. For an epoch that is kept for what comes
+    /// late: fewer secrets lie about, and less memory.
+    pub fn forget_senders(&self) {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn derive_sender(&self, incarnation: &Incarnation) -> SenderKeys {
         let mut both = Zeroizing::new([0_u8; 64]);
         kdf::expand(self.exporter.expose(), "data sender", &incarnation.0, both.as_mut());
         let (key, commitment) = both.split_first_chunk::<32>().expect("64 bytes hold two keys");
@@ -147,17 +188,23 @@ impl DataKeys {
         let (header, ciphertext) = bytes.split_at(CIPHERTEXT_AT);
         let incarnation = Incarnation(chunk(header, INCARNATION_AT));
         let counter = u64::from_be_bytes(chunk(header, COUNTER_AT));
-        let keys = self.sender_keys(&incarnation);
-        let expected = keys.commit(&header[..COMMITMENT_AT]);
-        if !kdf::equal(&expected, &header[COMMITMENT_AT..]) {
-            return Err(DataError::DoesNotOpen);
-        }
-        let aad = [header, aad].concat();
-        let plaintext = keys
-            .cipher
-            .open(&counter_nonce(counter), &aad, ciphertext)
-            .map_err(|_| DataError::DoesNotOpen)?;
-        Ok(Opened { incarnation, counter, plaintext })
+        self.with_sender(&incarnation, |keys| {
+            let expected = keys.commit(&header[..COMMITMENT_AT]);
+            if !kdf::equal(&expected, &header[COMMITMENT_AT..]) {
+                return Err(DataError::DoesNotOpen);
+            }
+            let aad = [header, aad].concat();
+            let opened = keys.cipher.open(&counter_nonce(counter), &aad, ciphertext);
+            let plaintext = opened.map_err(|_| DataError::DoesNotOpen)?;
+            Ok(Opened { incarnation, counter, plaintext })
+        })
+    }
+}
+
+/// The copy derives for itself: two owners of one table would be one that outlives its epoch.
+impl Clone for DataKeys {
+    fn clone(&self) -> Self {
+        Self { exporter: self.exporter.clone(), epoch: self.epoch, tag: self.tag, senders: Mutex::default() }
     }
 }
 
@@ -211,16 +258,17 @@ impl DataSealer {
         assert!(self.next < SEALS_MAX, "an incarnation ran out of nonces");
         let counter = self.next;
         self.next += 1;
-        let sender = keys.sender_keys(&self.incarnation);
-        let mut bytes = Vec::with_capacity(DATA_OVERHEAD_BYTES + plaintext.len());
-        bytes.extend_from_slice(&keys.tag.0);
-        bytes.extend_from_slice(&self.incarnation.0);
-        bytes.extend_from_slice(&counter.to_be_bytes());
-        let commitment = sender.commit(&bytes);
-        bytes.extend_from_slice(&commitment);
-        let aad = [&bytes, aad].concat();
-        bytes.extend_from_slice(&sender.cipher.seal(&counter_nonce(counter), &aad, plaintext));
-        Ok(bytes)
+        keys.with_sender(&self.incarnation, |sender| {
+            let mut bytes = Vec::with_capacity(DATA_OVERHEAD_BYTES + plaintext.len());
+            bytes.extend_from_slice(&keys.tag.0);
+            bytes.extend_from_slice(&self.incarnation.0);
+            bytes.extend_from_slice(&counter.to_be_bytes());
+            let commitment = sender.commit(&bytes);
+            bytes.extend_from_slice(&commitment);
+            let aad = [&bytes, aad].concat();
+            bytes.extend_from_slice(&sender.cipher.seal(&counter_nonce(counter), &aad, plaintext));
+            Ok(bytes)
+        })
     }
 }
 

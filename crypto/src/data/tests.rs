@@ -75,10 +75,10 @@ fn a_frame_that_gcm_opens_is_refused_without_the_commitment_to_its_key() {
     let (mine, other) = (keys(1, 1), keys(2, 2));
     let incarnation = Incarnation([1; 16]);
     let mut header = [&mine.tag().0[..], &incarnation.0, &[0; 8]].concat();
-    let foreign = other.sender_keys(&incarnation).commit(&header);
-    let own = mine.sender_keys(&incarnation).commit(&header);
+    let foreign = other.derive_sender(&incarnation).commit(&header);
+    let own = mine.derive_sender(&incarnation).commit(&header);
     let sealed = |header: &[u8]| {
-        let cipher = mine.sender_keys(&incarnation).cipher;
+        let cipher = mine.derive_sender(&incarnation).cipher;
         [header, &cipher.seal(&counter_nonce(0), header, b"text")].concat()
     };
     let good = sealed(&[header.as_slice(), &own].concat());
@@ -145,4 +145,36 @@ proptest! {
         prop_assert_eq!(opened.counter, u64::from(skip));
         prop_assert_eq!(opened.plaintext, text);
     }
+}
+
+fn kept(keys: &DataKeys) -> Vec<u8> {
+    keys.senders.lock().expect("no panic").iter().map(|sender| sender.incarnation.0[0]).collect()
+}
+
+#[test]
+fn keys_of_senders_are_kept_for_those_whose_seal_opened_and_no_more_than_so_many() {
+    let keys = keys(1, 1);
+    let mut seals: Vec<_> =
+        (0..=SENDERS_MAX as u8).map(|n| (n, sealer(n).seal(&keys.clone(), b"", b"text"))).collect();
+    assert_eq!(kept(&keys), [0; 0], "a copy of the keys keeps for itself");
+    let mut forged = seals[0].1.clone().expect("seals");
+    forged[INCARNATION_AT] ^= 0x80;
+    assert_eq!(keys.open(b"", &forged), Err(DataError::DoesNotOpen));
+    forged[INCARNATION_AT] ^= 0x80;
+    *forged.last_mut().expect("long") ^= 1;
+    assert_eq!(keys.open(b"", &forged), Err(DataError::DoesNotOpen));
+    assert_eq!(kept(&keys), [0; 0], "who opened nothing takes no place");
+    // Twice round: the first has lost its place when it comes again.
+    for round in 0..2 {
+        for (n, seal) in &mut seals {
+            let opened = keys.open(b"", seal.as_ref().expect("seals")).expect("opens");
+            assert_eq!((opened.incarnation.0[0], opened.counter), (*n, 0), "round {round}");
+            assert!(kept(&keys).len() <= SENDERS_MAX);
+        }
+    }
+    assert_eq!(kept(&keys), (1..=SENDERS_MAX as u8).collect::<Vec<_>>());
+    assert_eq!(kept(&keys.clone()), [0; 0]);
+    keys.forget_senders();
+    assert_eq!(kept(&keys), [0; 0]);
+    assert!(keys.open(b"", seals[3].1.as_ref().expect("seals")).is_ok(), "derived again");
 }
