@@ -31,16 +31,20 @@ const ITEM_HEAD: usize = 6;
 const VECTOR_ITEM: usize = 24;
 const DECLINED_ITEM: usize = 8;
 
+/// The first eight bytes of a device's id as one number, big-endian: looked up for each author and neighbour whenever something is
+/// passed on.
+type Short = u64;
+
 /// The newest stamp of each device that one neighbour is known to have, and whose reports it declined. The caller keeps one per
 /// connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerView {
-    has: BTreeMap<[u8; 8], Stamp>,
-    declined: BTreeSet<[u8; 8]>,
+    has: BTreeMap<Short, Stamp>,
+    declined: BTreeSet<Short>,
     /// When the list of the declined ends.
     declined_until_ms: u64,
     /// The device at the other end, which is not told its own word.
-    whose: Option<[u8; 8]>,
+    whose: Option<Short>,
 }
 
 impl PeerView {
@@ -65,7 +69,7 @@ impl PeerView {
         }
         if kind == DECLINED {
             let (items, _) = rest.as_chunks::<DECLINED_ITEM>();
-            self.declined = items.iter().copied().collect();
+            self.declined = items.iter().copied().map(Short::from_be_bytes).collect();
             self.declined_until_ms = now_ms.saturating_add(DECLINE_MS);
             assert!(self.declined.len() <= MAX_DEVICES, "counted above");
             return Ok(true);
@@ -78,7 +82,7 @@ impl PeerView {
                 word
             });
             self.raise(
-                device,
+                Short::from_be_bytes(device),
                 Stamp { start: u64::from_le_bytes(start), counter: u64::from_le_bytes(counter) },
             );
         }
@@ -90,7 +94,7 @@ impl PeerView {
         self.raise(short(&device), stamp);
     }
 
-    fn raise(&mut self, device: [u8; 8], stamp: Stamp) {
+    fn raise(&mut self, device: Short, stamp: Stamp) {
         if self.has.len() >= MAX_DEVICES && !self.has.contains_key(&device) {
             return;
         }
@@ -115,15 +119,14 @@ pub fn declined<'a>(authors: impl ExactSizeIterator<Item = &'a DeviceId>) -> Vec
     let count = u16::try_from(authors.len().min(MAX_DEVICES)).expect("devices are bounded below 2^16");
     let mut out = vec![DECLINED];
     out.extend_from_slice(&count.to_le_bytes());
-    authors.take(MAX_DEVICES).for_each(|author| out.extend_from_slice(&short(author)));
+    authors.take(MAX_DEVICES).for_each(|author| out.extend_from_slice(&short(author).to_be_bytes()));
     out
 }
 
 /// Enough of an id to tell the members of one group apart. A clash can only make one report come later.
-fn short(device: &DeviceId) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&device.as_bytes()[..8]);
-    bytes
+fn short(device: &DeviceId) -> Short {
+    let first: &[u8; 8] = device.as_bytes().first_chunk().expect("an id has 32 bytes");
+    Short::from_be_bytes(*first)
 }
 
 pub(super) fn encode<'a>(items: impl IntoIterator<Item = (u32, &'a [u8])>) -> Vec<u8> {
@@ -214,7 +217,7 @@ impl Live {
         let mut out = vec![VECTOR, 0, 0];
         out[1..3].copy_from_slice(&(self.held.len() as u16).to_le_bytes());
         for (device, held) in &self.held {
-            out.extend_from_slice(&short(device));
+            out.extend_from_slice(&short(device).to_be_bytes());
             out.extend_from_slice(&held.stamp.start.to_le_bytes());
             out.extend_from_slice(&held.stamp.counter.to_le_bytes());
         }

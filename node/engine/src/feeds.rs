@@ -25,6 +25,8 @@ use crate::time::Time;
 
 /// How often a list is repeated: a lost one is put right twice before the one that it replaced would have ended.
 pub(crate) const REPEAT_EVERY: Duration = Duration::from_millis(DECLINE_MS / 5 * 2);
+/// When one list is repeated, those go with it that would be within this: one wake-up for all neighbours instead of one for each.
+const TOGETHER: Duration = Duration::from_millis(DECLINE_MS / 10);
 /// How long an author is declined at most before everybody may show again who is fastest. The repetitions cost about a twentieth
 /// of what declining saves; a way that became slow is left within this.
 const REGROW_AFTER: Duration = Duration::from_secs(120);
@@ -76,6 +78,9 @@ pub(crate) struct Feeds {
     first: BTreeMap<DeviceId, First>,
     /// Proven neighbours only, at most [`MAX_PEERS`]; each with authors of `first`.
     neighbours: BTreeMap<PeerKey, Neighbour>,
+    /// Until then nobody must be told anything unless something is heard: looking through all authors of all neighbours each time
+    /// that something is passed on costs more than all else here.
+    quiet_until: Option<Time>,
 }
 
 impl Feeds {
@@ -95,11 +100,16 @@ impl Feeds {
         }
         let neighbour = self.neighbours.entry(peer).or_default();
         for author in fresh {
-            neighbour.repeats.remove(author);
+            if neighbour.repeats.remove(author).is_some() {
+                self.quiet_until = None;
+            }
             let before = self.first.get(author);
             let withheld = before.is_some_and(|first| first.by != peer && first.lapsed(now, patience));
             let doubted_until = match before {
-                _ if withheld => now.after(DOUBT),
+                _ if withheld => {
+                    self.quiet_until = None;
+                    now.after(DOUBT)
+                }
                 Some(first) => first.doubted_until,
                 None if self.first.len() >= MAX_DEVICES => continue,
                 None => Time::ZERO,
@@ -109,7 +119,10 @@ impl Feeds {
         for author in echoed.iter().filter(|author| **author != device) {
             let first = self.first.get(author);
             if first.is_some_and(|first| first.by != peer && first.serves(now, patience)) {
-                neighbour.repeats.entry(*author).or_insert(now);
+                neighbour.repeats.entry(*author).or_insert_with(|| {
+                    self.quiet_until = None;
+                    now
+                });
             }
         }
         assert!(self.first.len() <= MAX_DEVICES, "checked where it grows");
@@ -124,40 +137,67 @@ impl Feeds {
     pub(crate) fn gone(&mut self, peer: &PeerKey) {
         self.first.retain(|_, first| first.by != *peer);
         self.neighbours.remove(peer);
+        self.quiet_until = None;
     }
 
     /// Only these are members still.
     pub(crate) fn keep(&mut self, is_member: impl Fn(&DeviceId) -> bool) {
         self.first.retain(|author, _| is_member(author));
+        self.quiet_until = None;
     }
 
     /// What neighbours must be told now: each with all authors whose reports it shall keep to itself. Who was not heard of for
     /// `patience` is wanted from everybody again.
     pub(crate) fn due(&mut self, now: Time, patience: Duration) -> Vec<(PeerKey, BTreeSet<DeviceId>)> {
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return Vec::new();
+        }
         let first = &self.first;
-        let mut due = Vec::new();
+        let mut quiet_until = now.after(REPEAT_EVERY);
+        let mut any = false;
         for (peer, neighbour) in &mut self.neighbours {
             neighbour.repeats.retain(|author, since| {
-                let served =
-                    first.get(author).is_some_and(|one| one.by != *peer && one.serves(now, patience));
-                served && now < regrows_at(author, *since)
+                let Some(one) = first.get(author).filter(|one| one.by != *peer) else { return false };
+                let ends = one.at.after(patience).min(regrows_at(author, *since));
+                let served = one.serves(now, patience) && now < ends;
+                if served {
+                    quiet_until = quiet_until.min(ends);
+                }
+                served
             });
-            if neighbour.must_be_told(now) {
+            any |= neighbour.must_be_told(now);
+        }
+        let soon = if any { now.after(TOGETHER) } else { now };
+        let mut due = Vec::new();
+        for (peer, neighbour) in &mut self.neighbours {
+            if neighbour.must_be_told(soon) {
                 neighbour.told = neighbour.repeats.keys().copied().collect();
                 neighbour.told_at = Some(now);
                 due.push((*peer, neighbour.told.clone()));
             }
+            if let Some(at) = neighbour.told_at.filter(|_| !neighbour.told.is_empty()) {
+                quiet_until = quiet_until.min(at.after(REPEAT_EVERY));
+            }
         }
+        assert!(quiet_until > now, "whatever was due is done");
+        self.quiet_until = Some(quiet_until);
         due
     }
 
     /// When the next word is due though nothing is heard meanwhile: an author that is declined somewhere falls silent, or a list
     /// is to be repeated.
     pub(crate) fn next_due(&self, patience: Duration) -> Option<Time> {
-        let told = self.neighbours.values().filter(|neighbour| !neighbour.told.is_empty());
-        let lapses = told.clone().flat_map(|neighbour| &neighbour.told).filter_map(|a| self.first.get(a));
-        let repeats = told.filter_map(|neighbour| Some(neighbour.told_at?.after(REPEAT_EVERY)));
-        lapses.map(|first| first.at.after(patience)).chain(repeats).min()
+        let told = || self.neighbours.values().filter(|neighbour| !neighbour.told.is_empty());
+        let mut lapses: Option<Time> = None;
+        for (author, first) in &self.first {
+            // Who was heard of later than another that is declined changes nothing.
+            let earlier = lapses.is_none_or(|at| first.at < at);
+            if earlier && told().any(|neighbour| neighbour.told.contains(author)) {
+                lapses = Some(first.at);
+            }
+        }
+        let repeats = told().filter_map(|neighbour| Some(neighbour.told_at?.after(REPEAT_EVERY)));
+        lapses.map(|at| at.after(patience)).into_iter().chain(repeats).min()
     }
 }
 

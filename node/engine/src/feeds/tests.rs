@@ -406,3 +406,15 @@ proptest! {
         prop_assert!((8..=9 + direct).contains(&told), "{} reports a second over {} ways", told, mesh.edges.len());
     }
 }
+
+#[test]
+fn lists_that_would_be_repeated_soon_go_with_the_first() {
+    let mut feeds = settled();
+    assert!(feeds.heard(neighbour(3), at(1_500), PATIENCE, &[], &[device(9)]));
+    assert_eq!(feeds.due(at(1_500), PATIENCE), [told(3, &[9])], "nobody else's is due yet");
+    feeds.heard(neighbour(1), at(6_000), PATIENCE, &[device(9)], &[]);
+    let repeat = feeds.next_due(PATIENCE).expect("a list is out");
+    assert_eq!(repeat, at(60).after(REPEAT_EVERY));
+    assert_eq!(feeds.due(at(8_059), PATIENCE), [], "not a moment sooner");
+    assert_eq!(feeds.due(repeat, PATIENCE), [told(2, &[9]), told(3, &[9])]);
+}
