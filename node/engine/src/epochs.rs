@@ -22,10 +22,12 @@ use halloo_crypto::kdf;
 
 pub use self::anchors::{Said, Voices};
 pub use self::node::Node;
+pub use self::resting::Resting;
 use crate::wire::WireError;
 
 mod anchors;
 mod node;
+mod resting;
 mod trail;
 
 /// Epochs kept with their keys. A busy day of a group of 50 has fewer; beyond it the oldest is settled early.
@@ -107,12 +109,13 @@ impl Epochs {
         (tree.root, tree.tip) = (root, tip);
         tree.trail = trail.into_iter().map(|(tag, depth, commit)| (tag, Trace { depth, commit })).collect();
         tree.drop_strays();
+        tree.rest();
         Some(tree)
     }
 
     fn plant(&mut self, node: Node) {
         assert!(node.parent != Some(node.id()), "no epoch is its own parent");
-        self.by_tag.insert(node.session.tag(), node.id());
+        self.by_tag.insert(node.tag, node.id());
         self.by_seal.insert(node.keys.tag(), node.id());
         self.nodes.insert(node.id(), node);
     }
@@ -120,7 +123,7 @@ impl Epochs {
     fn uproot(&mut self, id: &EpochId) {
         assert_ne!(*id, self.tip, "the current epoch stays");
         if let Some(node) = self.nodes.remove(id) {
-            self.by_tag.remove(&node.session.tag());
+            self.by_tag.remove(&node.tag);
             self.by_seal.remove(&node.keys.tag());
         }
     }
@@ -173,8 +176,7 @@ impl Epochs {
         if self.nodes.contains_key(&id) {
             return Planted::Known;
         }
-        let tag = child.session.tag();
-        let depth = child.session.depth();
+        let (tag, depth) = (child.tag, child.depth);
         self.plant(child);
         self.weigh_down_to(id);
         let mut rivals = self.children(&parent);
@@ -257,7 +259,17 @@ impl Epochs {
             self.pairs().all(|(parent, node)| parent.id() != chosen || !node.fit),
             "a tip has no child that is fit"
         );
-        core::mem::replace(&mut self.tip, chosen) != chosen
+        let before = core::mem::replace(&mut self.tip, chosen);
+        self.rest();
+        before != chosen
+    }
+
+    /// Puts to rest whatever is not current.
+    fn rest(&mut self) {
+        for node in self.nodes.values_mut().filter(|node| node.id() != self.tip) {
+            node.session.rest();
+            node.keys.forget_senders();
+        }
     }
 
     /// Whether `id` follows from `ancestor`.
@@ -280,7 +292,7 @@ impl Epochs {
         );
         let node = self.nodes.get_mut(id).expect("what was prepared is in the tree");
         assert_eq!(session.epoch_id(), *id, "the same epoch");
-        node.session = session;
+        node.session = Resting::new(session);
         node.spent = true;
     }
 
@@ -301,8 +313,8 @@ impl Epochs {
     pub fn tags(&self, max: usize) -> Vec<EpochTag> {
         let mut nodes: Vec<&Node> =
             self.nodes.values().filter(|node| self.descends(&node.id(), &self.root)).collect();
-        nodes.sort_by_key(|node| (node.id() != self.tip, Reverse(node.session.depth()), node.commit_id));
-        nodes.into_iter().take(max).map(|node| node.session.tag()).collect()
+        nodes.sort_by_key(|node| (node.id() != self.tip, Reverse(node.depth), node.commit_id));
+        nodes.into_iter().take(max).map(|node| node.tag).collect()
     }
 
     /// An epoch by its tag.

@@ -4,17 +4,18 @@ use core::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use halloo_crypto::data::DataKeys;
-use halloo_crypto::group::{CommitId, Export, GroupError, GroupSession};
+use halloo_crypto::group::{CommitId, EpochTag, Export, GroupError, GroupSession};
 use halloo_crypto::id::{DeviceId, EpochId};
 
+use super::resting::Resting;
 use crate::wire::WireError;
 use crate::wire::bytes::{Reader, put_blob};
 
 /// One epoch of one branch.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// The MLS state. Commits are prepared on clones.
-    pub session: GroupSession,
+    /// The MLS state. Commits are prepared on clones. Of all epochs but the current one it is at rest.
+    pub session: Resting,
     /// Data keys of the epoch.
     pub keys: DataKeys,
     /// The epoch before; `None` at a root.
@@ -35,6 +36,8 @@ pub struct Node {
     /// When it came, Unix milliseconds of our clock.
     pub seen_ms: u64,
     pub(super) commit_id: CommitId,
+    pub(super) tag: EpochTag,
+    pub(super) depth: u64,
 }
 
 impl Node {
@@ -49,9 +52,9 @@ impl Node {
         seen_ms: u64,
     ) -> Result<Self, GroupError> {
         let keys = DataKeys::new(session.export_secret(Export::Data)?, session.epoch_id());
-        let commit_id = session.commit_id();
+        let (commit_id, tag, depth) = (session.commit_id(), session.tag(), session.depth());
         Ok(Node {
-            session,
+            session: Resting::new(session),
             keys,
             parent,
             weight,
@@ -62,12 +65,14 @@ impl Node {
             anchored_over: BTreeSet::new(),
             seen_ms,
             commit_id,
+            tag,
+            depth,
         })
     }
 
     /// Which epoch.
     pub fn id(&self) -> EpochId {
-        self.session.epoch_id()
+        self.keys.epoch()
     }
 
     /// The place in the order of rivals: smaller wins, and what is not fit comes last.

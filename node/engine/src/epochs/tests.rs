@@ -340,3 +340,32 @@ fn a_trail_keeps_its_budget_newest_first() {
     let mut full = Epochs::new(node(pair.ada.clone(), None, 0));
     assert_eq!(full.lay(&big).len(), 9, "commits of a cold tree are large");
 }
+
+#[test]
+fn what_is_not_current_is_at_rest_and_wakes_as_it_was() {
+    let mut pair = pair(91);
+    let start = pair.ada.epoch_id();
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 1));
+    let prepared = pair.ada.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+    tree.insert(node(prepared.next.clone(), Some(start), 2), prepared.commit);
+    assert!(tree.settle_on_chosen());
+    let resting: Vec<bool> = tree.nodes.values().map(|node| node.session.rests()).collect();
+    assert_eq!(resting.iter().filter(|rests| **rests).count(), 1);
+    assert!(!tree.tip().session.rests() && tree.get(&start).unwrap().session.rests());
+    let stored = tree.get(&start).unwrap().to_bytes().unwrap();
+    assert!(tree.get(&start).unwrap().session.rests(), "written as it lies");
+    // A rival from the epoch that rests, made by the other member, is applied as if it had never rested.
+    let rival = pair.ben.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+    let woken = tree.parent_of(&rival.commit).unwrap();
+    let applied = woken.session.apply(&rival.commit).unwrap().next;
+    assert_eq!(applied.epoch_id(), pair.ada.apply(&rival.commit).unwrap().next.epoch_id());
+    assert!(!woken.session.rests());
+    assert_eq!(tree.insert(node(applied, Some(start), 1), rival.commit), Planted::Added);
+    tree.settle_on_chosen();
+    assert_eq!(
+        tree.nodes.values().filter(|node| !node.session.rests()).count(),
+        1,
+        "only the tip is awake again"
+    );
+    assert_eq!(tree.get(&start).unwrap().to_bytes().unwrap(), stored);
+}

@@ -44,7 +44,7 @@ impl Epochs {
     /// or gives it another leaf leads it nowhere: whoever is added again comes by a welcome. A device without a leaf in the
     /// current epoch is asked for the commits only: there is no welcome yet that it could come by.
     pub fn leads_here(&self, tags: &[EpochTag], device: &DeviceId) -> bool {
-        let mut at = self.tip().session.tag();
+        let mut at = self.tip().tag;
         let mut leaf = None;
         // Others hand trails over, and one that bites its own tail has no end.
         for _ in 0..=MAX_TRAIL {
@@ -68,8 +68,8 @@ impl Epochs {
     /// the latter first: two made the commit that was due, and each sent a welcome.
     pub fn came_second(&self, node: &Node) -> bool {
         let before = |tag: &EpochTag| self.trail.get(tag).and_then(|trace| peek_epoch(&trace.commit));
-        let Some(parent) = before(&node.session.tag()) else { return false };
-        let mut at = self.tip().session.tag();
+        let Some(parent) = before(&node.tag) else { return false };
+        let mut at = self.tip().tag;
         // Others hand trails over, and one that bites its own tail has no end.
         for _ in 0..MAX_TRAIL {
             let Some(from) = before(&at) else { break };
@@ -84,7 +84,7 @@ impl Epochs {
     /// The newest of these commits that led to the current epoch, by the hash of their bytes, and the epoch that it began. Looked for
     /// among as many as an epoch tree holds.
     pub fn begun_by(&self, commits: &[[u8; 32]]) -> Option<([u8; 32], EpochTag)> {
-        let mut at = self.tip().session.tag();
+        let mut at = self.tip().tag;
         for _ in 0..MAX_NODES {
             let trace = self.trail.get(&at)?;
             let hash = commit_name(&trace.commit);
@@ -116,7 +116,7 @@ impl Epochs {
     /// As [`Self::trail`], in fewer bytes.
     pub fn trail_within(&self, bytes: usize) -> Vec<Vec<u8>> {
         let mut handed = Vec::new();
-        let (mut at, mut left) = (self.tip().session.tag(), bytes);
+        let (mut at, mut left) = (self.tip().tag, bytes);
         while let Some(trace) = self.trail.get(&at).filter(|_| handed.len() < TRAIL_HANDED) {
             let step = [at.as_slice(), &trace.depth.to_be_bytes(), &trace.commit].concat();
             if step.len() > left {

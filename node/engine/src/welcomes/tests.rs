@@ -97,7 +97,8 @@ fn inv_1_a_welcome_to_a_lighter_branch_moves_nobody_though_it_was_asked_for() {
     let before = rig.engine(1).status().epoch;
     assert_eq!(before, rig.engine(0).status().epoch, "both are on the heavier branch");
     let (from, welcome) = (rig.peer(0), prepared.welcome.expect("somebody is added"));
-    let back = frame(&mut rig, &WelcomeBack { decided: true, welcome, trail: Vec::new() });
+    let back =
+        frame(&mut rig, &WelcomeBack { decided: true, welcome, trail: Vec::new(), beacons: Vec::new() });
     rig.hand_direct(1, from, &back);
     assert_eq!(rig.engine(1).status().epoch, before);
     assert_eq!(rig.dropped(1, "welcome that does not follow the log"), 1);

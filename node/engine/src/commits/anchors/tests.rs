@@ -15,7 +15,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Somebody renews its leaf, and everybody follows; gives the epoch before as the insider, member 1, kept it.
 fn renewed(rig: &mut Rig) -> GroupSession {
-    let kept = rig.engine(1).state.epochs.tip().session.clone();
+    let kept = GroupSession::clone(&rig.engine(1).state.epochs.tip().session);
     let engine = rig.engine(0);
     crate::commits::commit_now(&mut engine.commits, &mut engine.state, true);
     rig.hand(0, Input::Wake(WakeReason::Outside));
