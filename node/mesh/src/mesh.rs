@@ -1,5 +1,6 @@
 //! The behaviour as its host sees it: calls in, `MeshEvent`s out, all lanes over one set of connections.
 
+mod boxed;
 mod neighbours;
 mod swarm;
 

@@ -1,6 +1,7 @@
 //! The mesh towards libp2p: what the lanes report becomes `MeshEvent`s.
 
 use super::Mesh;
+use super::boxed::Boxed;
 use crate::event::{GossipTicket, MeshEvent, PairReply, Verdict};
 use crate::lanes::{Lanes, LanesEvent};
 use crate::limits;
@@ -174,7 +175,7 @@ fn without_peer(address: &Multiaddr) -> Multiaddr {
 }
 
 impl NetworkBehaviour for Mesh {
-    type ConnectionHandler = THandler<Lanes>;
+    type ConnectionHandler = Boxed<THandler<Lanes>>;
     type ToSwarm = MeshEvent;
 
     fn handle_pending_inbound_connection(
@@ -193,7 +194,7 @@ impl NetworkBehaviour for Mesh {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.lanes.handle_established_inbound_connection(id, peer, local, remote)
+        self.lanes.handle_established_inbound_connection(id, peer, local, remote).map(Boxed::new)
     }
 
     fn handle_pending_outbound_connection(
@@ -214,7 +215,7 @@ impl NetworkBehaviour for Mesh {
         role: Endpoint,
         port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.lanes.handle_established_outbound_connection(id, peer, address, role, port)
+        self.lanes.handle_established_outbound_connection(id, peer, address, role, port).map(Boxed::new)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
