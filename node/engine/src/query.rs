@@ -3,7 +3,7 @@
 use halloo_crdt::live::{Cell, Kind};
 use halloo_crdt::log::OpKind;
 use halloo_crdt::messages::Cursor;
-use halloo_crypto::id::{AccountId, DeviceId, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId};
 
 use crate::engine::Engine;
 use crate::invites;
@@ -73,6 +73,11 @@ impl Engine {
     pub fn outsider_holds_epoch(&self) -> bool {
         let authorised = self.state.log.view().devices();
         self.state.epochs.tip().session.devices().iter().any(|leaf| !authorised.contains_key(leaf))
+    }
+
+    /// Another whenever [`Self::outsider_holds_epoch`] may say something else.
+    pub fn outsiders_print(&self) -> (EpochId, usize, u64) {
+        (self.state.epochs.tip().id(), self.state.log.len(), self.state.log.settlements())
     }
 
     /// Timers that have fired since the start, whatever their reason.

@@ -26,12 +26,33 @@ type Incarnation = [u8; 16];
 /// The judge.
 #[derive(Default)]
 pub struct Nonces {
-    seals: BTreeMap<(Incarnation, u64), Mark>,
-    lives: BTreeMap<Incarnation, (HostId, u32)>,
+    seals: BTreeMap<Incarnation, Seals>,
     /// Commits seen so far: the first to show one has made it.
     commits: BTreeSet<Mark>,
     made: BTreeMap<(HostId, [u8; PARENT_BYTES]), Mark>,
     voices: BTreeMap<HostId, Voice>,
+}
+
+/// What one incarnation sealed.
+#[derive(Debug)]
+struct Seals {
+    /// Host and life that it belongs to.
+    owner: (HostId, u32),
+    /// By number from 0 on, as far as they came in order; what came out of order is beside.
+    in_order: Vec<Mark>,
+    beside: BTreeMap<u64, Mark>,
+}
+
+impl Seals {
+    /// Whether this number stands for this text alone.
+    fn take(&mut self, counter: u64, mark: Mark) -> bool {
+        if counter == self.in_order.len() as u64 && !self.beside.contains_key(&counter) {
+            self.in_order.push(mark);
+            return true;
+        }
+        let known = usize::try_from(counter).ok().and_then(|at| self.in_order.get(at));
+        *known.unwrap_or_else(|| self.beside.entry(counter).or_insert(mark)) == mark
+    }
 }
 
 /// How far a host has come under its voice key.
@@ -99,13 +120,16 @@ impl Nonces {
         let incarnation: Incarnation = seal[INCARNATION_AT..COUNTER_AT].try_into().expect("16 bytes");
         let counter = u64::from_be_bytes(seal[COUNTER_AT..COUNTER_AT + 8].try_into().expect("8 bytes"));
         let life = (at.host, at.life);
-        let owner = *self.lives.entry(incarnation).or_insert(life);
-        if owner != life {
-            let what = format!("the incarnation of host {} life {} seals again", owner.0, owner.1);
-            findings.add(NAME, at, what);
+        let seals = self.seals.entry(incarnation).or_insert_with(|| Seals {
+            owner: life,
+            in_order: Vec::new(),
+            beside: BTreeMap::new(),
+        });
+        if seals.owner != life {
+            let (host, life) = seals.owner;
+            findings.add(NAME, at, format!("the incarnation of host {host} life {life} seals again"));
         }
-        let mark = mark(seal);
-        if *self.seals.entry((incarnation, counter)).or_insert(mark) != mark {
+        if !seals.take(counter, mark(seal)) {
             findings.add(NAME, at, format!("seal number {counter} of one incarnation stands for two texts"));
         }
     }

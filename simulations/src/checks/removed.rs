@@ -6,7 +6,7 @@ use super::{Check, End, Findings};
 use crate::book::{Book, contents_of};
 use crate::net::links::HostId;
 use crate::seen::{At, Seen};
-use halloo_crypto::id::{AccountId, DeviceId, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId};
 use halloo_engine::output::{Event, Output};
 use halloo_engine::views::{Activity, ActivityEntry};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,8 @@ pub struct Removed {
     told: BTreeMap<HostId, BTreeSet<AccountId>>,
     /// Who seals, as it was when its last input was done.
     sealers: BTreeMap<HostId, Sealer>,
+    /// What the engine said of outsiders, and of what it said it: asking costs a walk through the tree after each input.
+    asked: BTreeMap<HostId, ((EpochId, usize, u64), bool)>,
     /// What somebody has that was written after its removal: no fault if that removal turns out to be void.
     suspicions: Vec<Suspicion>,
 }
@@ -60,10 +62,14 @@ impl Check for Removed {
             Seen::VoiceOut { to, .. } => self.speaks(at, *to, book, findings),
             Seen::Began { .. } => {
                 self.sealers.remove(&at.host);
+                self.asked.remove(&at.host);
             }
             Seen::Drained { engine } => {
-                let now = Sealer { seals: engine.seals(), tainted: engine.outsider_holds_epoch() };
-                self.seals(at, now, findings);
+                let print = engine.outsiders_print();
+                let asked = self.asked.get(&at.host).filter(|(known, _)| *known == print);
+                let tainted = asked.map_or_else(|| engine.outsider_holds_epoch(), |(_, tainted)| *tainted);
+                self.asked.insert(at.host, (print, tainted));
+                self.seals(at, Sealer { seals: engine.seals(), tainted }, findings);
             }
             _ => {}
         }
