@@ -2,6 +2,7 @@
 
 use halloo_simulations::children::Bundle;
 use halloo_simulations::scenario::Loaded;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -72,11 +73,37 @@ fn members_that_share_what_they_found_good_leave_the_same_trace_as_members_that_
 #[test]
 fn the_tree_holds_one_clock_and_one_timer_and_both_are_virtual() {
     let lock = std::fs::read_to_string(here().join("Cargo.lock")).expect("a lock file");
-    for name in ["futures-timer", "web-time"] {
+    for name in ["asynchronous-codec", "futures-timer", "web-time"] {
         let head = format!("name = \"{name}\"\n");
         let copies: Vec<&str> = lock.split("[[package]]\n").filter(|one| one.starts_with(&head)).collect();
         assert_eq!(copies.len(), 1, "one copy of {name}");
         assert!(!copies[0].contains("source ="), "{name} comes from patches/");
     }
-    assert!(!lock.contains("[[patch.unused]]"), "both patches are used");
+    assert!(!lock.contains("[[patch.unused]]"), "all patches are used");
+}
+
+/// SHA-256 over the source of asynchronous-codec 0.7.0 as published, its files in the order of their paths.
+const CODEC: &str = "e75bcb58f7db902bf78819d44b21793b0b6b3fd3b718397855f87a6fbecb369a";
+
+#[test]
+fn the_codec_is_the_published_one_but_for_buffers_that_begin_empty() {
+    let folder = here().join("patches/asynchronous-codec/src");
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in [folder.clone(), folder.join("codec")] {
+        let entries =
+            std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        files.extend(entries.filter(|path| path.is_file()));
+    }
+    files.sort_by_key(|path| path.strip_prefix(&folder).expect("inside").to_path_buf());
+    let mut hash = Sha256::new();
+    let mut changed = 0;
+    for file in &files {
+        let text = std::fs::read_to_string(file).expect("text");
+        let capacity = if file.ends_with("framed_read.rs") { "INITIAL_CAPACITY" } else { "1028 * 8" };
+        changed += text.matches("buffer.unwrap_or_default()").count();
+        let original = format!("buffer.unwrap_or_else(|| BytesMut::with_capacity({capacity}))");
+        hash.update(text.replace("buffer.unwrap_or_default()", &original));
+    }
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((changed, hex.as_str()), (2, CODEC));
 }

@@ -76,7 +76,7 @@ fn two_versions_of_a_shared_crate_are_seen() {
 
 #[test]
 fn a_clock_that_lives_in_real_time_is_seen() {
-    let ours = "[[package]]\nname = \"futures-timer\"\nversion = \"3\"\n\n[[package]]\nname = \"web-time\"\nversion = \"1\"\n";
+    let ours = "[[package]]\nname = \"asynchronous-codec\"\nversion = \"0\"\n\n[[package]]\nname = \"futures-timer\"\nversion = \"3\"\n\n[[package]]\nname = \"web-time\"\nversion = \"1\"\n";
     assert!(pages::real_time(ours).is_empty());
     let second =
         format!("{ours}\n[[package]]\nname = \"web-time\"\nversion = \"2\"\nsource = \"registry\"\n");

@@ -26,6 +26,9 @@ pub const CRATES: &[&str] = &[
     "node",
 ];
 
+/// Source of another project that is here as published.
+const FOREIGN: &str = "simulations/patches/asynchronous-codec";
+
 /// One source file.
 pub struct Source {
     /// Path from the root, with forward slashes.
@@ -61,7 +64,7 @@ fn walk(root: &Path, folder: &Path, room: &'static str, found: &mut Vec<Source>)
         let relative = path.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
         if path.is_dir() {
             let nested = CRATES.contains(&relative.as_str()) && relative != room;
-            if !nested && !relative.ends_with("/target") {
+            if !nested && relative != FOREIGN && !relative.ends_with("/target") {
                 walk(root, &path, room, found)?;
             }
         } else if relative.ends_with(".rs") {
