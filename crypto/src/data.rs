@@ -15,7 +15,7 @@
 //!
 //! Forward secrecy comes only from forgetting the epoch: whoever holds the exporter secret opens every frame of it.
 
-use std::sync::{Mutex, PoisonError};
+use core::cell::RefCell;
 
 use zeroize::Zeroizing;
 
@@ -101,7 +101,7 @@ pub struct DataKeys {
     tag: EpochTag,
     /// Of those who sealed here or whose seal opened here, in the order of coming: a stranger's word puts nobody in. At most
     /// [`SENDERS_MAX`].
-    senders: Mutex<Vec<Sender>>,
+    senders: RefCell<Vec<Sender>>,
 }
 
 /// Boxed, so that no copy of a key is left behind where the table grew.
@@ -122,7 +122,7 @@ impl DataKeys {
         let key = kdf::derive(exporter_secret.expose(), "data epoch tag", &[]);
         let full = kdf::mac(key.expose(), &[&epoch.0]);
         let tag = EpochTag(*full.first_chunk().expect("a MAC has 32 bytes"));
-        Self { exporter: exporter_secret, epoch, tag, senders: Mutex::default() }
+        Self { exporter: exporter_secret, epoch, tag, senders: RefCell::default() }
     }
 
     /// The tag that every seal of this epoch starts with.
@@ -143,7 +143,7 @@ impl DataKeys {
         incarnation: &Incarnation,
         does: impl FnOnce(&SenderKeys) -> Result<R, DataError>,
     ) -> Result<R, DataError> {
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut senders = self.senders.borrow_mut();
         if let Some(known) = senders.iter().find(|sender| sender.incarnation == *incarnation) {
             return does(&known.keys);
         }
@@ -160,7 +160,7 @@ impl DataKeys {
     /// Forgets what was derived for single senders; it is derived again where a seal comes. For an epoch that is kept for what comes
     /// late: fewer secrets lie about, and less memory.
     pub fn forget_senders(&self) {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.senders.borrow_mut().clear();
     }
 
     fn derive_sender(&self, incarnation: &Incarnation) -> SenderKeys {
@@ -204,7 +204,12 @@ impl DataKeys {
 /// The copy derives for itself: two owners of one table would be one that outlives its epoch.
 impl Clone for DataKeys {
     fn clone(&self) -> Self {
-        Self { exporter: self.exporter.clone(), epoch: self.epoch, tag: self.tag, senders: Mutex::default() }
+        Self {
+            exporter: self.exporter.clone(),
+            epoch: self.epoch,
+            tag: self.tag,
+            senders: RefCell::default(),
+        }
     }
 }
 
