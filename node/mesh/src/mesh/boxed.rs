@@ -60,3 +60,6 @@ impl<H: ConnectionHandler> ConnectionHandler for Boxed<H> {
         self.0.on_connection_event(event);
     }
 }
+
+#[cfg(test)]
+mod tests;
