@@ -178,3 +178,13 @@ fn keys_of_senders_are_kept_for_those_whose_seal_opened_and_no_more_than_so_many
     assert_eq!(kept(&keys), [0; 0]);
     assert!(keys.open(b"", seals[3].1.as_ref().expect("seals")).is_ok(), "derived again");
 }
+
+#[test]
+fn forgotten_senders_open_nothing_else_than_before() {
+    let keys = keys(4, 4);
+    let seal = sealer(9).seal(&keys, b"aad", b"text").expect("seals");
+    let before = keys.open(b"aad", &seal);
+    keys.forget_senders();
+    assert_eq!(keys.open(b"aad", &seal), before);
+    assert_eq!(keys.open(b"", &seal), Err(DataError::DoesNotOpen));
+}
