@@ -181,14 +181,16 @@ impl Epochs {
         self.weigh_down_to(id);
         let mut rivals = self.children(&parent);
         if rivals.len() > MAX_RIVALS {
-            let worst = rivals.pop().expect("more than the limit");
+            // The current branch stays until another one is chosen: of the others the worst goes.
+            let worst = rivals.iter().rposition(|rival| !self.descends(&self.tip, rival));
+            let worst = rivals.remove(worst.expect("one branch at most leads to the current epoch"));
             if worst == id {
                 self.uproot(&id);
                 return Planted::Outranked;
             }
             self.uproot_branch(&worst);
         }
-        debug_assert!(self.children(&parent).len() <= MAX_RIVALS, "INV-6: rivals are bounded");
+        assert!(self.children(&parent).len() <= MAX_RIVALS, "INV-6: rivals are bounded");
         self.trail.insert(tag, Trace { depth, commit });
         Planted::Added
     }

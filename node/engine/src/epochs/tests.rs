@@ -159,6 +159,24 @@ fn rivals_are_bounded_and_the_best_are_kept() {
 }
 
 #[test]
+fn rivals_are_bounded_also_while_the_current_one_is_the_worst() {
+    let mut pair = pair(13);
+    let weights: Vec<u64> = (1..=12).collect();
+    let mut tree = Epochs::new(node(pair.ada.clone(), None, 0));
+    let mut children = rivals(&mut pair, &weights).into_iter();
+    let (worst, commit) = children.next().expect("twelve");
+    let own = worst.id();
+    tree.insert(worst, commit);
+    assert!(tree.settle_on_chosen());
+    for (child, commit) in children {
+        tree.insert(child, commit);
+        assert!(tree.len() <= 1 + MAX_RIVALS && tree.get(&own).is_some(), "what is current stays");
+    }
+    assert!(tree.settle_on_chosen());
+    assert_eq!((tree.tip().weight, tree.len()), (12, 1 + MAX_RIVALS));
+}
+
+#[test]
 fn who_lacks_commits_gets_them_parents_first() {
     let mut pair = pair(4);
     let start = pair.ada.tag();
