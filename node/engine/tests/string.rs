@@ -61,3 +61,6 @@ mod unreadable;
 
 #[path = "string/promises.rs"]
 mod promises;
+
+#[path = "string/insiders.rs"]
+mod insiders;
