@@ -225,6 +225,71 @@ fn a_package_of_another_device_brings_nobody_in() {
     assert_eq!(rig.engine(0).status().epoch, epoch);
 }
 
+/// What is done to the package of whoever comes in: byte after byte in the middle of the fields that spec/group.md draws, too
+/// long, too short, empty. The last is left as it was.
+const SPOILS: [fn(&mut Vec<u8>); 22] = {
+    fn flip<const AT: usize>(package: &mut Vec<u8>) {
+        package[AT] ^= 0x41;
+    }
+    [
+        flip::<1>,
+        flip::<3>,
+        flip::<5>,
+        flip::<7>,
+        flip::<20>,
+        flip::<55>,
+        flip::<88>,
+        flip::<108>,
+        flip::<125>,
+        flip::<180>,
+        flip::<207>,
+        flip::<212>,
+        flip::<217>,
+        flip::<228>,
+        flip::<240>,
+        flip::<270>,
+        flip::<302>,
+        flip::<330>,
+        |package| drop(package.pop()),
+        |package| package.push(0),
+        Vec::clear,
+        |_| {},
+    ]
+};
+
+#[test]
+fn inv_6_whoever_has_a_bad_package_stays_outside_alone_and_evictions_go_on() {
+    let mut rig = Rig::group(4, 12);
+    let group = rig.engine(0).group();
+    for (at, spoil) in SPOILS.into_iter().enumerate() {
+        let newcomer = identity(&mut ChaCha20Rng::seed_from_u64(500 + at as u64), "X", 91);
+        let package = KeyPackageSecret::generate(group, &newcomer.device, &mut rng()).expect("a package");
+        let mut key_package = package.key_package().to_vec();
+        spoil(&mut key_package);
+        let grant = halloo_crdt::log::DeviceGrant { certificate: newcomer.certificate, key_package };
+        let role = halloo_crdt::log::Role::Member;
+        // Ada, behind her engine's back: it would not log such a package itself.
+        let state = &mut rig.engine(0).state;
+        crate::membership::author(state, |log, by| log.author_add(by, role, vec![grant], None))
+            .expect("the log takes every package");
+        rig.hand(0, crate::input::Input::Wake(crate::input::WakeReason::Outside));
+        rig.settle();
+    }
+    rig.pass(core::time::Duration::from_secs(30));
+    let evicted = rig.members[3].identity.account();
+    rig.command(0, crate::input::Command::Remove(evicted)).expect("removed");
+    rig.pass(core::time::Duration::from_secs(30));
+    let epoch = rig.engine(0).status().epoch;
+    for who in 0..3 {
+        assert_eq!(rig.engine(who).members().len(), 3 + SPOILS.len(), "{who}: the log has them all");
+        let status = rig.engine(who).status();
+        assert_eq!((status.epoch, status.epoch_devices, status.tainted), (epoch, 4, false), "{who}");
+    }
+    rig.say(0, "without them");
+    assert_eq!((rig.texts(1), rig.texts(2)), (vec!["without them".into()], vec!["without them".into()]));
+    assert!(rig.texts(3).is_empty());
+}
+
 /// Ada (0) and Ben (1), both owners, remove each other. Cleo and Dan heard Ben first and acknowledge it, which is most of five. Ada
 /// knew both removals and no acknowledgement when she committed without Ben: she is the senior.
 struct Quarrel {

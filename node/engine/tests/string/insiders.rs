@@ -313,3 +313,31 @@ fn sleepers_of_an_hour_a_day_and_a_week_come_back_over_three_forks_by_one_who_wa
     }
     one_group(&mut world, &all, "all awake");
 }
+
+#[test]
+fn a_home_put_back_in_the_middle_of_a_call_speaks_under_no_key_of_before() {
+    // The judges look at every key of every life; this makes sure that there is something to look at.
+    for (seed, age) in [(1_070, Duration::from_millis(200)), (1_071, 90 * SECOND), (1_072, HOUR)] {
+        let mut world = World::group(3, seed);
+        for who in 0..3 {
+            world.command(who, Command::JoinCall).expect("in");
+            world.command(who, Command::MuteMicrophone(false)).expect("open");
+        }
+        world.run(10 * SECOND);
+        let copy = world.people[1].disk.clone();
+        world.say(1, "on the way");
+        pass(&mut world, age);
+        world.crash(1, 99);
+        world.people[1].disk = copy;
+        world.restart(1);
+        world.run(5 * SECOND);
+        world.command(1, Command::JoinCall).expect("in again");
+        world.command(1, Command::MuteMicrophone(false)).expect("open");
+        world.run(150 * SECOND);
+        let keys = |world: &World, life: u64| {
+            world.judges.voices.values().filter(|spoken| **spoken == (1, life)).count()
+        };
+        assert!(keys(&world, 0) >= 1 && keys(&world, 1) >= 2, "{age:?}: keys in both lives");
+        one_group(&mut world, &[0, 1, 2], &format!("a copy of {age:?}"));
+    }
+}

@@ -106,6 +106,8 @@ pub struct Judges {
     /// INV-1 lets an anchor that appears lead back once; the engine itself looks whether one did.
     pub anchors_appear: bool,
     back: BTreeSet<(usize, u64, EpochId)>,
+    /// Print of every key that voice was to be sealed with, and in which life of whom: INV-3, since a path counts from zero.
+    pub voices: BTreeMap<[u8; 8], (usize, u64)>,
 }
 
 impl Judges {
@@ -137,6 +139,12 @@ impl Judges {
                 let first = self.epochs.insert((who, life, *epoch));
                 let mut led_back = || self.anchors_appear && self.back.insert((who, life, *epoch));
                 assert!(first || led_back(), "INV-1: back to an epoch that was left");
+            }
+            Output::Plan(plan) => {
+                if let Some(key) = &plan.seal {
+                    let first = *self.voices.entry(key.print()).or_insert((who, life));
+                    assert_eq!(first, (who, life), "INV-3: one media key in two lives");
+                }
             }
             Output::Send { lane: Lane::Gossip(_), .. } => panic!("gossip is published"),
             _ => {}
