@@ -250,7 +250,7 @@ const SPOILS: [fn(&mut Vec<u8>); 22] = {
         flip::<270>,
         flip::<302>,
         flip::<330>,
-        |package| drop(package.pop()),
+        |package| package.truncate(package.len() - 1),
         |package| package.push(0),
         Vec::clear,
         |_| {},
