@@ -260,6 +260,11 @@ impl Beacons {
         found
     }
 
+    /// Whether this topic is followed.
+    pub fn follows(&self, topic: &[u8; 32]) -> bool {
+        self.followed.contains_key(topic)
+    }
+
     /// Topics that are followed.
     pub fn topics(&self) -> impl Iterator<Item = &[u8; 32]> {
         self.followed.keys()

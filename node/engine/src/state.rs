@@ -27,7 +27,7 @@ use crate::output::{Event, Output, Warning};
 use crate::peers::{BAD_FRAMES_WARNED, Peers};
 use crate::start::{Config, Identity};
 use crate::time::Now;
-use crate::timers::Timers;
+use crate::timers::{Timer, Timers};
 use crate::wire::bytes::{batches, put_blobs};
 use crate::wire::direct::DirectFrame;
 use crate::wire::gossip;
@@ -325,6 +325,10 @@ impl State {
             self.count("no beacon to publish under");
             return;
         };
+        if !self.beacons.follows(&beacon.topic(crate::beacons::week_of(self.now.wall_ms))) {
+            // The wall clock was set, or a week is over: answers come under a topic that is not listened to yet.
+            self.timers.set_no_later(Timer::Topics, self.now.mono);
+        }
         self.publish_under(&beacon, parcel);
     }
 
