@@ -43,6 +43,7 @@
 
 pub mod error;
 mod desk;
+mod path;
 pub mod provider;
 pub mod credential;
 mod rules;

@@ -240,8 +240,9 @@ impl GroupSession {
         let message = MlsMessage::from_bytes(message).map_err(|_| PeerFault::Malformed)?;
         expect_encrypted(&message, mls_rs::group::ContentType::Commit)?;
         let mut next = self.mls.clone();
+        let leaves = self.tree().nodes().iter().step_by(2).map(Option::is_some).collect();
         let (received, watched) =
-            desk::watch(|| next.process_incoming_message_with_time(message, EPOCH_START()));
+            desk::watch(leaves, || next.process_incoming_message_with_time(message, EPOCH_START()));
         let received = received.map_err(|error| self.fault_of(error, &watched))?;
         let ReceivedMessage::Commit(commit) = received else {
             return Err(PeerFault::NotAllowed("not a commit").into());

@@ -11,6 +11,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use zeroize::Zeroizing;
 
+use super::path;
+
 #[derive(Default)]
 struct Desk {
     rng: Option<ChaCha20Rng>,
@@ -26,6 +28,10 @@ pub(super) struct Watched {
     pub(super) signer: Option<Vec<u8>>,
     /// Whether an HPKE ciphertext that was for us did not open.
     pub(super) unopened: bool,
+    /// Which leaves of the tree are taken before the commit.
+    leaves: Vec<bool>,
+    /// How many nodes the path of the commit has, once its signature has verified.
+    nodes: Option<usize>,
 }
 
 thread_local! {
@@ -60,8 +66,9 @@ pub(super) fn lend<T>(rng: &mut ChaCha20Rng, call: impl FnOnce() -> T) -> T {
 }
 
 /// Looks on while `call` runs: mls-rs does not say whose commit it refused, nor that it was our part of the path that failed.
-pub(super) fn watch<T>(call: impl FnOnce() -> T) -> (T, Watched) {
-    with(|desk| desk.watched = Some(Watched::default()));
+/// `leaves` are those of the tree that are taken when it begins.
+pub(super) fn watch<T>(leaves: Vec<bool>, call: impl FnOnce() -> T) -> (T, Watched) {
+    with(|desk| desk.watched = Some(Watched { leaves, ..Watched::default() }));
     let value = call();
     (value, with(|desk| desk.watched.take()).unwrap_or_default())
 }
@@ -73,6 +80,23 @@ pub(super) fn note_signer(key: &[u8]) {
             watched.signer.get_or_insert_with(|| key.to_vec());
         }
     });
+}
+
+/// The signature under a commit verified, whose path has so many nodes.
+pub(super) fn note_nodes(nodes: usize) {
+    with(|desk| {
+        if let Some(watched) = &mut desk.watched {
+            watched.nodes.get_or_insert(nodes);
+        }
+    });
+}
+
+/// Whether the path of the commit at hand has as many nodes as it must have.
+pub(super) fn path_fits(removed: &[u32], added: usize, committer: u32) -> bool {
+    with(|desk| match &desk.watched {
+        Some(watched) => watched.nodes == Some(path::nodes_due(&watched.leaves, removed, added, committer)),
+        None => false,
+    })
 }
 
 /// An HPKE ciphertext for us did not open.

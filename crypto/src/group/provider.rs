@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::desk;
+use super::path;
 use crate::id::Signature;
 use crate::identity;
 
@@ -229,6 +230,8 @@ impl CipherSuiteProvider for Suite {
     }
 
     fn hash(&self, data: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        #[cfg(test)]
+        super::path::bend::hashing(data);
         Ok(Sha256::digest(data).to_vec())
     }
 
@@ -245,6 +248,8 @@ impl CipherSuiteProvider for Suite {
         aad: Option<&[u8]>,
         nonce: &[u8],
     ) -> Result<Vec<u8>, ProviderError> {
+        #[cfg(test)]
+        let data = &super::path::bend::sealing(data);
         let cipher = Aes128Gcm::new_from_slice(key).map_err(|_| ProviderError::Length)?;
         let nonce = Nonce::try_from(nonce).map_err(|_| ProviderError::Length)?;
         let aad = aad.unwrap_or_default();
@@ -401,6 +406,8 @@ impl CipherSuiteProvider for Suite {
     }
 
     fn sign(&self, secret: &SignatureSecretKey, data: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        #[cfg(test)]
+        let data = &super::path::bend::signing(secret.as_bytes(), data);
         Ok(signing_key(secret)?.sign(data).to_bytes().to_vec())
     }
 
@@ -409,6 +416,9 @@ impl CipherSuiteProvider for Suite {
         let signature = signature.try_into().map(Signature).map_err(|_| ProviderError::BadSignature)?;
         identity::verify_raw(key, data, &signature).map_err(|_| ProviderError::BadSignature)?;
         desk::note_signer(key);
+        if let Some(nodes) = path::nodes_signed(data) {
+            desk::note_nodes(nodes);
+        }
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use mls_rs::group::{GroupContext, Roster};
 use mls_rs::mls_rules::{CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle};
 use mls_rs::{Extension, ExtensionList, MlsRules};
 
+use super::desk;
 use super::error::PeerFault;
 use crate::id::OpId;
 
@@ -80,18 +81,32 @@ fn allowed(source: &CommitSource, proposals: &ProposalBundle) -> Result<(), Peer
     heads_of(&heads.proposal).map(|_| ())
 }
 
+/// The path must be counted before mls-rs follows it, which is right after this; see [`super::path`].
+fn path_fits(source: &CommitSource, proposals: &ProposalBundle) -> Result<(), PeerFault> {
+    let CommitSource::ExistingMember(committer) = source else {
+        return Err(PeerFault::NotAllowed("an external commit"));
+    };
+    let removed: Vec<u32> =
+        proposals.remove_proposals().iter().map(|info| info.proposal.to_remove()).collect();
+    let fits = desk::path_fits(&removed, proposals.add_proposals().len(), committer.index);
+    fits.then_some(()).ok_or(PeerFault::NotAllowed("a path with too few nodes or too many"))
+}
+
 impl MlsRules for Rules {
     type Error = PeerFault;
 
     fn filter_proposals(
         &self,
-        _direction: CommitDirection,
+        direction: CommitDirection,
         source: CommitSource,
         _roster: &Roster<'_>,
         _context: &GroupContext,
         proposals: ProposalBundle,
     ) -> Result<ProposalBundle, PeerFault> {
         allowed(&source, &proposals)?;
+        if matches!(direction, CommitDirection::Receive) {
+            path_fits(&source, &proposals)?;
+        }
         Ok(proposals)
     }
 

@@ -50,13 +50,25 @@ fn drawers_give_back_once() {
 fn only_what_happens_while_it_watches_is_noted_and_the_first_signer_stays() {
     note_signer(&[1]);
     note_unopened();
-    let (value, seen) = watch(|| 5);
+    let (value, seen) = watch(Vec::new(), || 5);
     assert_eq!((value, seen), (5, Watched::default()), "nothing of before");
-    let ((), seen) = watch(|| {
+    let ((), seen) = watch(Vec::new(), || {
         note_signer(&[2]);
         note_signer(&[3]);
         note_unopened();
     });
-    assert_eq!(seen, Watched { signer: Some(vec![2]), unopened: true });
-    assert_eq!(watch(|| ()).1, Watched::default(), "nothing of the call before");
+    assert_eq!(seen, Watched { signer: Some(vec![2]), unopened: true, ..Watched::default() });
+    assert_eq!(watch(Vec::new(), || ()).1, Watched::default(), "nothing of the call before");
+}
+
+#[test]
+fn a_path_fits_if_it_was_seen_and_has_the_nodes_that_are_due() {
+    assert!(!path_fits(&[], 0, 0), "nothing was seen");
+    let (fits, _) = watch(vec![true; 2], || {
+        let unseen = path_fits(&[], 0, 0);
+        note_nodes(1);
+        note_nodes(2);
+        (unseen, path_fits(&[], 0, 0), path_fits(&[], 1, 0), path_fits(&[1], 0, 0))
+    });
+    assert_eq!(fits, (false, true, false, false), "the first is the commit's");
 }
