@@ -6,6 +6,9 @@ use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{SIGNED_CONTENT, take, vector};
 
+/// What a member's signature for those who join is a signature of (RFC 9420, section 12.4.3).
+const SIGNED_INFO: &[u8] = b"MLS 1.0 GroupInfoTBS";
+
 /// A commit taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::group) struct Commit {
@@ -129,11 +132,15 @@ pub(in crate::group) struct Insider<'a> {
 /// From the commit to the bytes that stand in its place.
 pub(in crate::group) type Bend = Box<dyn Fn(Commit, &Insider<'_>) -> Vec<u8>>;
 
+type Change = Box<dyn Fn(&mut Vec<u8>)>;
+
 #[derive(Default)]
 struct Armed {
     bend: Option<Bend>,
     /// What is sealed instead of who sent it: leaf, generation, reuse guard, 4 bytes each.
     sender: Option<Vec<u8>>,
+    /// From what is signed about a group for those who join to what is signed instead.
+    info: Option<Change>,
     hashed: Vec<Vec<u8>>,
     /// The commit as it was signed first, and what was signed for it.
     made: Option<(Vec<u8>, Vec<u8>)>,
@@ -149,6 +156,14 @@ pub(in crate::group) fn bending<T>(bend: Bend, call: impl FnOnce() -> T) -> T {
     let value = call();
     let armed = ARMED.take();
     assert!(armed.made.is_some(), "no commit was made");
+    value
+}
+
+/// Runs `call`; what the welcome that is made in it says about the group is changed, and signed.
+pub(in crate::group) fn welcoming<T>(change: impl Fn(&mut Vec<u8>) + 'static, call: impl FnOnce() -> T) -> T {
+    ARMED.set(Armed { info: Some(Box::new(change)), ..Armed::default() });
+    let value = call();
+    assert!(ARMED.take().made.is_some(), "nobody was welcomed");
     value
 }
 
@@ -175,12 +190,19 @@ pub(in crate::group) fn signing(secret: &[u8], data: &[u8]) -> Vec<u8> {
 
 impl Armed {
     fn sign(&mut self, secret: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-        let bend = self.bend.as_ref()?;
         let mut rest = data;
-        if vector(&mut rest)? != SIGNED_CONTENT {
-            return None;
-        }
+        let label = vector(&mut rest)?;
         let content = vector(&mut rest)?;
+        if let Some(change) = self.info.as_ref().filter(|_| label == SIGNED_INFO) {
+            let mut bent = content.to_vec();
+            change(&mut bent);
+            let mut signed = Vec::new();
+            put(&mut signed, label);
+            put(&mut signed, &bent);
+            self.made = Some((content.to_vec(), bent));
+            return Some(signed);
+        }
+        let bend = self.bend.as_ref().filter(|_| label == SIGNED_CONTENT)?;
         let mut rest = content;
         take(&mut rest, 4)?;
         vector(&mut rest)?;

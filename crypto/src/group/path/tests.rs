@@ -6,7 +6,8 @@ use crate::group::error::{GroupError, PeerFault};
 use crate::group::{CommitPlan, GroupSession, KeyPackageSecret};
 use crate::id::{DeviceId, GroupId};
 use crate::identity::DeviceSecret;
-use mls_rs::group::LeafIndex;
+use mls_rs::group::{ExportedTree, LeafIndex, Node as TreeNode};
+use mls_rs::mls_rs_codec::MlsEncode as _;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
@@ -262,6 +263,98 @@ fn no_number_or_length_of_nodes_stops_anybody_whose_leaf_fits_them() {
         group.bent(who, &CommitPlan::default(), bend);
     }
     group.commits(0, &CommitPlan::default());
+}
+
+/// Numbers of two and four bytes are written over more often than chance would: trees are made of places and lengths.
+fn mutate_numbers(bytes: &mut [u8], rng: &mut ChaCha20Rng) {
+    let at = rng.next_u32() as usize % (bytes.len() - 4);
+    let number = [0, 1, 2, 0xff, 0x7fff_ffff, 0x8000_0000, u32::MAX][rng.next_u32() as usize % 7];
+    bytes[at..at + 4].copy_from_slice(&u32::to_be_bytes(number));
+}
+
+#[test]
+fn whatever_a_member_signs_as_a_welcome_stops_nobody_who_joins() {
+    let mut group = Group::warm(5, 8);
+    let device = DeviceSecret::generate(&mut group.rng);
+    let coming = KeyPackageSecret::generate(GROUP, &device, &mut group.rng).expect("a package");
+    let add = vec![coming.key_package().to_vec()];
+    let plan = CommitPlan { add, ..CommitPlan::default() };
+    let mut refused = 0;
+    for seed in 0..2 * tries() {
+        let change = move |bytes: &mut Vec<u8>| {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            if seed % 2 == 0 { mutate(bytes, &mut rng) } else { mutate_numbers(bytes, &mut rng) }
+        };
+        let made = bend::welcoming(change, || group.sessions[0].prepare(&plan, &mut group.rng));
+        let welcome = made.expect("a commit").welcome.expect("for the added");
+        refused += u64::from(GroupSession::join(&welcome, &coming).is_err());
+    }
+    assert!(refused > tries() * 19 / 10, "mutations that change nothing prove nothing: {refused}");
+}
+
+/// The hash of a tree (RFC 9420, section 7.8), if it is read at all.
+fn tree_hash(bytes: &[u8]) -> Option<Vec<u8>> {
+    fn of(tree: &ExportedTree<'_>, node: usize, level: u32) -> Vec<u8> {
+        let optional = |node: Option<Vec<u8>>| node.map_or(vec![0], |node| [vec![1], node].concat());
+        let written = tree.nodes().get(node).and_then(Option::as_ref).map(|node| match node {
+            TreeNode::Leaf(leaf) => leaf.mls_encode_to_vec().expect("it was read"),
+            TreeNode::Parent(parent) => parent.mls_encode_to_vec().expect("it was read"),
+        });
+        let mut input = Vec::new();
+        if level == 0 {
+            input.push(1);
+            input.extend((node as u32 / 2).to_be_bytes());
+            input.extend(optional(written));
+        } else {
+            input.push(2);
+            input.extend(optional(written));
+            bend::put(&mut input, &of(tree, node - (1 << (level - 1)), level - 1));
+            bend::put(&mut input, &of(tree, node + (1 << (level - 1)), level - 1));
+        }
+        Sha256::digest(&input).to_vec()
+    }
+    let tree = ExportedTree::from_bytes(bytes).ok()?;
+    let leaves = tree.total_leaf_count();
+    Some(of(&tree, leaves as usize - 1, leaves.trailing_zeros()))
+}
+
+/// A tree of a welcome: everything that is read of it before its hash is compared, and what only a tree that fits reaches.
+#[test]
+fn no_tree_whose_hash_fits_stops_anybody_who_joins() {
+    let mut group = Group::warm(6, 9);
+    let coming = KeyPackageSecret::generate(GROUP, &DeviceSecret::generate(&mut group.rng), &mut group.rng);
+    let coming = coming.expect("a package");
+    let plan = CommitPlan { add: vec![coming.key_package().to_vec()], ..CommitPlan::default() };
+    // One generator for all, so that all make the same tree.
+    let honest = group.sessions[0].prepare(&plan, &mut group.rng.clone()).expect("a commit");
+    assert!(GroupSession::join(&honest.welcome.expect("for the added"), &coming).is_ok());
+    let tree = honest.next.tree().to_bytes().expect("a tree");
+    assert_eq!(tree_hash(&tree), Some(honest.next.mls.context().tree_hash.clone()));
+    let mut unread = 0;
+    for seed in 0..tries() {
+        let (tree, hash) = (tree.clone(), honest.next.mls.context().tree_hash.clone());
+        let change = move |bytes: &mut Vec<u8>| {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            let at = bytes.windows(tree.len()).position(|window| window == tree).expect("the tree is inside");
+            let mut other = tree.clone();
+            for _ in 0..=rng.next_u32() % 2 {
+                mutate_numbers(&mut other, &mut rng);
+            }
+            // Trees that are read at all are given the hash that they have.
+            let fitting = tree_hash(&other);
+            bytes.splice(at..at + tree.len(), other);
+            let place =
+                bytes.windows(hash.len()).position(|window| window == hash).expect("the hash is inside");
+            if let Some(fitting) = fitting {
+                bytes[place..place + hash.len()].copy_from_slice(&fitting);
+            }
+        };
+        let made = bend::welcoming(change, || group.sessions[0].prepare(&plan, &mut group.rng.clone()));
+        let welcome = made.expect("a commit").welcome.expect("for the added");
+        let joined = GroupSession::join(&welcome, &coming).map(|_| ());
+        unread += u64::from(joined.is_err_and(|error| format!("{error}").contains("TreeHashMismatch")));
+    }
+    assert_eq!(unread, 0, "every tree was looked at beyond its hash");
 }
 
 #[test]
