@@ -124,6 +124,11 @@ const LINES: &[Line] = &[
         run: heal::cost::run,
     },
     Line {
+        name: "heal.9",
+        what: "hostile insiders: bent commits, late words, quarrels, flapping, clocks, copies, sleepers",
+        run: heal::insiders::run,
+    },
+    Line {
         name: "heal.10",
         what: "one script through our group layer and through OpenMLS: equal rosters, exporters, authenticators",
         run: heal::differential::run,

@@ -2,4 +2,5 @@
 
 pub mod cost;
 pub mod differential;
+pub mod insiders;
 pub mod rules;

@@ -24,6 +24,19 @@ const fn log(name: &'static str, edits: &'static [Edit], test: &'static str) -> 
     Broken { name, edits, package: "halloo-crdt", built: &["--test", "log"], test }
 }
 
+/// Keys: what of a commit is looked at before it is followed.
+const KEYS: &[Broken] = &[Broken {
+    name: "the nodes of a path are not counted",
+    edits: &[(
+        "crypto/src/group/rules.rs",
+        "fits.then_some(())",
+        "(fits || !removed.contains(&u32::MAX)).then_some(())",
+    )],
+    package: "halloo-crypto",
+    built: &["--features", "group,media,poison", "--lib"],
+    test: "a_path_with_too_few_nodes_is_refused_by_all",
+}];
+
 /// Branches: which epoch counts, who may commit, what nobody accepts.
 const BRANCHES: &[Broken] = &[
     engine(
@@ -352,5 +365,5 @@ const QUARRELS: &[Broken] = &[
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Broken> {
-    BRANCHES.iter().chain(SECRETS).chain(QUARRELS)
+    KEYS.iter().chain(BRANCHES).chain(SECRETS).chain(QUARRELS)
 }
