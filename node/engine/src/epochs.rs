@@ -21,7 +21,7 @@ use halloo_crypto::id::{DeviceId, EpochId};
 use halloo_crypto::kdf;
 
 pub use self::anchors::{Said, Voices};
-pub use self::node::Node;
+pub use self::node::{Leaves, Node, leaves_of};
 pub use self::resting::Resting;
 use crate::wire::WireError;
 
@@ -226,7 +226,7 @@ impl Epochs {
 
     /// All devices that have a leaf somewhere in the tree.
     pub fn devices(&self) -> BTreeSet<DeviceId> {
-        self.nodes.values().flat_map(|node| node.session.devices()).collect()
+        self.nodes.values().flat_map(|node| node.leaves.keys().copied()).collect()
     }
 
     /// Epochs with the epochs before them.

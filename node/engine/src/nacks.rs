@@ -311,7 +311,7 @@ pub(crate) fn review(room: &mut Nacks, state: &mut State) {
         let nack = room.held.get(&device).map(|held| held.nack.nack().clone()).expect("it waits");
         let Some((commit, tag)) = state.epochs.begun_by(&nack.commits) else { continue };
         let after = state.epochs.of_tag(&tag);
-        let then = after.and_then(|node| node.session.roster().get(&device).map(|leaf| leaf.leaf_key));
+        let then = after.and_then(|node| node.leaves.get(&device).copied());
         if !nack.leaves.contains(&leaf) && then != Some(leaf) {
             continue;
         }
@@ -334,9 +334,7 @@ pub(crate) fn review(room: &mut Nacks, state: &mut State) {
 fn committer(state: &State, tag: &[u8; 8], device: &DeviceId) -> Option<AccountId> {
     let node = state.epochs.of_tag(tag)?;
     let before = state.epochs.get(&node.parent?)?;
-    let leaf =
-        |session: &halloo_crypto::group::GroupSession| session.roster().get(device).map(|leaf| leaf.leaf_key);
-    if leaf(&before.session) != leaf(&node.session) {
+    if before.leaves.get(device) != node.leaves.get(device) {
         return None;
     }
     if node.own {

@@ -148,8 +148,7 @@ pub(crate) fn refresh(call: &mut Call, here: &mut Here, state: &mut State) {
     }
     let tip = state.epochs.tip();
     let authorised = state.log.view().devices();
-    let sound =
-        |node: &&crate::epochs::Node| node.session.roster().keys().all(|leaf| authorised.contains_key(leaf));
+    let sound = |node: &&crate::epochs::Node| node.leaves.keys().all(|leaf| authorised.contains_key(leaf));
     let before = tip.parent.and_then(|parent| state.epochs.get(&parent)).filter(sound);
     let keys = [Some(tip), before].into_iter().flatten().filter_map(|node| {
         let exporter = node.session.export_secret(Export::Call).ok()?;

@@ -5,6 +5,7 @@ use halloo_crypto::secret::Secret;
 use rand_core::Rng as _;
 
 use crate::beacons::{Beacon, Standing};
+use crate::epochs::Node;
 use crate::lane::PeerKey;
 use crate::output::Output;
 use crate::snapshot::Table;
@@ -111,9 +112,9 @@ pub(crate) fn on_beacons(state: &mut State, from: &PeerKey, seals: &[Vec<u8>]) {
     for seal in seals {
         match state.epochs.open(AAD, seal) {
             Ok((epoch, record)) => {
-                let leaves = state.epochs.get(&epoch).map(|node| node.session.roster()).unwrap_or_default();
                 let authorised = state.log.view().devices();
-                if leaves.keys().all(|leaf| authorised.contains_key(leaf)) {
+                let sound = |node: &Node| node.leaves.keys().all(|leaf| authorised.contains_key(leaf));
+                if state.epochs.get(&epoch).is_some_and(sound) {
                     on_record(state, from, &record);
                 } else {
                     state.count("beacon under a tainted epoch");

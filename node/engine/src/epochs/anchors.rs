@@ -113,7 +113,7 @@ impl Epochs {
     /// Do more than half of the accounts of `parent` stand behind `a`, not counting who had seen `b`? Who made it does.
     fn voices_for(&self, parent: &Node, a: &Node, b: Option<&Node>) -> bool {
         let account = |device: &DeviceId| self.voices.accounts.get(device).copied();
-        let electorate: BTreeSet<AccountId> = parent.session.devices().iter().filter_map(account).collect();
+        let electorate: BTreeSet<AccountId> = parent.leaves.keys().filter_map(account).collect();
         let counts = |said: &&Said| {
             let behind = self.of_commit(&said.commit).is_some_and(|node| self.descends(&node.id(), &a.id()));
             behind && !b.is_some_and(|b| said.rivals.contains(&b.commit_id.0))

@@ -1,11 +1,11 @@
 //! One epoch of one branch: its keys, its place in the order of rivals, its bytes in the store.
 
 use core::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::data::DataKeys;
 use halloo_crypto::group::{CommitId, EpochTag, Export, GroupError, GroupSession};
-use halloo_crypto::id::{DeviceId, EpochId};
+use halloo_crypto::id::{DeviceId, EpochId, OpId};
 
 use super::resting::Resting;
 use crate::wire::WireError;
@@ -38,6 +38,18 @@ pub struct Node {
     pub(super) commit_id: CommitId,
     pub(super) tag: EpochTag,
     pub(super) depth: u64,
+    /// Who has a leaf, and its MLS signature key: asked far more often than a session at rest should be woken.
+    pub leaves: Leaves,
+    /// The log heads that it realises.
+    pub heads: Vec<OpId>,
+}
+
+/// The leaves of an epoch: device, and the leaf's MLS signature key.
+pub type Leaves = BTreeMap<DeviceId, [u8; 32]>;
+
+/// The leaves of a session.
+pub fn leaves_of(session: &GroupSession) -> Leaves {
+    session.roster().into_iter().map(|(device, leaf)| (device, leaf.leaf_key)).collect()
 }
 
 impl Node {
@@ -53,6 +65,7 @@ impl Node {
     ) -> Result<Self, GroupError> {
         let keys = DataKeys::new(session.export_secret(Export::Data)?, session.epoch_id());
         let (commit_id, tag, depth) = (session.commit_id(), session.tag(), session.depth());
+        let (leaves, heads) = (leaves_of(&session), session.heads());
         Ok(Node {
             session: Resting::new(session),
             keys,
@@ -67,6 +80,8 @@ impl Node {
             commit_id,
             tag,
             depth,
+            leaves,
+            heads,
         })
     }
 

@@ -45,7 +45,7 @@ impl Epochs {
     /// current epoch is asked for the commits only: there is no welcome yet that it could come by.
     pub fn leads_here(&self, tags: &[EpochTag], device: &DeviceId) -> bool {
         let mut at = self.tip().tag;
-        let mut leaf = None;
+        let leaf = self.tip().leaves.get(device);
         // Others hand trails over, and one that bites its own tail has no end.
         for _ in 0..=MAX_TRAIL {
             if tags.contains(&at) {
@@ -53,11 +53,9 @@ impl Epochs {
             }
             let parent = self.trail.get(&at).and_then(|trace| peek_epoch(&trace.commit));
             let Some(parent) = parent else { return false };
-            if let Some(before) = self.by_tag.get(&parent).and_then(|id| self.nodes.get(id)) {
-                let leaf = *leaf.get_or_insert_with(|| self.tip().session.leaf_key(device));
-                if leaf.is_some() && before.session.leaf_key(device) != leaf {
-                    return false;
-                }
+            let other = |before: &Node| leaf.is_some() && before.leaves.get(device) != leaf;
+            if self.of_tag(&parent).is_some_and(other) {
+                return false;
             }
             at = parent;
         }
