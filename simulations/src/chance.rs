@@ -25,6 +25,12 @@ pub fn unit(rng: &mut ChaCha20Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// Normal with mean 0 and deviation 1 (Box and Muller 1958, the cosine half).
+pub fn normal(rng: &mut ChaCha20Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
+    radius * (core::f64::consts::TAU * unit(rng)).cos()
+}
+
 /// Uniform in `low ..= high`.
 pub fn between(rng: &mut ChaCha20Rng, low: u64, high: u64) -> u64 {
     assert!(low <= high, "a range has a beginning and an end");

@@ -193,11 +193,13 @@ impl Recorder {
             Output::Send { .. } | Output::Publish { .. } => self.frames.out(output),
             Output::Write(_) => self.samples.write(at.host),
             Output::Reply { request, result } => {
-                let message = match result {
-                    Ok(Reply::Message(id)) => Some(*id),
-                    _ => None,
-                };
-                self.messages.answered(at.host, *request, message);
+                if let Some(answer) = match result {
+                    Ok(Reply::Message(id)) => Some(Ok(*id)),
+                    Ok(_) => None,
+                    Err(refusal) => Some(Err(refusal)),
+                } {
+                    self.messages.answered(at.us, at.host, *request, answer);
+                }
             }
             Output::Event(event) => self.event(at, event, engine),
             _ => {}

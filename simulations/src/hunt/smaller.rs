@@ -63,6 +63,7 @@ fn fewer_members(scenario: &Scenario, all: &mut Vec<Scenario>) {
     for place in 0..scenario.groups.len() {
         let members = scenario.groups[place].members;
         push(scenario, all, |s| s.groups[place].copies = 1);
+        push(scenario, all, |s| s.groups[place].most = None);
         push(scenario, all, |s| s.groups[place].members = (members / 2).max(2));
         push(scenario, all, |s| s.groups[place].members = members.saturating_sub(1).max(2));
         push(scenario, all, |s| s.groups[place].finds = Finds::Everybody);

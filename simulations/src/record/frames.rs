@@ -107,6 +107,8 @@ fn name_of(kind: u8) -> &'static str {
         6 => "beacons",
         7 => "boxed contents",
         8 => "boxed beacons",
+        9 => "nacks",
+        10 => "welcomes by gossip",
         32 => "hello",
         33 => "proof",
         34 => "unknown",

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Epochs that are followed; later ones are counted only.
 const EPOCHS_MAX: usize = 100_000;
+/// The share of an epoch's devices that are nearly all.
+const NEARLY_ALL: f64 = 0.95;
 
 #[derive(Debug)]
 struct Newcomer {
@@ -29,6 +31,7 @@ pub(super) struct Groups {
     took: Spread,
     known: Spread,
     spreading: Spread,
+    nearly_all: Spread,
     changes: u64,
     joins: Table,
     entries: Table,
@@ -45,6 +48,7 @@ impl Groups {
             took: Spread::default(),
             known: Spread::default(),
             spreading: Spread::default(),
+            nearly_all: Spread::default(),
             changes: 0,
             joins: Table::new(&schemas::JOINS),
             entries: Table::new(&schemas::EPOCHS),
@@ -102,6 +106,10 @@ impl Groups {
         if hosts.len() > 1 {
             self.spreading.add(after);
         }
+        let nearly_all = (f64::from(devices) * NEARLY_ALL).ceil() as usize;
+        if hosts.len() == nearly_all.max(2) {
+            self.nearly_all.add(after);
+        }
         self.entries.push(&[
             Cell::Real(self.clock.seconds(at_us)),
             host.into(),
@@ -127,6 +135,7 @@ impl Groups {
         figures.put("epochs.distinct", self.epochs.len() as f64);
         figures.put("epochs.changes", self.changes as f64);
         figures.spread("epochs.reached", "ms", 1e3, &self.spreading);
+        figures.spread("epochs.nearly_all", "ms", 1e3, &self.nearly_all);
     }
 
     pub(super) fn into_rows(self) -> [Table; 2] {

@@ -5,6 +5,7 @@ use super::table::{Cell, Table};
 use super::{Clock, schemas};
 use crate::net::links::HostId;
 use halloo_crypto::id::MessageId;
+use halloo_engine::output::Refusal;
 use std::collections::BTreeMap;
 
 /// Messages that are followed at once, about 100 bytes each and 4 for every receiver. Later ones are counted only.
@@ -30,6 +31,8 @@ pub(super) struct Messages {
     clock: Clock,
     asked: BTreeMap<(HostId, u64), u64>,
     on_the_way: BTreeMap<MessageId, Message>,
+    refused: u64,
+    accepted: Spread,
     written: u64,
     expected: u64,
     delivered: u64,
@@ -45,6 +48,8 @@ impl Messages {
             clock,
             asked: BTreeMap::new(),
             on_the_way: BTreeMap::new(),
+            refused: 0,
+            accepted: Spread::default(),
             written: 0,
             expected: 0,
             delivered: 0,
@@ -60,11 +65,25 @@ impl Messages {
         self.asked.insert((host, request), at_us);
     }
 
-    /// The message that was asked for has this id, or none came of it.
-    pub(super) fn answered(&mut self, host: HostId, request: u64, message: Option<MessageId>) {
+    /// The wish to write was granted, by the message of this id, or refused.
+    pub(super) fn answered(
+        &mut self,
+        at_us: u64,
+        host: HostId,
+        request: u64,
+        answer: Result<MessageId, &Refusal>,
+    ) {
         let Some(since) = self.asked.remove(&(host, request)) else { return };
-        if let Some(message) = message.and_then(|id| self.on_the_way.get_mut(&id)) {
-            message.since_us = since;
+        match answer {
+            Ok(id) => {
+                self.accepted.add(at_us.saturating_sub(since));
+                if let Some(message) = self.on_the_way.get_mut(&id) {
+                    message.since_us = since;
+                }
+            }
+            // Who is out may wish to write, and is told that it is out.
+            Err(Refusal::NotMember) => {}
+            Err(_) => self.refused += 1,
         }
     }
 
@@ -131,6 +150,8 @@ impl Messages {
 
     pub(super) fn figures(&self, figures: &mut super::Figures) {
         figures.put("messages.written", self.written as f64);
+        figures.put("messages.refused", self.refused as f64);
+        figures.spread("messages.accepted", "ms", 1e3, &self.accepted);
         figures.put("messages.delivered", self.delivered as f64);
         figures.share("messages.delivered_share", self.delivered as f64, self.expected as f64);
         figures.spread("messages.delivery", "ms", 1e3, &self.soon);

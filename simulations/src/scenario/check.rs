@@ -70,7 +70,8 @@ impl Scenario {
         for (n, group) in self.groups.iter().enumerate() {
             self.check_group(&format!("groups[{n}]"), group)?;
         }
-        let members: u64 = self.groups.iter().map(|g| u64::from(g.members) * u64::from(g.copies)).sum();
+        let members: u64 =
+            self.groups.iter().map(|g| u64::from(g.most.unwrap_or(g.members)) * u64::from(g.copies)).sum();
         let most = if self.fidelity == Fidelity::Abstract { MEMBERS_MAX } else { REAL_MAX };
         if members > most as u64 {
             let what = format!(
@@ -94,7 +95,12 @@ impl Scenario {
                 "must be less than members: somebody founds the group",
             ));
         }
-        if group.finds == Finds::Everybody && group.members > FIND_ALL_MAX {
+        if let Some(most) = group.most.filter(|most| *most < group.members) {
+            let what =
+                format!("is {most}, below members = {}, which half of the seeds exceed", group.members);
+            return Err(wrong(format!("{key}.most"), what));
+        }
+        if group.finds == Finds::Everybody && group.most.unwrap_or(group.members) > FIND_ALL_MAX {
             let what = format!(
                 "everybody finds everybody only up to {FIND_ALL_MAX} members; write {{ dials = 20 }}"
             );

@@ -25,12 +25,22 @@ pub(super) fn plan(
     files: &BTreeMap<String, String>,
     seed: u64,
 ) -> Result<Plan, ScenarioError> {
+    let scenario = &scenario.drawn(seed);
     let mut work = Work::new(scenario, seed);
     work.bring_hosts();
     work.motion(files)?;
     work.people()?;
     work.faults()?;
     Ok(work.finish())
+}
+
+impl Scenario {
+    /// The same scenario with the sizes that this seed draws.
+    fn drawn(&self, seed: u64) -> Self {
+        let mut rng = generator(seed, "scenario sizes");
+        let groups = self.groups.iter().map(|group| group.drawn(&mut rng)).collect();
+        Self { groups, ..self.clone() }
+    }
 }
 
 /// A plan in the making.
@@ -69,7 +79,8 @@ impl<'a> Work<'a> {
             for _ in 0..group.copies {
                 let founder = u32::try_from(work.people.len()).expect("members are counted in 32 bits");
                 for number in 0..group.members {
-                    work.people.push(Person { group: &group.name, founder: number == 0 });
+                    let outside = number >= group.members - group.outside;
+                    work.people.push(Person { group: &group.name, founder: number == 0, outside });
                     work.founders.push(founder);
                 }
             }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// Whom: `3`, `[0, 3]`, or words.
 ///
-/// Words are `everybody`, `founders`, `newcomers` (everybody but the founders), the name of a group, a number or a range such as
+/// Words are `everybody`, `founders`, `newcomers` (everybody but the founders), `outside` (who does not come by itself), the name of a group, a number or a range such as
 /// `4-7`, and several of these with commas. Before them may stand `somebody of` (another one each time) or `30% of` (chosen once a run).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
@@ -32,6 +32,8 @@ pub struct Person<'a> {
     pub group: &'a str,
     /// Whether it founded its group.
     pub founder: bool,
+    /// Whether it does not come by itself.
+    pub outside: bool,
 }
 
 /// Who is meant.
@@ -115,10 +117,11 @@ fn set(words: &str, people: &[Person<'_>]) -> Result<BTreeSet<HostId>, String> {
             "everybody" => true,
             "founders" => person.founder,
             "newcomers" => !person.founder,
+            "outside" => person.outside,
             group => person.group == group,
         });
         hosts.extend(named.map(|(host, _)| host));
-        if hosts.len() > before || matches!(word, "everybody" | "founders" | "newcomers") {
+        if hosts.len() > before || matches!(word, "everybody" | "founders" | "newcomers" | "outside") {
             continue;
         }
         let (low, high) = word.split_once('-').unwrap_or((word, word));
@@ -126,7 +129,7 @@ fn set(words: &str, people: &[Person<'_>]) -> Result<BTreeSet<HostId>, String> {
         let (Ok(low), Ok(high)) = ends else {
             let known: BTreeSet<_> = people.iter().map(|person| person.group).collect();
             return Err(format!(
-                "{word:?} means nobody; write a number, a range such as 4-7, everybody, founders, newcomers, or a group of {known:?}"
+                "{word:?} means nobody; write a number, a range such as 4-7, everybody, founders, newcomers, outside, or a group of {known:?}"
             ));
         };
         number(high.max(low), people)?;

@@ -2,8 +2,13 @@
 
 use super::clock::{Span, When};
 use super::crowd::Who;
+use crate::chance::normal;
+use rand_chacha::ChaCha20Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Spread of the logarithm of drawn sizes: of groups around twelve one in a hundred has more than a hundred members.
+const SIZES_SPREAD: f64 = 0.9;
 
 /// A group, or several alike. Members are numbered from 0 through all groups in order; the first of each founds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,10 +19,14 @@ pub struct GroupSpec {
     pub name: String,
     /// How many members there are in the end, the founder included.
     pub members: u32,
+    /// Each seed draws another number of members, up to this many: log-normal around `members`, half of them smaller, with few
+    /// large ones; `outside` grows with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
     /// That many groups alike.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub copies: u32,
-    /// The last members that do not come by themselves; `joins` brings them.
+    /// The last members that do not come by themselves; `joins` brings them, and lines call them `outside`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outside: u32,
     /// When the founder begins, seconds.
@@ -77,6 +86,16 @@ fn is_nothing(value: &f64) -> bool {
 }
 
 impl GroupSpec {
+    /// The same group with as many members as this seed draws; itself without `most`.
+    pub(super) fn drawn(&self, rng: &mut ChaCha20Rng) -> Self {
+        let Some(most) = self.most else { return self.clone() };
+        let least = (self.members / 2).max(self.outside + 1);
+        let size = (f64::from(self.members) * (SIZES_SPREAD * normal(rng)).exp()).round();
+        let members = (size as u32).clamp(least, most.max(least));
+        let outside = f64::from(self.outside) * f64::from(members) / f64::from(self.members);
+        Self { members, outside: (outside.round() as u32).min(members - 1), most: None, ..self.clone() }
+    }
+
     fn name() -> String {
         "group".to_owned()
     }

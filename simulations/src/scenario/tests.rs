@@ -67,6 +67,7 @@ fn errors_name_the_key_and_the_next_step() {
         ("[record]\ntables = [\"heals\", \"helas\"]\n", "record.tables[1]", "deliveries"),
         ("[must]\nfigures = [\"x\"]\n", "must.figures[0]", "<= 300"),
         ("[[groups]]\nmembers = 3000\n", "groups[1].finds", "dials"),
+        ("[[groups]]\nmembers = 9\nmost = 8\n", "groups[1].most", "below members = 9"),
         (
             "[[groups]]\nmembers = 3\nsites = [4]\n[links]\ndelay = { matrix-ms = [[1]] }\n",
             "groups[1].sites",
@@ -195,5 +196,22 @@ proptest! {
         });
         let count = islands.expect("a partition").into_iter().collect::<std::collections::BTreeSet<_>>().len();
         prop_assert!((low as usize..=high as usize).contains(&count));
+    }
+}
+
+#[test]
+fn each_seed_draws_a_size_and_half_of_the_groups_are_smaller_than_the_median() {
+    let text =
+        "why = \"to see what happens\"\nseconds = 900\n[[groups]]\nmembers = 12\nmost = 60\noutside = 3\n";
+    let loaded = load(text).expect("a scenario");
+    let plans: Vec<_> = (1..=400).map(|seed| loaded.plan(seed).expect("a plan")).collect();
+    let mut sizes: Vec<usize> = plans.iter().map(|plan| plan.hosts.len()).collect();
+    sizes.sort_unstable();
+    assert!((10..=14).contains(&sizes[200]), "the median is {}", sizes[200]);
+    assert!(sizes[0] == 6 && sizes[399] <= 60 && sizes[380] >= 40, "{sizes:?}");
+    for plan in &plans {
+        let come = plan.acts.iter().filter(|(_, act)| matches!(act, Act::Join { .. })).count();
+        let outside = plan.hosts.len() - 1 - come;
+        assert_eq!(outside, (plan.hosts.len() as f64 / 4.0).round() as usize, "a quarter stays outside");
     }
 }

@@ -4,8 +4,9 @@ use super::*;
 use crate::chance::generator;
 
 fn people() -> Vec<Person<'static>> {
-    let of = |group, founder| Person { group, founder };
-    vec![of("riders", true), of("riders", false), of("riders", false), of("cars", true), of("cars", false)]
+    let of = |group, founder| Person { group, founder, outside: false };
+    let guest = Person { outside: true, ..of("cars", false) };
+    vec![of("riders", true), of("riders", false), of("riders", false), of("cars", true), guest]
 }
 
 fn find(who: Who) -> Result<Crowd, String> {
@@ -23,6 +24,7 @@ fn words_numbers_and_lists_mean_members() {
     assert_eq!(words("everybody"), [0, 1, 2, 3, 4]);
     assert_eq!(words("founders"), [0, 3]);
     assert_eq!(words("newcomers"), [1, 2, 4]);
+    assert_eq!(words("outside"), [4]);
     assert_eq!(words("riders"), [0, 1, 2]);
     assert_eq!(words("1-3"), [1, 2, 3]);
     assert_eq!(words("4, 0-1 , cars"), [0, 1, 3, 4]);
