@@ -119,9 +119,24 @@ const LINES: &[Line] = &[
         run: simulator::shipped::run,
     },
     Line {
+        name: "heal.1",
+        what: "islands of every size: what was accepted is there, once, and nobody waits to write",
+        run: heal::stories::lossless,
+    },
+    Line {
+        name: "heal.2",
+        what: "halves meet again: all on one epoch within seconds of the last link",
+        run: heal::stories::convergence,
+    },
+    Line {
         name: "heal.3",
         what: "what it costs to heal: a merge of halves, a race, what was missed, a large group",
         run: heal::cost::run,
+    },
+    Line {
+        name: "heal.4",
+        what: "one of fifty is put out: new keys nearly everywhere at once",
+        run: heal::stories::eviction,
     },
     Line {
         name: "heal.9",

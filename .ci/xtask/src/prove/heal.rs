@@ -4,3 +4,4 @@ pub mod cost;
 pub mod differential;
 pub mod insiders;
 pub mod rules;
+pub mod stories;
