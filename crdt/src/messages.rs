@@ -42,7 +42,8 @@ pub const MAX_PENDING_BYTES_PER_AUTHOR: usize = 1024 * 1024;
 /// Most bytes of all authors together that may wait.
 pub const MAX_PENDING_BYTES: usize = 32 * 1024 * 1024;
 /// Contents kept for one (author, incarnation, seq). Two prove the lie; a few more are kept because others may depend on them. Beyond, only
-/// one that takes the number from all others is kept: which one counts must not depend on which came first.
+/// one that takes the number from all others is kept, for which one counts must not depend on which came first, and one that a content which
+/// is held waits for: of these there are as many as others name.
 pub const MAX_PER_SLOT: usize = 8;
 
 /// Why a content was not taken.
@@ -173,7 +174,9 @@ impl Messages {
         if self.entries.len() + self.pending.len() >= MAX_CONTENTS {
             return Err(InsertError::Full);
         }
-        if !self.streams.has_room(content.content(), content.id()) {
+        // What somebody wrote after one of many must not be lost because the others came here first.
+        let room = self.streams.has_room(content.content(), content.id());
+        if !room && !self.pending.wants(&content.id()) {
             return Err(InsertError::SlotFull);
         }
         let missing = match self.past(content.content()) {

@@ -39,6 +39,11 @@ impl Pending {
         self.held.values()
     }
 
+    /// Whether something that is held waits for this.
+    pub(super) fn wants(&self, id: &MessageId) -> bool {
+        self.waiting.contains_key(id)
+    }
+
     pub(super) fn wanted(&self) -> impl Iterator<Item = MessageId> + '_ {
         self.waiting.keys().filter(|id| !self.held.contains_key(id)).copied()
     }
