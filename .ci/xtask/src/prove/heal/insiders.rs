@@ -11,6 +11,7 @@ type Place = &'static [&'static str];
 
 const CRYPTO: Place = &["-p", "halloo-crypto", "--features", "group,media,poison", "--lib"];
 const LOG: Place = &["-p", "halloo-crdt", "--test", "log"];
+const CROWD: Place = &["-p", "halloo-crdt", "--test", "crowd"];
 const ENGINE: Place = &["-p", "halloo-engine", "--lib"];
 const STRING: Place = &["-p", "halloo-engine", "--test", "string"];
 const HEALING: Place = &["-p", "halloo-engine", "--test", "healing"];
@@ -95,6 +96,11 @@ const STORIES: &[(&str, Place, &[&str])] = &[
         "adds and removes without end",
         STRING,
         &["an_admin_who_adds_and_removes_without_end_leaves_the_others_one_group"],
+    ),
+    (
+        "lies or floods, with 47 others",
+        CROWD,
+        &["two_honest_members_agree_among_any_number_of_equivocators_and_spammers"],
     ),
     (
         "has a clock ten years off",
