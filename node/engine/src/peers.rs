@@ -16,7 +16,7 @@ pub const MAX_PEERS: usize = 1_024;
 pub const BAD_FRAMES_WARNED: u32 = 16;
 /// How long a neighbour must be stranded before it is told: a race that was lost is healed by the next commit, and a welcome may
 /// be on its way.
-pub const STRANDED_PATIENCE: core::time::Duration = core::time::Duration::from_secs(5);
+pub const STRANDED_PATIENCE: core::time::Duration = core::time::Duration::from_millis(800);
 /// Introductions looked at on one connection: each may cost a thousand signatures, and an honest newcomer needs one.
 pub const INTRODUCTIONS_MAX: u8 = 3;
 /// How long a handshake may take before the hello is repeated.
