@@ -52,6 +52,8 @@ impl Figures {
 pub const LEGEND: &[(&str, Better, &str)] = {
     use Better::{Higher, Lower, Neither};
     &[
+        ("messages.refused", Lower, "wishes of members to write that were refused"),
+        ("messages.accepted", Lower, "from the wish to write until the author has it for good"),
         ("messages.written", Neither, "messages that became their author's own"),
         ("messages.delivered", Neither, "messages shown at a receiver, each receiver counted"),
         (
@@ -100,8 +102,19 @@ pub const LEGEND: &[(&str, Better, &str)] = {
         ("epochs.changes", Neither, "times that anybody changed the epoch"),
         ("epochs.reached", Lower, "from the first host in an epoch to each other one"),
         ("heals.count", Neither, "returns of links, processes or sleepers, near ones taken together"),
+        ("epochs.nearly_all", Lower, "from the first host in an epoch until 95 % of its devices are in it"),
+        ("heals.agreed_share", Higher, "of these, after how many all were at one time of one view"),
+        (
+            "heals.agreed",
+            Lower,
+            "from the last return until members, roles, names and epoch of all are equal for the first time",
+        ),
         ("heals.done_share", Higher, "of these, after how many all views agreed again"),
-        ("heals.took", Lower, "from the last return until all views agreed"),
+        (
+            "heals.took",
+            Lower,
+            "from the last return until all views agreed and nobody lacked a message written before",
+        ),
         ("reconcile.sessions", Neither, "reconciliations begun"),
         ("reconcile.frames", Lower, "frames of reconciliations"),
         ("reconcile.bytes", Lower, "bytes of reconciliation frames"),

@@ -4,6 +4,7 @@
 //!   islands meet, a link is mended,    every 100 ms: members, roles, name and epoch of all who can reach each
 //!   a sleeper wakes, a process is      other are equal, and nobody lacks a message that was written before?
 //!   back: an episode begins (again) -> yes: the episode ends with this time
+//!                                      only the former: the views agree, told as a figure of its own
 //! ```
 
 use super::schemas;
@@ -24,6 +25,8 @@ struct Episode {
     cause: &'static str,
     since_us: u64,
     returns: u64,
+    /// When all views agreed for the first time, whatever messages were still on their way.
+    agreed_us: Option<u64>,
     behind: Vec<MessageId>,
     behind_first: usize,
 }
@@ -38,6 +41,7 @@ pub(super) struct Heals {
     prints: BTreeMap<HostId, u64>,
     changed: BTreeSet<HostId>,
     took: super::spread::Spread,
+    agreed: super::spread::Spread,
     count: u64,
     rows: Table,
 }
@@ -51,6 +55,7 @@ impl Heals {
             prints: BTreeMap::new(),
             changed: BTreeSet::new(),
             took: super::spread::Spread::default(),
+            agreed: super::spread::Spread::default(),
             count: 0,
             rows: Table::new(&schemas::HEALS),
         }
@@ -70,7 +75,8 @@ impl Heals {
     pub(super) fn returned(&mut self, at_us: u64, cause: &'static str, behind: Vec<MessageId>) {
         let returns = self.open.take().map_or(0, |open| open.returns) + 1;
         let behind_first = behind.len();
-        self.open = Some(Episode { cause, since_us: at_us, returns, behind, behind_first });
+        let agreed_us = None;
+        self.open = Some(Episode { cause, since_us: at_us, returns, agreed_us, behind, behind_first });
     }
 
     /// When views are compared next.
@@ -107,6 +113,9 @@ impl Heals {
             let (from, to) = (from as usize, to as usize);
             present[from] && present[to] && parts[from] == parts[to]
         };
+        if agree {
+            open.agreed_us.get_or_insert(at_us);
+        }
         open.behind.retain(|id| (judge.behind)(id, &reach));
         if agree && open.behind.is_empty() {
             self.close(Some(at_us));
@@ -116,6 +125,9 @@ impl Heals {
     fn close(&mut self, at_us: Option<u64>) {
         let Some(open) = self.open.take() else { return };
         self.count += 1;
+        if let Some(at) = open.agreed_us {
+            self.agreed.add(at - open.since_us);
+        }
         let took = at_us.map(|at| at - open.since_us);
         if let Some(took) = took {
             self.took.add(took);
@@ -138,6 +150,8 @@ impl Heals {
         figures.put("heals.count", self.count as f64);
         figures.share("heals.done_share", self.took.count() as f64, self.count as f64);
         figures.spread("heals.took", "s", 1e6, &self.took);
+        figures.share("heals.agreed_share", self.agreed.count() as f64, self.count as f64);
+        figures.spread("heals.agreed", "s", 1e6, &self.agreed);
     }
 
     pub(super) fn into_rows(self) -> Table {

@@ -59,7 +59,7 @@ pub fn lossless(size: Size) -> Result<()> {
     Ok(())
 }
 
-/// `prove heal.2`: how long after the last link is back all are on one epoch and nobody lacks a word.
+/// `prove heal.2`: how long after the last link is back all are on one epoch, with the same members, roles and names.
 pub fn convergence(size: Size) -> Result<()> {
     let bin = simulator::build(size == Size::Full)?;
     if size == Size::Small {
@@ -109,9 +109,9 @@ fn healed(bin: &Path, scenario: &str, seeds: u64) -> Result<f64> {
     demand_ok(&verdicts)?;
     let mut took = Vec::new();
     for verdict in &verdicts {
-        let done = figure(verdict, "heals.done_share").unwrap_or(0.0);
-        ensure!(done >= 1.0, "{scenario} seed {}: not all heals ended", verdict.seed);
-        took.push(figure(verdict, "heals.took.max_s").context("a heal has a length")?);
+        let done = figure(verdict, "heals.agreed_share").unwrap_or(0.0);
+        ensure!(done >= 1.0, "{scenario} seed {}: not all views agreed", verdict.seed);
+        took.push(figure(verdict, "heals.agreed.max_s").context("a heal has a length")?);
     }
     took.sort_by(f64::total_cmp);
     let place = (took.len() as f64 * 0.99).ceil() as usize;
