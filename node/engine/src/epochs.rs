@@ -108,6 +108,12 @@ impl Epochs {
         all.for_each(|node| tree.plant(node));
         (tree.root, tree.tip) = (root, tip);
         tree.trail = trail.into_iter().map(|(tag, depth, commit)| (tag, Trace { depth, commit })).collect();
+        // What had gone before the process ended may still be in the store.
+        for parent in tree.nodes.keys().copied().collect::<Vec<_>>() {
+            while let Some(worst) = tree.worst_rival(&parent) {
+                tree.uproot_branch(&worst);
+            }
+        }
         tree.drop_strays();
         tree.rest();
         Some(tree)
@@ -179,11 +185,7 @@ impl Epochs {
         let (tag, depth) = (child.tag, child.depth);
         self.plant(child);
         self.weigh_down_to(id);
-        let mut rivals = self.children(&parent);
-        if rivals.len() > MAX_RIVALS {
-            // The current branch stays until another one is chosen: of the others the worst goes.
-            let worst = rivals.iter().rposition(|rival| !self.descends(&self.tip, rival));
-            let worst = rivals.remove(worst.expect("one branch at most leads to the current epoch"));
+        if let Some(worst) = self.worst_rival(&parent) {
             if worst == id {
                 self.uproot(&id);
                 return Planted::Outranked;
@@ -193,6 +195,13 @@ impl Epochs {
         assert!(self.children(&parent).len() <= MAX_RIVALS, "INV-6: rivals are bounded");
         self.trail.insert(tag, Trace { depth, commit });
         Planted::Added
+    }
+
+    /// Of more rivals than are kept the one that goes: the worst, but the current branch stays until another one is chosen.
+    fn worst_rival(&self, parent: &EpochId) -> Option<EpochId> {
+        let rivals = self.children(parent);
+        let worst = || rivals.iter().rfind(|rival| !self.descends(&self.tip, rival)).copied();
+        if rivals.len() > MAX_RIVALS { worst() } else { None }
     }
 
     /// Starts a new tree at an epoch that a welcome gave, because the branch of the old one was lost. The old epochs stay

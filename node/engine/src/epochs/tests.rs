@@ -177,6 +177,20 @@ fn rivals_are_bounded_also_while_the_current_one_is_the_worst() {
 }
 
 #[test]
+fn rivals_are_bounded_also_in_a_tree_from_the_store() {
+    let mut pair = pair(14);
+    let weights: Vec<u64> = (1..=12).collect();
+    let root = node(pair.ada.clone(), None, 0);
+    let children = rivals(&mut pair, &weights);
+    let tip = children[0].0.id();
+    let all = children.into_iter().map(|(child, _)| child).chain([root]).collect();
+    let mut tree = Epochs::restore(all, tip, Vec::new()).expect("a tree");
+    assert_eq!((tree.tip().id(), tree.len()), (tip, 1 + MAX_RIVALS), "what is current stays");
+    assert!(tree.settle_on_chosen());
+    assert_eq!(tree.tip().weight, 12);
+}
+
+#[test]
 fn who_lacks_commits_gets_them_parents_first() {
     let mut pair = pair(4);
     let start = pair.ada.tag();
