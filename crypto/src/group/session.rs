@@ -165,14 +165,6 @@ impl GroupSession {
         self.index_of(device).is_some()
     }
 
-    /// The MLS signature key of a device's leaf; `None` if it has none here. It stays the same while the leaf is renewed, and is
-    /// another one after the device was added again by another key package.
-    #[must_use]
-    pub fn leaf_key(&self, device: &DeviceId) -> Option<[u8; 32]> {
-        let member = self.mls.member_with_identity(device.as_ref()).ok()?;
-        Some(leaf(&member.signing_identity).1)
-    }
-
     pub(super) fn index_of(&self, device: &DeviceId) -> Option<u32> {
         self.mls.member_with_identity(device.as_ref()).ok().map(|member| member.index)
     }

@@ -13,20 +13,6 @@ use crate::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A group of `n` in a line: 0 - 1 - 2 - ...
-fn line(n: usize, seed: u64) -> World {
-    let mut world = World::group(n, seed);
-    for a in 0..n {
-        for b in 0..a {
-            if a - b > 1 {
-                world.cut(a, b);
-            }
-        }
-    }
-    world.run(SECOND);
-    world
-}
-
 fn agree(world: &World, who: &[usize], why: &str) {
     let first = world.engine(who[0]).status();
     let activity = world.engine(who[0]).activity(1_000);
@@ -40,7 +26,7 @@ fn agree(world: &World, who: &[usize], why: &str) {
 
 #[test]
 fn words_go_down_the_line_and_receipts_come_back() {
-    let mut world = line(5, 700);
+    let mut world = World::line(5, 700);
     world.say(0, "can you hear me at the far end");
     world.run(5 * SECOND);
     for who in 1..5 {
@@ -53,7 +39,7 @@ fn words_go_down_the_line_and_receipts_come_back() {
 #[test]
 fn a_removal_at_one_end_reaches_the_other_even_past_the_removed() {
     // 0 - 1 - 2 - 3, and 2 is removed: the line is cut where it stood, until 1 and 3 meet.
-    let mut world = line(4, 701);
+    let mut world = World::line(4, 701);
     let cleo = world.account(2);
     world.command(0, Command::Remove(cleo)).expect("removed");
     world.run(10 * SECOND);
@@ -69,7 +55,7 @@ fn a_removal_at_one_end_reaches_the_other_even_past_the_removed() {
 
 #[test]
 fn who_joins_at_the_end_of_the_line_is_known_at_its_beginning() {
-    let mut world = line(3, 702);
+    let mut world = World::line(3, 702);
     let cleo = world.account(2);
     world.command(0, Command::SetRole { account: cleo, role: Role::Admin }).expect("admin");
     world.run(3 * SECOND);
@@ -88,7 +74,7 @@ fn who_joins_at_the_end_of_the_line_is_known_at_its_beginning() {
 
 #[test]
 fn a_place_travels_the_line_within_seconds_a_hop() {
-    let mut world = line(4, 703);
+    let mut world = World::line(4, 703);
     world.command(0, Command::Share { lease: Some(600 * SECOND) }).expect("shared");
     for n in 0..10 {
         let fix = Fix {

@@ -79,24 +79,10 @@ fn all_but_one_beside_the_insider_come_back_too() {
     poisoned(&mut world, &[1, 2, 3, 4], LIMIT);
 }
 
-/// 0 - 1 - 2 - ... - n-1.
-fn line(n: usize, seed: u64) -> World {
-    let mut world = World::group(n, seed);
-    for a in 0..n {
-        for b in 0..a {
-            if a - b > 1 {
-                world.cut(a, b);
-            }
-        }
-    }
-    world.run(SECOND);
-    world
-}
-
 #[test]
 fn those_who_have_only_each_other_as_neighbours_are_let_in_again_from_afar() {
     for seed in 920..924 {
-        let mut world = line(7, seed);
+        let mut world = World::line(7, seed);
         poisoned(&mut world, &[4, 5], LIMIT);
     }
 }
@@ -104,7 +90,7 @@ fn those_who_have_only_each_other_as_neighbours_are_let_in_again_from_afar() {
 #[test]
 fn a_mesh_that_loses_frames_only_makes_it_slower() {
     for seed in 930..934 {
-        let mut world = line(7, seed);
+        let mut world = World::line(7, seed);
         world.faults.gossip_loss = 200;
         world.faults.latency_ms = (5, 60);
         poisoned(&mut world, &[4, 5], 120 * SECOND);

@@ -789,6 +789,20 @@ impl World {
         }
     }
 
+    /// A group of `n` in a line: 0 - 1 - 2 - ...
+    pub fn line(n: usize, seed: u64) -> Self {
+        let mut world = Self::group(n, seed);
+        for a in 0..n {
+            for b in 0..a {
+                if a - b > 1 {
+                    world.cut(a, b);
+                }
+            }
+        }
+        world.run(Duration::from_secs(1));
+        world
+    }
+
     /// A group of `n` who are all connected, quiet.
     pub fn group(n: usize, seed: u64) -> World {
         const NAMES: [&str; 8] = ["Ada", "Ben", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal"];
