@@ -153,7 +153,13 @@ fn what_a_stranger_subscribed_to_counts_after_its_admission() {
         town.mesh(0).peers().any(|peer| peer == stranger_key)
     });
     town.mesh(0).admit(stranger_key, TOPIC).expect("connected");
-    beside(&mut town, &mut stranger, &mut seen, |town, _| town.mesh(0).grafted(TOPIC) == [stranger_key]);
+    // Grafted by us, it may still have to hear that we subscribe: only then has it somebody to publish to.
+    beside(&mut town, &mut stranger, &mut seen, |town, seen| {
+        let told = |event: &SwarmEvent<_>| {
+            matches!(event, SwarmEvent::Behaviour(gossipsub::Event::Subscribed { .. }))
+        };
+        town.mesh(0).grafted(TOPIC) == [stranger_key] && seen.iter().any(told)
+    });
     stranger.behaviour_mut().publish(topic_text(), b"welcome".to_vec()).expect("a subscriber");
     beside(&mut town, &mut stranger, &mut seen, |town, _| {
         town.events[0].iter().any(|event| matches!(event, MeshEvent::Gossip { .. }))
