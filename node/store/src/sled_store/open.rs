@@ -53,6 +53,8 @@ pub struct Opened {
 }
 
 pub(super) fn open(dir: &Path) -> Result<(Engine, Opened), StoreError> {
+    // The folder is ours by now: whoever still holds the database is a thread of one that this process has just closed.
+    wait_for_old_threads(dir);
     let mut opened = Opened::default();
     let (db, format) = (dir.join(DB), dir.join(FORMAT_FILE));
     match read_format(dir, &format)? {

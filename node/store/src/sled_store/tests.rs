@@ -257,3 +257,23 @@ fn a_removed_store_leaves_nothing_and_one_in_use_cannot_be_removed() {
     SledStore::remove_closed(&home).unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_store_that_was_just_closed_can_be_opened_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..60_u8 {
+        let (store, _) = SledStore::open(dir.path()).unwrap();
+        // A thread of the database that was closed holds the file, as its own threads do while they write behind it.
+        let behind = fs::File::open(dir.path().join("db/db")).unwrap();
+        let mut batch = Batch::new();
+        batch.put(vec![round], vec![round; 60_000]);
+        store.commit(&batch).unwrap();
+        drop(store);
+        behind.lock().unwrap();
+        let lets_go = std::thread::spawn(move || drop(behind));
+        let (again, _) = SledStore::open(dir.path()).unwrap();
+        assert_eq!(again.get(&[round]).unwrap(), Some(vec![round; 60_000]));
+        drop(again);
+        lets_go.join().unwrap();
+    }
+}
