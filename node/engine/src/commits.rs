@@ -32,6 +32,7 @@ use crate::wire::parcel::ParcelKind;
 
 mod anchors;
 mod fitness;
+mod fresh;
 mod standing;
 mod turn;
 
@@ -39,6 +40,7 @@ use self::anchors::weigh;
 pub(crate) use self::anchors::{on_anchor_due, schedule_word};
 use self::fitness::judge_again;
 pub(crate) use self::fitness::realises;
+use self::fresh::Fresh;
 pub(crate) use self::standing::{on_epochs, tell_epochs};
 pub(crate) use self::turn::{on_due, schedule, schedule_update};
 
@@ -58,8 +60,8 @@ pub(crate) struct Commits {
     waiting: BTreeMap<[u8; 32], Vec<u8>>,
     judged: BTreeSet<[u8; 32]>,
     judged_order: VecDeque<[u8; 32]>,
-    /// Devices to be given a fresh leaf, with the key package to use.
-    pub(crate) refresh: BTreeMap<DeviceId, Vec<u8>>,
+    /// Devices to be given a fresh leaf.
+    pub(crate) fresh: Fresh,
     /// Welcomes that wait for their devices, and what this device can be welcomed by.
     pub(crate) welcomes: Welcomes,
     /// What this device cannot apply, and what others cannot.
@@ -93,6 +95,7 @@ enum Judgement {
 /// Remembers a newcomer that waits for its bundle; with a key package, it is given a fresh leaf by it. False when too many wait.
 pub(crate) fn expect(
     room: &mut Commits,
+    state: &State,
     newcomer: PeerKey,
     certificate: DeviceCertificate,
     fresh: Option<Vec<u8>>,
@@ -102,11 +105,16 @@ pub(crate) fn expect(
         return false;
     }
     if let Some(key_package) = fresh {
-        room.refresh.insert(device, key_package);
+        room.fresh.ask(device, key_package, leaf_of(state, &device), state.now.mono);
     }
     room.joining.insert(device, (newcomer, certificate));
     uphold(inv_6_within_bound("MAX_JOINING", room.joining.len(), MAX_JOINING));
     true
+}
+
+/// The leaf of a device in the current epoch.
+pub(crate) fn leaf_of(state: &State, device: &DeviceId) -> Option<[u8; 32]> {
+    state.epochs.tip().session.roster().get(device).map(|leaf| leaf.leaf_key)
 }
 
 /// The newcomer's connection is gone: nobody waits for its bundle any more.
@@ -122,8 +130,9 @@ fn plan(room: &Commits, state: &State) -> Option<CommitPlan> {
     let me = state.me();
     let mut plan = CommitPlan::default();
     let fresh_of = |device: &DeviceId| {
-        let nacked = || leaves.get(device).and_then(|leaf| room.nacks.package_for(device, &leaf.leaf_key));
-        room.refresh.get(device).or_else(nacked)
+        let leaf = leaves.get(device).map(|leaf| leaf.leaf_key);
+        let nacked = || room.nacks.package_for(device, &leaf?);
+        room.fresh.package_for(device, leaf).or_else(nacked)
     };
     for leaf in leaves.keys().filter(|leaf| **leaf != me) {
         let fresh = fresh_of(leaf).is_some() && authorised.contains_key(leaf);
@@ -190,9 +199,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
         store_node(state, &child);
     }
     room.owes_update = false;
-    added.iter().for_each(|device| {
-        room.refresh.remove(device);
-    });
+    added.iter().for_each(|device| room.fresh.given(device, state.now.mono));
     room.made_here = true;
     settle_on_chosen(room, state, false);
     state.broadcast(ParcelKind::Commits, vec![commit]);
@@ -229,7 +236,7 @@ pub(crate) fn on_epoch(room: &mut Commits, state: &mut State) {
         if let Some(key_package) =
             state.log.view().device(device).map(|entry| entry.grant.key_package.clone())
         {
-            room.refresh.insert(*device, key_package);
+            room.fresh.ask(*device, key_package, leaf_of(state, device), state.now.mono);
         }
     }
     if !room.joining.is_empty() || state.tainted {

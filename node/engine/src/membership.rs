@@ -139,7 +139,7 @@ pub(crate) fn admit(
     let grant =
         DeviceGrant { certificate: request.certificate.clone(), key_package: request.key_package.clone() };
     let used = InviteUse { invite: request.invite, proof: request.invite_proof };
-    if !commits::expect(room, newcomer, request.certificate.clone(), None) {
+    if !commits::expect(room, state, newcomer, request.certificate.clone(), None) {
         return Err(Refusal::Busy);
     }
     let added = author(state, |log, by| log.author_add(by, role, vec![grant], Some(used)));
@@ -157,7 +157,7 @@ fn again(
 ) -> Result<(), Refusal> {
     let request = verified.request();
     let fresh = Some(request.key_package.clone());
-    if !commits::expect(room, newcomer, request.certificate.clone(), fresh) {
+    if !commits::expect(room, state, newcomer, request.certificate.clone(), fresh) {
         return Err(Refusal::Busy);
     }
     state.tell(Fact::MustCommit);

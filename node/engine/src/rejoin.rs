@@ -3,7 +3,7 @@
 use halloo_crypto::group::{GroupSession, KeyPackageSecret, check_key_package};
 
 use crate::bundles::open_welcome;
-use crate::commits::{self, Commits, MAX_JOINING};
+use crate::commits::{self, Commits};
 use crate::epochs::Node;
 use crate::lane::PeerKey;
 use crate::nacks::{self, Step};
@@ -46,8 +46,7 @@ pub(crate) fn on_rejoin(room: &mut Commits, state: &mut State, from: &PeerKey, p
     if !sound {
         return state.drop_frame(from, "key package of another device");
     }
-    if room.refresh.len() < MAX_JOINING || room.refresh.contains_key(&device) {
-        room.refresh.insert(device, package);
+    if room.fresh.ask(device, package, commits::leaf_of(state, &device), state.now.mono) {
         state.tell(Fact::MustCommit);
     }
 }

@@ -170,7 +170,8 @@ fn nothing_to_do_is_no_commit_and_what_is_to_do_is_planned_whole() {
         engine.state.log.view().devices().keys().copied().find(|device| *device != engine.state.me());
     let device = device.expect("another member");
     let package = engine.state.log.view().device(&device).map(|entry| entry.grant.key_package.clone());
-    engine.commits.refresh.insert(device, package.expect("granted"));
+    let (leaf, now) = (leaf_of(&engine.state, &device), engine.state.now.mono);
+    assert!(engine.commits.fresh.ask(device, package.expect("granted"), leaf, now));
     let plan = plan(&engine.commits, &engine.state).expect("a fresh leaf");
     assert_eq!((plan.remove, plan.add.len()), (vec![device], 1));
 }
@@ -179,9 +180,11 @@ fn nothing_to_do_is_no_commit_and_what_is_to_do_is_planned_whole() {
 fn newcomers_that_wait_are_bounded_and_forgotten_with_their_connection() {
     let mut room = Commits::default();
     let mut random = rng();
+    let mut rig = Rig::group(1, 9);
+    let state = &rig.engine(0).state;
     for n in 0..MAX_JOINING + 5 {
         let newcomer = identity(&mut random, "N", 1);
-        let took = expect(&mut room, PeerKey([n as u8; 32]), newcomer.certificate, None);
+        let took = expect(&mut room, state, PeerKey([n as u8; 32]), newcomer.certificate, None);
         assert_eq!(took, n < MAX_JOINING);
     }
     on_peer_down(&mut room, &PeerKey([3; 32]));

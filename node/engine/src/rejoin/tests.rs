@@ -226,3 +226,31 @@ fn one_commit_that_some_cannot_apply_is_no_reason_to_warn_and_two_are() {
     }
     assert_eq!(warned(&rig), 1, "the owner is told");
 }
+
+#[test]
+fn who_asks_for_a_leaf_gets_it_though_the_commit_that_gave_it_loses_a_race() {
+    let mut rig = Rig::group(4, 11);
+    rig.pass(60 * SECOND);
+    let before = rig.engine(1).state.epochs.tip().session.clone();
+    let plan = CommitPlan { heads: rig.engine(1).state.heads(), ..CommitPlan::default() };
+    let neighbour = rig.peer(0);
+    rig.hand_direct(3, neighbour, &DirectFrame::Stranded);
+    let asked = rig.engine(3).commits.welcomes.asked_leaves(&before.group());
+    let device = rig.members[3].identity.device.id();
+    rig.pass(2 * SECOND);
+    let given = rig.engine(0).state.epochs.tip().id();
+    assert_eq!(commits::leaf_of(&rig.engine(0).state, &device), Some(asked[0]));
+    // A rival of the commit that gave it wins.
+    for seed in 0.. {
+        let rival = before.prepare(&plan, &mut rng(seed)).expect("MLS takes it").commit;
+        tell(&mut rig, 0, 1, ParcelKind::Commits, rival);
+        let epochs = &rig.engine(0).state.epochs;
+        if !epochs.descends(&epochs.tip().id(), &given) {
+            break;
+        }
+    }
+    assert_ne!(commits::leaf_of(&rig.engine(0).state, &device), Some(asked[0]));
+    rig.pass(2 * SECOND);
+    assert_eq!(commits::leaf_of(&rig.engine(0).state, &device), Some(asked[0]));
+    together(&mut rig, &[0, 1, 2, 3]);
+}
