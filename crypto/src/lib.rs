@@ -3,8 +3,8 @@
 //! From the ground up: [`id`] names things by key or hash, [`secret`] keeps bytes out of logs, [`kdf`] derives and
 //! tags with a named purpose, [`aead`] seals under a key, [`identity`] says which device belongs to whom, [`sealed`]
 //! seals to one device, [`data`] seals to an epoch of a group, [`invite`] and [`pake`] let a newcomer in. The voice
-//! keys (feature `media`) and the MLS session (feature `group`) are off by default, so that a server cannot even name
-//! them. The feature `memo` is for simulations alone.
+//! keys (feature `media`), the MLS session (feature `group`) and the backup of an account (feature `backup`) are off by
+//! default, so that a server cannot even name them. The feature `memo` is for simulations alone.
 #![forbid(unsafe_code)]
 
 pub mod id;
@@ -18,6 +18,8 @@ pub mod sealed;
 pub mod data;
 pub mod invite;
 pub mod pake;
+#[cfg(feature = "backup")]
+pub mod backup;
 #[cfg(feature = "media")]
 pub mod media;
 #[cfg(feature = "group")]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -42,8 +43,9 @@ impl<T: Zeroize> From<T> for Secret<T> {
     }
 }
 
-/// Private but not secret (a name, a place, a text): usable as it is, printed as `[redacted]`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// Private but not secret (a name, a place, a text): usable and stored as it is, printed as `[redacted]`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Redacted<T>(pub T);
 
 impl<T> fmt::Debug for Redacted<T> {
