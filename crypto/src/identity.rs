@@ -8,6 +8,10 @@
 //! Signatures are Ed25519 (RFC 8032), checked with the strict rules of `verify_strict`: no weak key, no weak R, canonical
 //! S. Deviation from RFC 8032: the context is not Ed25519ctx but a prefix of the message, see [`Domain`].
 
+mod vouch;
+
+pub use vouch::Vouch;
+
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;

@@ -2,7 +2,7 @@
 
 use crate::home::{Home, HomeError};
 use crate::vault::{Vault, VaultError, random};
-use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
+use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret, IdentityError, Vouch};
 use halloo_crypto::secret::Secret;
 use halloo_engine::lane::PeerKey;
 use halloo_engine::start::Identity;
@@ -31,7 +31,9 @@ pub enum KeysError {
 
 /// Who this home is.
 pub struct Keys {
-    account: AccountSecret,
+    /// The key of the account, in the home where the account was made. A device that a sibling added has none: who finds it
+    /// certifies nothing by it.
+    account: Option<AccountSecret>,
     device: DeviceSecret,
     certificate: DeviceCertificate,
     transport: Secret<[u8; 32]>,
@@ -42,6 +44,7 @@ pub struct Keys {
 /// The file: postcard after one version byte, sealed as a whole.
 #[derive(Serialize, Deserialize)]
 struct Stored {
+    /// Nothing where the home has no key of the account.
     account: Vec<u8>,
     device: Vec<u8>,
     certificate: Vec<u8>,
@@ -69,6 +72,7 @@ impl Keys {
         let mut rng = ChaCha20Rng::from_seed(random()?);
         let (account, device) = (AccountSecret::generate(&mut rng), DeviceSecret::generate(&mut rng));
         let certificate = DeviceCertificate::issue(&account, &device, now_ms);
+        let account = Some(account);
         Ok(Keys { account, device, certificate, transport: Secret::new(random()?), name: default_name() })
     }
 
@@ -78,7 +82,7 @@ impl Keys {
     /// [`KeysError`].
     pub fn save(&self, home: &Home, vault: &Vault) -> Result<(), KeysError> {
         let stored = Stored {
-            account: self.account.to_bytes().expose().clone(),
+            account: self.account.as_ref().map(|key| key.to_bytes().expose().clone()).unwrap_or_default(),
             device: self.device.to_bytes().expose().clone(),
             certificate: self.certificate.to_bytes(),
             transport: *self.transport.expose(),
@@ -96,11 +100,31 @@ impl Keys {
         let device = DeviceSecret::from_bytes(&stored.device).map_err(|_| KeysError::Damaged)?;
         let certificate =
             DeviceCertificate::from_bytes(&stored.certificate).map_err(|_| KeysError::Damaged)?;
-        let account = AccountSecret::from_bytes(&stored.account).map_err(|_| KeysError::Damaged)?;
-        if certificate.device != device.id() || certificate.account != account.id() {
+        let account = match stored.account.as_slice() {
+            [] => None,
+            key => Some(AccountSecret::from_bytes(key).map_err(|_| KeysError::Damaged)?),
+        };
+        let other = account.as_ref().is_some_and(|account| certificate.account != account.id());
+        if certificate.device != device.id() || other || certificate.verify().is_err() {
             return Err(KeysError::Damaged);
         }
         Ok(Keys { account, device, certificate, transport: Secret::new(stored.transport), name: stored.name })
+    }
+
+    /// The key of the account, where this home has it.
+    pub fn account(&self) -> Option<&AccountSecret> {
+        self.account.as_ref()
+    }
+
+    /// Becomes a device of the account that vouches for it, and forgets the account that it was made with.
+    ///
+    /// # Errors
+    /// The vouch is not for this device.
+    pub fn become_device(&mut self, vouch: &Vouch, name: String) -> Result<(), IdentityError> {
+        self.certificate = vouch.accept(&self.device)?;
+        self.account = None;
+        self.name = name;
+        Ok(())
     }
 
     /// The seed of the transport key.

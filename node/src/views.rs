@@ -41,6 +41,7 @@ pub fn member(view: &MemberView, voice: &dyn Fn(&DeviceId) -> Option<&'static st
 fn device(view: &DeviceView, voice: Option<&str>) -> Value {
     json!({
         "device": view.device.to_string(),
+        "since_ms": view.since_ms,
         "online": view.online,
         "connected": view.connected,
         "microphone_muted": view.microphone_muted,
@@ -171,7 +172,13 @@ pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
         Event::RoleChanged { account, role } => {
             json!({"event": "role", "account": account.to_string(), "role": role_word(*role)})
         }
-        Event::DeviceRevoked { device } => json!({"event": "device-revoked", "device": device.to_string()}),
+        Event::DeviceAdded { account, device } => {
+            json!({"event": "device-added", "account": account.to_string(), "device": device.to_string()})
+        }
+        Event::DeviceRevoked { account, device } => {
+            json!({"event": "device-revoked", "account": account.to_string(), "device": device.to_string()})
+        }
+        Event::ReadElsewhere { device } => json!({"event": "read-elsewhere", "device": device.to_string()}),
         Event::Message(entry) => tagged("message", chat(entry)),
         Event::Edited(entry) => tagged("edited", chat(entry)),
         Event::Receipt { message, account, read } => {

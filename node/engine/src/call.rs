@@ -76,6 +76,7 @@ pub struct Call {
     sealing: Option<EpochKey>,
     switch_by: Option<Time>,
     roster: BTreeSet<DeviceId>,
+    siblings: BTreeSet<DeviceId>,
     neighbours: BTreeMap<DeviceId, Neighbour>,
     next_here: Time,
     muted: (bool, bool),
@@ -99,6 +100,7 @@ impl Call {
             sealing: None,
             switch_by: None,
             roster: BTreeSet::new(),
+            siblings: BTreeSet::new(),
             neighbours: BTreeMap::new(),
             next_here: Time::ZERO,
             muted: (config.microphone_muted, false),
@@ -173,6 +175,7 @@ impl Call {
             }
             CallInput::Epochs(epochs) => self.take_epochs(now, epochs),
             CallInput::Roster(roster) => self.take_roster(now, roster),
+            CallInput::Siblings(siblings) => self.siblings = siblings,
             CallInput::Wake => {}
         }
         self.go_on(now);

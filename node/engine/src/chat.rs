@@ -320,6 +320,9 @@ fn on_receipt(
     if *reader == me {
         return;
     }
+    if account == state.account() && !read.is_empty() {
+        state.event(Event::ReadElsewhere { device: *reader });
+    }
     for (marks, is_read) in [(delivered_marks, false), (read, true)] {
         for mark in marks.iter().filter(|mark| mark.author == me) {
             let held: Vec<MessageId> = room

@@ -27,6 +27,8 @@ use crate::wire::parcel::{Parcel, ParcelKind};
 use crate::wire::{WireError, direct::DirectFrame, gossip::GossipFrame};
 use crate::{handshake, membership, names, rejoin, talk, topics};
 
+mod boxes;
+
 /// Rounds in which rooms may answer each other within one input; a handful is usual, more is a loop of ours.
 const MAX_ROUNDS: usize = 10_000;
 /// How often old epochs and settled facts are looked at.
@@ -388,7 +390,13 @@ impl Engine {
                 chat::send_receipts(chat, state, None)?;
                 membership::remove(state, account)?;
             }
-            Command::RevokeDevice(device) => membership::revoke(state, device)?,
+            Command::RevokeDevice { device, word } => {
+                chat::send_receipts(chat, state, None)?;
+                membership::revoke(state, device, word)?;
+            }
+            Command::OpenForDevice { device, secret } => {
+                invites::open_for_device(&mut self.invites, state, device, secret)?;
+            }
             Command::SetRole { account, role } => membership::set_role(state, account, role)?,
             Command::Leave => membership::leave(state)?,
             Command::Rename(name) => names::rename(chat, state, name)?,
@@ -473,24 +481,6 @@ impl Engine {
             ParcelKind::Nacks => rejoin::on_nacks(&mut self.commits, state, &from, &items),
             ParcelKind::Welcomes => rejoin::on_welcomes(&mut self.commits, state, &from, &items),
             ParcelKind::BoxedContents | ParcelKind::BoxedBeacons => self.on_boxes(from, kind, &items),
-        }
-    }
-
-    fn on_boxes(&mut self, from: PeerKey, kind: ParcelKind, boxes: &[Vec<u8>]) {
-        let state = &mut self.state;
-        let Some(sender) = state.peers.member(&from) else { return };
-        debug_assert!(!kind.may_gossip(), "boxes come by the direct lane");
-        for seal in boxes {
-            let Ok(items) = state.open_box(&sender, kind, seal) else {
-                state.drop_frame(&from, "box that does not open");
-                continue;
-            };
-            for item in items {
-                match kind {
-                    ParcelKind::BoxedContents => chat::on_content(&mut self.chat, state, &from, &item),
-                    _ => topics::on_record(state, &from, &item),
-                }
-            }
         }
     }
 }

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use halloo_crdt::log::Role;
 use halloo_crypto::id::{AccountId, DeviceId, InviteId, MessageId};
+use halloo_crypto::identity::Revocation;
+use halloo_crypto::invite::InviteSecret;
 
 use crate::lane::{Lane, PeerKey};
 use crate::output::WriteId;
@@ -126,8 +128,20 @@ pub enum Command {
     CloseInvite(InviteId),
     /// Take a member out of the group, with all its devices.
     Remove(AccountId),
-    /// Take one device out, for instance a lost phone.
-    RevokeDevice(DeviceId),
+    /// Take one device of the own account out, for instance a lost phone.
+    RevokeDevice {
+        /// Which.
+        device: DeviceId,
+        /// The account key's word, where this device has that key: no word of the lost device stands against it.
+        word: Option<Revocation>,
+    },
+    /// Open a door for ten minutes by which another device of the own account comes in, as [`crate::pairing`] says.
+    OpenForDevice {
+        /// The device that may come, and no other.
+        device: DeviceId,
+        /// What it knows the door by.
+        secret: InviteSecret,
+    },
     /// Change what a member may do.
     SetRole {
         /// Whose role.

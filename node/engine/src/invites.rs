@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::log::author::InviteTerms;
 use halloo_crdt::log::{Action, MAX_INVITE_USES, OpKind, Role, SignedOp};
-use halloo_crypto::id::{InviteId, OpId};
+use halloo_crypto::id::{DeviceId, InviteId, OpId};
 use halloo_crypto::invite::InviteSecret;
 use halloo_crypto::invite::link::Link;
-use halloo_crypto::pake::Door;
+use halloo_crypto::pake::{CODE_LIFE_MS, Door};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
@@ -16,7 +16,8 @@ use crate::lane::{Lane, PeerKey};
 use crate::membership::{self, invite_name};
 use crate::output::{Event, InviteView, Output, PairingProgress, Refusal, Reply};
 use crate::pairing::{
-    Ending, Host, HostEvent, HostIdentity, HostInput, HostInvite, HostOutput, INVITES_MAX, RefusedWhy,
+    DEVICE_DOOR, Ending, Host, HostEvent, HostIdentity, HostInput, HostInvite, HostOutput, INVITES_MAX,
+    RefusedWhy,
 };
 use crate::snapshot::Table;
 use crate::state::State;
@@ -26,11 +27,18 @@ use crate::timers::Timer;
 /// Longest life of an invite: a link that is lost should not open a door for ever.
 pub(crate) const MAX_LIFE_MS: u64 = 366 * 24 * 3_600 * 1_000;
 
+/// Doors for own devices open at once: a person adds one, and siblings that were away come by one each.
+const DEVICE_DOORS_MAX: usize = 8;
+/// How long such a door stays open: as long as the code of the device does.
+const DEVICE_DOOR_LIFE: core::time::Duration = core::time::Duration::from_millis(CODE_LIFE_MS);
+
 /// The room's own memory.
 pub(crate) struct Invites {
     host: Host,
     /// Secrets of the invites that this device made, by operation.
     secrets: BTreeMap<OpId, InviteSecret>,
+    /// Doors that are open for one device of the own account each.
+    devices: BTreeMap<InviteId, DeviceId>,
     /// Own invites whose end the user was told.
     told_closed: BTreeSet<OpId>,
 }
@@ -45,7 +53,12 @@ impl Invites {
             group_name: state.document.name().unwrap_or_default(),
         };
         let rng = ChaCha20Rng::from_seed(state.nonce());
-        Invites { host: Host::new(identity, rng), secrets: BTreeMap::new(), told_closed: BTreeSet::new() }
+        Invites {
+            host: Host::new(identity, rng),
+            secrets: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            told_closed: BTreeSet::new(),
+        }
     }
 
     /// Takes back the secret of an own invite after a restart.
@@ -135,6 +148,31 @@ pub(crate) fn close(room: &mut Invites, state: &mut State, invite: InviteId) -> 
     Ok(())
 }
 
+/// Opens a door for one device of the own account. Nothing of it stands in the log: the device's own DeviceAdd does.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn open_for_device(
+    room: &mut Invites,
+    state: &mut State,
+    device: DeviceId,
+    secret: InviteSecret,
+) -> Result<(), Refusal> {
+    if room.devices.len() >= DEVICE_DOORS_MAX {
+        return Err(Refusal::Busy);
+    }
+    let id = secret.id();
+    let ends = state.now.mono.after(DEVICE_DOOR_LIFE);
+    let door = HostInvite { invite: id, op: DEVICE_DOOR, secret, uses_left: 1, ends, quiet: true };
+    room.host.open(state.now.mono, door);
+    if !room.host.answers(&Door::Invite(id)) {
+        return Err(Refusal::Busy);
+    }
+    room.devices.insert(id, device);
+    drain(room, None, state);
+    Ok(())
+}
+
 /// Opens at the host what the log holds open and this device has the secret of; closes the rest.
 pub(crate) fn refresh(room: &mut Invites, state: &mut State) {
     let wall = state.now.wall_ms;
@@ -159,6 +197,7 @@ pub(crate) fn refresh(room: &mut Invites, state: &mut State) {
             secret: secret.clone(),
             uses_left: open.map_or(0, |open| open.uses_left),
             ends: state.now.mono.after(core::time::Duration::from_millis(expires_ms.saturating_sub(wall))),
+            quiet: false,
         };
         room.host.open(state.now.mono, invite);
     }
@@ -249,12 +288,17 @@ fn drain(room: &mut Invites, mut commits: Option<&mut Commits>, state: &mut Stat
     while let Some(wish) = room.host.poll() {
         match wish {
             HostOutput::Send { to, bytes } => state.out.now(Output::Send { to, lane: Lane::Pair, bytes }),
-            HostOutput::Admit { from, request, .. } => {
-                let admitted = match commits.as_deref_mut() {
-                    Some(commits) => membership::admit(commits, state, from, &request),
-                    None => Err(Refusal::Busy),
+            HostOutput::Admit { from, invite, request } => {
+                let own = room.devices.get(&invite).copied();
+                let admitted = match (commits.as_deref_mut(), own) {
+                    (Some(commits), Some(device)) => {
+                        membership::admit_device(commits, state, from, device, &request)
+                    }
+                    (Some(commits), None) => membership::admit(commits, state, from, &request),
+                    (None, _) => Err(Refusal::Busy),
                 };
                 match admitted {
+                    Ok(()) if own.is_some() => {}
                     Ok(()) => state.event(Event::Pairing(PairingProgress::Adding)),
                     Err(refusal) => {
                         let why = why(&refusal);
@@ -301,7 +345,11 @@ fn tell(room: &mut Invites, state: &mut State, event: HostEvent) {
             }
             return;
         }
-        HostEvent::CodeEnded { .. } | HostEvent::InviteEnded { .. } => return,
+        HostEvent::InviteEnded { invite, .. } => {
+            room.devices.remove(&invite);
+            return;
+        }
+        HostEvent::CodeEnded { .. } => return,
     };
     state.event(Event::Pairing(progress));
 }

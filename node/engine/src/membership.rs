@@ -1,10 +1,11 @@
 //! The room of the roster: commands that change who is in, admission of newcomers, and what everybody is told of it.
 
 use halloo_crdt::log::{
-    Action, Author, DeviceGrant, Inserted, InviteUse, Log, LogError, OpKind, Role, Row, SignedOp,
+    Action, Author, DeviceGrant, Inserted, InviteUse, Log, LogError, OpKind, Role, Row, SignedOp, VoidReason,
 };
 use halloo_crypto::group::check_key_package;
 use halloo_crypto::id::{AccountId, DeviceId, InviteId, OpId};
+use halloo_crypto::identity::Revocation;
 
 use crate::commits::{self, Commits};
 use crate::handshake::store_operations;
@@ -46,6 +47,12 @@ pub(crate) fn author(
 
 fn refusal(error: LogError) -> Refusal {
     match error {
+        LogError::Denied(VoidReason::DeviceSpent) => Refusal::Invalid(
+            "that device was here before and was taken out; it comes back with a fresh home only",
+        ),
+        LogError::Denied(VoidReason::TooManyDevices) => {
+            Refusal::Invalid("this account has had as many devices in the group as one account may")
+        }
         LogError::Denied(_) => Refusal::NotAllowed,
         LogError::LastOwner => {
             Refusal::Invalid("name another owner first: the group would stay behind without one")
@@ -73,14 +80,14 @@ pub(crate) fn remove(state: &mut State, account: AccountId) -> Result<(), Refusa
 ///
 /// # Errors
 /// [`Refusal`].
-pub(crate) fn revoke(state: &mut State, device: DeviceId) -> Result<(), Refusal> {
+pub(crate) fn revoke(state: &mut State, device: DeviceId, word: Option<Revocation>) -> Result<(), Refusal> {
     if device == state.me() {
         return Err(Refusal::Invalid("a device cannot revoke itself; leave, or use another of your devices"));
     }
     if state.log.view().account_of(&device).is_none() {
         return Err(Refusal::Unknown("device"));
     }
-    author(state, |log, by| log.author_device_revoke(by, device, None)).map(drop)
+    author(state, |log, by| log.author_device_revoke(by, device, word)).map(drop)
 }
 
 /// Changes a role.
@@ -143,6 +150,58 @@ pub(crate) fn admit(
         return Err(Refusal::Busy);
     }
     let added = author(state, |log, by| log.author_add(by, role, vec![grant], Some(used)));
+    if added.is_err() {
+        commits::on_peer_down(room, &newcomer);
+    }
+    added.map(drop)
+}
+
+/// Lets another device of the own account in, at the door that was opened for it.
+///
+/// # Errors
+/// [`Refusal`] for any other device, and as [`add_device`].
+pub(crate) fn admit_device(
+    room: &mut Commits,
+    state: &mut State,
+    newcomer: PeerKey,
+    device: DeviceId,
+    verified: &VerifiedRequest,
+) -> Result<(), Refusal> {
+    let request = verified.request();
+    let certificate = &request.certificate;
+    if certificate.device != device || certificate.account != state.account() {
+        return Err(Refusal::NotAllowed);
+    }
+    if state.log.view().account_of(&device) == Some(certificate.account) {
+        let sound = check_key_package(&state.group, &request.key_package).is_ok_and(|i| i.device == device);
+        return if sound { again(room, state, newcomer, verified) } else { Err(Refusal::NotAllowed) };
+    }
+    let grant = DeviceGrant { certificate: certificate.clone(), key_package: request.key_package.clone() };
+    add_device(room, state, newcomer, grant)
+}
+
+/// Brings a device of the own account into this group by this device's word; the commit follows, and its bundle goes to
+/// `newcomer` when all that it rests on is durable.
+///
+/// # Errors
+/// [`Refusal`]: not a member, a bad key package, a device that was here before, one too many.
+pub(crate) fn add_device(
+    room: &mut Commits,
+    state: &mut State,
+    newcomer: PeerKey,
+    grant: DeviceGrant,
+) -> Result<(), Refusal> {
+    if !state.is_member() {
+        return Err(Refusal::NotMember);
+    }
+    let device = grant.certificate.device;
+    if !check_key_package(&state.group, &grant.key_package).is_ok_and(|info| info.device == device) {
+        return Err(Refusal::Invalid("the device's key package is not valid"));
+    }
+    if !commits::expect(room, state, newcomer, grant.certificate.clone(), None) {
+        return Err(Refusal::Busy);
+    }
+    let added = author(state, |log, by| log.author_device_add(by, grant));
     if added.is_err() {
         commits::on_peer_down(room, &newcomer);
     }
@@ -279,11 +338,14 @@ fn event_of(state: &State, id: &OpId) -> Option<Event> {
         OpKind::Remove { account } if *account == by => Event::MemberLeft { account: *account },
         OpKind::Remove { account } => Event::MemberRemoved { account: *account, by },
         OpKind::SetRole { account, role } => Event::RoleChanged { account: *account, role: *role },
-        OpKind::DeviceRevoke { device, .. } => Event::DeviceRevoked { device: *device },
+        OpKind::DeviceRevoke { account, device, .. } => {
+            Event::DeviceRevoked { account: *account, device: *device }
+        }
         // The room of the invites tells the end of own ones.
         OpKind::InviteRevoke { invite } if state.log.get(invite)?.author() == state.me() => return None,
         OpKind::InviteRevoke { invite } => Event::InviteClosed { invite: invite_name(invite) },
-        OpKind::Genesis { .. } | OpKind::DeviceAdd { .. } | OpKind::Invite { .. } => return None,
+        OpKind::DeviceAdd { device } => Event::DeviceAdded { account: by, device: device.certificate.device },
+        OpKind::Genesis { .. } | OpKind::Invite { .. } => return None,
     })
 }
 

@@ -195,8 +195,17 @@ pub enum Event {
         /// The role now.
         role: Role,
     },
+    /// A member has another device.
+    DeviceAdded {
+        /// Whose.
+        account: AccountId,
+        /// The device.
+        device: DeviceId,
+    },
     /// A device of a member was taken out.
     DeviceRevoked {
+        /// Whose.
+        account: AccountId,
         /// The device.
         device: DeviceId,
     },
@@ -212,6 +221,11 @@ pub enum Event {
         account: AccountId,
         /// Read, or only delivered.
         read: bool,
+    },
+    /// Another device of this account has read: what is unread is less here too.
+    ReadElsewhere {
+        /// Which.
+        device: DeviceId,
     },
     /// Where a member is.
     Location(LocationView),

@@ -16,13 +16,16 @@
 //! the reply, and it may be held back until a commit is durable. A joiner probes at most [`PROBES_MAX`] peers and tries one
 //! responder of a short code: every responder tried is a guess given away. A link's secret cannot be guessed, so all who know it
 //! may be tried.
+//!
+//! A device of the inviter's own account comes by the same steps, at a door without an Invite operation ([`DEVICE_DOOR`]): first
+//! at one of the account, whose bundle is the account's word and the links of its groups, then at one of each group.
 
 mod frames;
 mod doors;
 mod host;
 mod joiner;
 
-pub use doors::{Ending, HostInvite, INVITES_MAX};
+pub use doors::{DEVICE_DOOR, Ending, HostInvite, INVITES_MAX};
 pub use frames::{CHUNK_BYTES, RefusedWhy, not_mine, peek_door};
 pub use host::{HOLD, Host, HostEvent, HostIdentity, HostInput, HostOutput, SESSIONS_MAX};
 pub use joiner::{

@@ -94,6 +94,7 @@ impl Engine {
         let in_call = if own { self.call.in_call() } else { self.call.participants().contains(device) };
         DeviceView {
             device: *device,
+            since_ms: self.state.log.view().device(device).map_or(0, |d| d.grant.certificate.created_ms),
             online: own || self.state.live.get(device, Kind::Presence).is_some(),
             connected: own || self.state.peers.of_device(device).is_some(),
             microphone_muted: mute.microphone,
@@ -106,6 +107,14 @@ impl Engine {
     pub fn timeline(&self, before: Option<Cursor>, limit: usize) -> TimelinePage {
         let (entries, older) = timeline::page(&self.chat.vouchers, &self.state, before, limit);
         TimelinePage { entries, older }
+    }
+
+    /// How many of the newest lines, at most `limit`, others wrote and no device of this account has read.
+    pub fn unread(&self, limit: usize) -> usize {
+        let own = self.state.account();
+        let unread =
+            |line: &&ChatEntry| !line.own && !line.deleted && !line.void && !line.read_by.contains(&own);
+        self.timeline(None, limit).entries.iter().filter(unread).count()
     }
 
     /// Where a line stands in the conversation, to page from it. `None` for what is not a line here, and for the oldest line:

@@ -264,8 +264,8 @@ fn may_keep(state: &State, device: &DeviceId, row: &Row) -> bool {
     node.zip(known).is_some_and(|(node, known)| known.epochs.contains(&node.session.tag()))
 }
 
-/// Whom a content may be told to: every member of today gets the document, everything else only who was a member at its place in
-/// history (INV-4).
+/// Whom a content may be told to: every member of today gets the document, everything else only whose account was a member at its
+/// place in history (INV-4). A device that came later reads what its siblings could.
 struct Entitlement {
     device: DeviceId,
     judged: BTreeMap<Vec<OpId>, bool>,
@@ -284,7 +284,8 @@ impl Entitlement {
         if let Some(known) = self.judged.get(&content.heads) {
             return *known;
         }
-        let entitled = state.log.author_entitled_at(&self.device, &content.heads);
+        let account = state.log.view().account_of(&self.device);
+        let entitled = account.is_some_and(|account| state.log.role_at(&account, &content.heads).is_some());
         self.judged.insert(content.heads.clone(), entitled);
         entitled
     }

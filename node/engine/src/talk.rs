@@ -141,6 +141,11 @@ pub(crate) fn refresh(call: &mut Call, here: &mut Here, state: &mut State) {
     } else {
         BTreeSet::new()
     };
+    let (me, own) = (state.me(), state.account());
+    let view = state.log.view();
+    let siblings = roster.iter().filter(|device| **device != me && view.account_of(device) == Some(own));
+    let siblings = siblings.copied().collect();
+    handle(call, here, state, CallInput::Siblings(siblings));
     handle(call, here, state, CallInput::Roster(roster));
     if state.tainted || !state.is_member() {
         // INV-2: nothing is said under it. The commit that ends it follows within this input.

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::content::{Body, Content};
-use halloo_crdt::log::Role;
+use halloo_crdt::log::{OpKind, Role};
 use halloo_crdt::messages::{Authority, Cursor, Item};
-use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId, OpId};
 
 use crate::output::ChatEntry;
 use crate::state::{State, name_of};
@@ -94,8 +94,12 @@ impl Authority for ByLog<'_> {
         }
         let account = log.account_of(&content.author);
         let mut ends = log.removed_after(&content.author, &content.heads).into_iter();
-        // Who left by itself takes nothing back that it said before.
-        if ends.all(|end| log.actor(&end) == account) {
+        // Who left by itself takes nothing back that it said before. A device that its sibling took out may be in other hands.
+        let left = |end: &OpId| {
+            let revoked = log.get(end).is_some_and(|op| matches!(op.kind(), OpKind::DeviceRevoke { .. }));
+            log.actor(end) == account && !revoked
+        };
+        if ends.all(|end| left(&end)) {
             return true;
         }
         self.room.by_removed.get(&content.author).is_some_and(|vouched| {

@@ -61,6 +61,8 @@ pub struct MemberView {
 pub struct DeviceView {
     /// Which.
     pub device: DeviceId,
+    /// When its account certified it, by that clock, Unix milliseconds; display only.
+    pub since_ms: u64,
     /// Whether its presence lease runs.
     pub online: bool,
     /// Whether a proven direct connection stands.

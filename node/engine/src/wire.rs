@@ -20,6 +20,7 @@ pub mod direct;
 pub mod proof;
 pub mod nack;
 pub mod bundle;
+pub mod sibling;
 
 /// Version byte of every frame of ours.
 pub const VERSION: u8 = 1;

@@ -64,3 +64,6 @@ mod promises;
 
 #[path = "string/insiders.rs"]
 mod insiders;
+
+#[path = "string/devices.rs"]
+mod devices;

@@ -2,7 +2,9 @@
 //! the frames. Each sample is built from fixed inputs and compared with its first bytes and the hash of all of it.
 
 use halloo_crypto::data::{DataKeys, DataSealer};
-use halloo_crypto::id::{DeviceId, EpochId, GroupId, Incarnation, OpId, Signature};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, GroupId, Incarnation, OpId, Signature};
+use halloo_crypto::identity::Vouch;
+use halloo_crypto::invite::InviteSecret;
 use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
 use halloo_engine::beacons::Beacon;
@@ -10,6 +12,7 @@ use halloo_engine::wire::bundle::{Bundle, WelcomeBack};
 use halloo_engine::wire::direct::{DirectFrame, EpochsFrame, ProofFrame, Realm, Step, SyncFrame, route_tag};
 use halloo_engine::wire::gossip;
 use halloo_engine::wire::parcel::{Parcel, ParcelKind};
+use halloo_engine::wire::sibling::{DeviceBundle, Way};
 
 const GROUP: GroupId = GroupId([0x11; 32]);
 
@@ -82,6 +85,13 @@ fn all() -> Vec<(String, String)> {
     let back =
         WelcomeBack { decided: true, welcome: vec![1], trail: vec![vec![2, 3]], beacons: vec![vec![4]] };
     prints.push(("welcome back".into(), hex(&back.to_bytes())));
+    let account = AccountId::from_bytes([0x22; 32]);
+    let vouch = Vouch { account, created_ms: 0x0102, signature: Signature::from_bytes([0x44; 64]) };
+    let way =
+        |with| Way { group: GROUP, secret: InviteSecret::from_bytes([0x33; 16]), with, name: "g".into() };
+    let groups = vec![way(None), way(Some(account))];
+    let device = DeviceBundle { vouch, person: "A".into(), sibling: "b".into(), groups };
+    prints.push(("device bundle".into(), hex(&device.to_bytes()[33..])));
     prints
 }
 

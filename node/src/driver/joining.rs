@@ -197,6 +197,7 @@ fn join_code(error: &JoinError) -> &'static str {
         JoinError::HostGone => "host-gone",
         JoinError::Busy => "busy",
         JoinError::NotAdmitted => "not-admitted",
+        JoinError::OtherDoor { .. } => "other-door",
         JoinError::Broken => "broken",
     }
 }

@@ -42,3 +42,28 @@ fn two_homes_are_two_people() {
     };
     assert_ne!(open("a").peer(), open("b").peer());
 }
+
+#[test]
+fn a_home_that_became_a_device_of_somebody_is_that_for_good_and_without_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| {
+        let home = Home::open(Some(folder.path().join(name))).unwrap();
+        let vault = Vault::open(&home, &Unlock::by_key_file()).unwrap();
+        let keys = Keys::open(&home, &vault, 1_000).unwrap();
+        (home, vault, keys)
+    };
+    let (_, _, ana) = open("laptop");
+    let (home, vault, mut phone) = open("phone");
+    let device = phone.identity().device;
+    let vouch = Vouch::issue(ana.account().unwrap(), &device.id(), &device.box_public(), 2_000);
+    phone.become_device(&vouch, "Ana".into()).unwrap();
+    phone.save(&home, &vault).unwrap();
+    let again = Keys::open(&home, &vault, 3_000).unwrap();
+    assert_eq!(again.identity().account(), ana.identity().account());
+    assert_eq!(again.identity().device.id(), device.id());
+    assert_eq!(again.peer(), phone.peer());
+    assert!(again.account().is_none());
+    let other =
+        Vouch::issue(ana.account().unwrap(), &ana.identity().device.id(), &device.box_public(), 2_000);
+    assert!(phone.become_device(&other, "Ana".into()).is_err(), "a vouch for another device");
+}

@@ -35,8 +35,10 @@ impl Call {
         plan
     }
 
+    /// Who is heard: everybody in the call but the own person's other devices, which stand beside this one and would echo.
     fn heard(&self) -> Vec<(DeviceId, Here)> {
-        self.neighbours.iter().filter_map(|(d, n)| n.participant.map(|p| (*d, p.here))).collect()
+        let others = self.neighbours.iter().filter(|(device, _)| !self.siblings.contains(device));
+        others.filter_map(|(d, n)| n.participant.map(|p| (*d, p.here))).collect()
     }
 
     fn seal_key(&mut self) -> Option<MediaKey> {

@@ -72,6 +72,8 @@ pub enum CallInput {
     Epochs(Vec<EpochKey>),
     /// All devices that are members now, this one included. Who is no longer here is dropped at once.
     Roster(BTreeSet<DeviceId>),
+    /// Other devices of the own account: they are in the call beside this one, and the two do not hear each other.
+    Siblings(BTreeSet<DeviceId>),
     /// The deadline has come.
     Wake,
 }

@@ -21,6 +21,9 @@ const ENDED_MAX: usize = 64;
 /// How long a code lives.
 const CODE_LIFE: Duration = Duration::from_millis(CODE_LIFE_MS);
 
+/// What stands in the place of the Invite operation at a door for a device of the host's own account: none has this id.
+pub const DEVICE_DOOR: OpId = OpId([0; 32]);
+
 /// Why a code or an invite is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -47,6 +50,8 @@ pub struct HostInvite {
     pub uses_left: u16,
     /// When it ends.
     pub ends: Time,
+    /// No short code, and nothing is told of it: a step of something that the user began and follows elsewhere.
+    pub quiet: bool,
 }
 
 struct Code {
@@ -116,7 +121,8 @@ impl Doors {
         now: Time,
         invite: &InviteId,
     ) -> Option<&ShortCode> {
-        let free = self.invites.get(invite)?.free();
+        let open = self.invites.get(invite).filter(|open| !open.invite.quiet)?;
+        let free = open.free();
         let nameplate = self.free_nameplate(rng)?;
         self.end_code(invite, Ending::Closed);
         if free == 0 {
@@ -142,6 +148,10 @@ impl Doors {
 
     pub(super) fn invite(&self, invite: &InviteId) -> Option<&HostInvite> {
         Some(&self.invites.get(invite)?.invite)
+    }
+
+    pub(super) fn is_quiet(&self, invite: &InviteId) -> bool {
+        self.invite(invite).is_some_and(|invite| invite.quiet)
     }
 
     pub(super) fn behind(&self, door: &Door) -> Behind {

@@ -217,7 +217,7 @@ impl Host {
                 let stage = Stage::Answered(Box::new(pake));
                 self.sessions.insert(from, Session { door, invite, joiner, stage, touched: now, held: None });
                 self.send(from, &Reply::Answer(answer));
-                self.event(HostEvent::Started);
+                self.event_at(&invite, HostEvent::Started);
             }
             Err(_) => self.refuse(from, RefusedWhy::Broken),
         }
@@ -258,7 +258,7 @@ impl Host {
             return self.wrong_words(from, invite, &door);
         };
         self.doors.take(&invite, &door);
-        self.event(HostEvent::Emoji(line.emoji()));
+        self.event_at(&invite, HostEvent::Emoji(line.emoji()));
         let grant = self.grant(&invite);
         let grant = line.seal(GRANT, &grant).expect("a grant is a few hundred bytes");
         self.send(from, &Reply::Confirmed { confirmation: ours, grant });
@@ -342,6 +342,7 @@ impl Host {
         let Ok(sealed) = line.seal(BUNDLE, bundle) else {
             return self.refuse(from, RefusedWhy::NotAdmitted);
         };
+        let quiet = self.doors.is_quiet(&session.invite);
         if self.doors.finish(&session.invite) {
             self.event(HostEvent::InviteEnded { invite: session.invite, ending: Ending::UsedUp });
         }
@@ -353,7 +354,9 @@ impl Host {
         if let Some(first) = first {
             self.send(from, &first);
         }
-        self.event(HostEvent::Joined { account, device });
+        if !quiet {
+            self.event(HostEvent::Joined { account, device });
+        }
     }
 
     fn not_admitted(&mut self, now: Time, from: PeerKey, why: RefusedWhy) {
@@ -457,6 +460,13 @@ impl Host {
 
     fn refuse(&mut self, to: PeerKey, why: RefusedWhy) {
         self.send(to, &Reply::Refused(why));
+    }
+
+    /// Tells what happens at the door of an invite, unless it is a quiet one.
+    fn event_at(&mut self, invite: &InviteId, event: HostEvent) {
+        if !self.doors.is_quiet(invite) {
+            self.event(event);
+        }
     }
 
     fn event(&mut self, event: HostEvent) {

@@ -15,6 +15,7 @@ use halloo_crypto::invite::InviteSecret;
 use halloo_crypto::pake::{Binding, Commitment, JoinerConfirming, JoinerPake, Line, Opening, Password};
 use rand_chacha::ChaCha20Rng;
 
+use super::doors::DEVICE_DOOR;
 use super::frames::{Ask, RefusedWhy, Reply, Request, VERSION};
 use super::host::{BUNDLE, GRANT, REQUEST, clipped};
 use crate::lane::PeerKey;
@@ -86,6 +87,8 @@ pub struct Joiner {
     identity: JoinerIdentity,
     password: Password,
     many_responders: bool,
+    /// Comes as another device of the host's account, not as a member of its own.
+    as_device: bool,
     opening: Opening,
     rng: ChaCha20Rng,
     /// Peers asked, and how often again.
@@ -108,6 +111,7 @@ impl Joiner {
             identity,
             password: ticket.password(),
             many_responders: matches!(ticket, Ticket::Link(_)),
+            as_device: false,
             opening,
             rng,
             asked: BTreeMap::new(),
@@ -118,6 +122,11 @@ impl Joiner {
             worst: None,
             out: VecDeque::new(),
         }
+    }
+
+    /// Starts looking for a door at which a device of the account is let in; whoever comes to a group's invite is refused.
+    pub fn of_device(identity: JoinerIdentity, ticket: &Ticket, rng: ChaCha20Rng, now: Time) -> Self {
+        Joiner { as_device: true, ..Self::new(identity, ticket, rng, now) }
     }
 
     /// When it wants to be woken; `None` once it is over.
@@ -269,6 +278,10 @@ impl Joiner {
     fn confirmed(&mut self, now: Time, mut line: Line, promised: Commitment, grant: &[u8]) -> Option<State> {
         let grant = line.open(GRANT, grant).ok()?;
         let grant = Grant::parse(grant.expose(), promised)?;
+        if (grant.invite == DEVICE_DOOR) != self.as_device {
+            self.out.push_back(JoinerOutput::Failed(JoinError::OtherDoor { device: !self.as_device }));
+            return Some(State::Over);
+        }
         self.out.push_back(JoinerOutput::Progress(PairingProgress::Emoji(line.emoji())));
         let device = &self.identity.device;
         let certificate = &self.identity.certificate;

@@ -62,6 +62,7 @@ impl Inviter {
             secret: secret.clone(),
             uses_left: uses,
             ends: START.after(Duration::from_secs(86_400)),
+            quiet: false,
         };
         let code = host.open(START, open).expect("admits somebody");
         let inviter =
@@ -572,6 +573,7 @@ fn a_log_that_counts_the_use_itself_neither_counts_twice_nor_brings_a_burned_cod
         secret: inviter.secret.clone(),
         uses_left,
         ends: START.after(Duration::from_secs(86_400)),
+        quiet: false,
     };
     assert_eq!(inviter.host.open(START, update(2)), Some(fresh.clone()));
     let again = update(1);

@@ -243,11 +243,7 @@ impl Bundle {
     /// # Errors
     /// [`WireError::TooLong`] beyond [`MAX_BUNDLE_BYTES`], [`WireError::BadSignature`] for an unusable box key.
     pub fn seal(&self, rng: &mut ChaCha20Rng, to: &DeviceCertificate) -> Result<Vec<u8>, WireError> {
-        let aad = [self.group.as_bytes().as_slice(), to.device.as_bytes()].concat();
-        sealed::seal_to(rng, &to.box_key, SEAL_INFO, &aad, &self.to_bytes()).map_err(|error| match error {
-            sealed::SealedError::TooLong => WireError::TooLong,
-            _ => WireError::BadSignature,
-        })
+        seal_for(&self.group, rng, to, &self.to_bytes())
     }
 
     /// Opens a sealed bundle as the newcomer; gives the plaintext for [`crate::start::Origin::Join`].
@@ -260,6 +256,23 @@ impl Bundle {
         let plaintext = device.open_sealed(SEAL_INFO, &aad, bytes).map_err(|_| WireError::BrokenSeal)?;
         Ok(plaintext.expose().clone())
     }
+}
+
+/// Seals what a newcomer shall open by [`Bundle::open`].
+///
+/// # Errors
+/// As [`Bundle::seal`].
+pub fn seal_for(
+    group: &GroupId,
+    rng: &mut ChaCha20Rng,
+    to: &DeviceCertificate,
+    plain: &[u8],
+) -> Result<Vec<u8>, WireError> {
+    let aad = [group.as_bytes().as_slice(), to.device.as_bytes()].concat();
+    sealed::seal_to(rng, &to.box_key, SEAL_INFO, &aad, plain).map_err(|error| match error {
+        sealed::SealedError::TooLong => WireError::TooLong,
+        _ => WireError::BadSignature,
+    })
 }
 
 #[cfg(test)]

@@ -58,7 +58,11 @@ enum Delivery {
 /// One member, or somebody on the way to become one.
 pub struct Person {
     pub name: String,
+    /// Whose devices it may certify.
+    pub account: AccountSecret,
     pub identity: Identity,
+    /// Whether it comes as another device of its host's account.
+    pub as_device: bool,
     pub engine: Option<Engine>,
     joiner: Option<Joiner>,
     pub disk: Snapshot,
@@ -174,6 +178,8 @@ pub struct World {
     /// Steps after which members are said to keep each other busy for ever.
     pub patience: u64,
     pub judges: Judges,
+    /// The newest plan of each media thread.
+    pub plans: BTreeMap<usize, halloo_engine::voice::VoicePlan>,
 }
 
 fn pair(a: usize, b: usize) -> (usize, usize) {
@@ -201,6 +207,7 @@ impl World {
             steps: 0,
             patience: 400_000,
             judges: Judges::default(),
+            plans: BTreeMap::new(),
         }
     }
 
@@ -210,7 +217,7 @@ impl World {
         seed
     }
 
-    fn person(&mut self, name: &str) -> usize {
+    pub fn person(&mut self, name: &str) -> usize {
         let account = AccountSecret::generate(&mut self.rng);
         let device = DeviceSecret::generate(&mut self.rng);
         let certificate = DeviceCertificate::issue(&account, &device, self.now.wall_ms);
@@ -218,7 +225,9 @@ impl World {
         let identity = Identity { device, certificate, peer, name: name.to_owned() };
         self.people.push(Person {
             name: name.to_owned(),
+            account,
             identity,
+            as_device: false,
             engine: None,
             joiner: None,
             disk: Snapshot::default(),
@@ -298,7 +307,8 @@ impl World {
         let rng = ChaCha20Rng::from_seed(self.seed());
         self.people[who].pairing_failed = None;
         let now = self.now.mono;
-        self.people[who].joiner = Some(crate::at_work(|| Joiner::new(identity, ticket, rng, now)));
+        let begin = if self.people[who].as_device { Joiner::of_device } else { Joiner::new };
+        self.people[who].joiner = Some(crate::at_work(|| begin(identity, ticket, rng, now)));
         for other in self.neighbours(who) {
             self.post(who, Duration::ZERO, Delivery::Up(other));
             self.post(other, Duration::ZERO, Delivery::Up(who));
@@ -544,7 +554,10 @@ impl World {
                 let again = self.people[who].replies.insert(request, result);
                 assert!(again.is_none(), "a command is answered once");
             }
-            Output::Verdict(_) | Output::Plan(_) => {}
+            Output::Plan(plan) => {
+                self.plans.insert(who, *plan);
+            }
+            Output::Verdict(_) => {}
             Output::Deposit { .. } | Output::Fetch { .. } => panic!("the mailbox is reserved"),
             Output::Idle(_) => unreachable!("ends the drain"),
         }

@@ -12,7 +12,7 @@ fn rng() -> ChaCha20Rng {
 
 fn invite(seed: u8, uses_left: u16, ends: Time) -> HostInvite {
     let secret = InviteSecret::from_bytes([seed; 16]);
-    HostInvite { invite: secret.id(), op: OpId([seed; 32]), secret, uses_left, ends }
+    HostInvite { invite: secret.id(), op: OpId([seed; 32]), secret, uses_left, ends, quiet: false }
 }
 
 fn far() -> Time {

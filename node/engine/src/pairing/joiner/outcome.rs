@@ -148,9 +148,23 @@ pub enum JoinError {
     /// The group does not take this account.
     #[error("the group did not admit you: ask the inviter; a removed member needs a new invite")]
     NotAdmitted,
+    /// The code is for a device where a member came, or the other way round. A fresh code takes its place.
+    #[error("this code lets in {}", other_door(*device))]
+    OtherDoor {
+        /// It is for a device.
+        device: bool,
+    },
     /// The host does not follow the protocol, or somebody stands in between.
     #[error("the inviter's answer makes no sense: try again with a new code, and compare the four emoji")]
     Broken,
+}
+
+fn other_door(device: bool) -> &'static str {
+    if device {
+        "another device of one person: use `halloo device join`, or ask for an invite to the group"
+    } else {
+        "a member of its own: use `halloo join`, or take a code of `halloo device add` on your other device"
+    }
 }
 
 impl From<RefusedWhy> for JoinError {

@@ -127,8 +127,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "newcomers are told everything",
         edits: &[(
             "node/engine/src/reconcile.rs",
-            "        let entitled = state.log.author_entitled_at(&self.device, &content.heads);",
-            "        let entitled = state.log.account_of(&self.device).is_some();",
+            "        let entitled = account.is_some_and(|account| state.log.role_at(&account, &content.heads).is_some());",
+            "        let entitled = account.is_some();",
         )],
         scenarios: &["soup", "removal"],
     },
