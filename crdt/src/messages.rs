@@ -306,6 +306,16 @@ impl Messages {
         self.tips.iter().rev().filter(sound).take(MAX_DEPS).map(|key| key.id).collect()
     }
 
+    /// Whose contents were accepted, ascending; an author stands there once for each of its incarnations.
+    pub fn authors(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.streams.authors()
+    }
+
+    /// The accepted contents, in the order of their ids.
+    pub fn accepted(&self) -> impl Iterator<Item = &Content> {
+        self.entries.values().map(|entry| entry.content.content())
+    }
+
     /// (time, id) of all that is held, waiting ones included, for `sync::Session`.
     pub fn sync_items(&self) -> impl Iterator<Item = (u64, MessageId)> + '_ {
         let accepted = self.entries.iter().map(|(id, e)| (e.content.content().hlc.wall_ms, *id));

@@ -100,6 +100,11 @@ impl Streams {
         content.seq > frozen || (content.seq == frozen && counts != Some(id))
     }
 
+    /// Whose contents are here, ascending, each once for every incarnation.
+    pub(super) fn authors(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.0.keys().map(|(author, _)| *author)
+    }
+
     pub(super) fn lies(&self) -> impl Iterator<Item = Equivocation> + '_ {
         self.0.iter().filter_map(|((author, incarnation), stream)| {
             let seq = stream.frozen?;

@@ -56,11 +56,9 @@ pub(crate) fn vouch(room: &mut Vouchers, state: &State, content: &Content) {
 
 /// Gathers the vouchers again when the log removed or restored somebody who wrote.
 pub(crate) fn revouch(room: &mut Vouchers, state: &State) {
-    let ids: Vec<MessageId> = state.messages.sync_items().map(|(_, id)| id).collect();
-    let authors = ids.iter().filter_map(|id| state.messages.get(id)).map(|content| content.content().author);
     let removed: BTreeSet<DeviceId> =
-        authors.filter(|author| state.log.view().account_of(author).is_none()).collect();
-    if room.by_removed.keys().copied().collect::<BTreeSet<_>>() == removed {
+        state.messages.authors().filter(|author| state.log.view().account_of(author).is_none()).collect();
+    if room.by_removed.keys().eq(&removed) {
         return;
     }
     room.by_removed = removed.into_iter().map(|device| (device, Vouched::default())).collect();
@@ -68,8 +66,8 @@ pub(crate) fn revouch(room: &mut Vouchers, state: &State) {
         !room.by_removed.contains_key(&state.me()) || !state.is_member(),
         "who is in is not removed"
     );
-    for content in ids.iter().filter_map(|id| state.messages.get(id)) {
-        vouch(room, state, content.content());
+    for content in state.messages.accepted() {
+        vouch(room, state, content);
     }
 }
 
