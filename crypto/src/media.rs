@@ -19,7 +19,8 @@ mod checkpoint;
 
 pub use chain::{CALL_STEP_MS, CallStep, Kid, MediaKey};
 pub use checkpoint::{
-    Authenticity, CHECKPOINT_FRAMES_MAX, CHECKPOINT_MS, CheckpointDraft, CheckpointReader, CheckpointWriter,
+    Admission, Authenticity, CHECKPOINT_COVERS, CHECKPOINT_FRAMES_MAX, CHECKPOINT_LAG_TICKS,
+    CHECKPOINT_LOSSY_MS, CHECKPOINT_MS, CheckpointDraft, CheckpointReader, CheckpointWriter, Claim, Round,
     Verdict,
 };
 pub use frame::{

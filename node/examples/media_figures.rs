@@ -109,7 +109,7 @@ async fn setups() -> Result<()> {
 /// Talks for `seconds` on all roads; the ways in milliseconds and the longest gap at any ear.
 async fn talk(members: &[Member], seconds: u64) -> (Vec<f64>, f64) {
     let mut ways = Vec::new();
-    let mut last: BTreeMap<(DeviceId, DeviceId), u64> = BTreeMap::new();
+    let mut last: BTreeMap<(DeviceId, Option<DeviceId>), u64> = BTreeMap::new();
     let mut gap = 0;
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     for step in 0..seconds * 50 {

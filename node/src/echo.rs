@@ -136,7 +136,10 @@ impl Loop {
                             each(&self.report());
                         }
                         MediaEvent::Plan(error) => return Err(error.into()),
-                        MediaEvent::SinkFailed(_) | MediaEvent::Talking { .. } => {}
+                        MediaEvent::SinkFailed(_)
+                        | MediaEvent::Talking { .. }
+                        | MediaEvent::Forged { .. }
+                        | MediaEvent::Checkpoint(_) => {}
                     }
                 }
                 news = self.ear.news.recv() => match news.context("the voice thread ended")? {

@@ -62,6 +62,12 @@ impl MediaSealer {
         }
     }
 
+    /// How many frames were sealed: the counter of the next.
+    #[must_use]
+    pub const fn sealed(&self) -> u64 {
+        self.next
+    }
+
     /// Pads every frame at least to the class that holds `bytes`, so that a codec's ups and downs do not show.
     pub fn set_floor(&mut self, bytes: usize) {
         self.floor_bytes = bytes.min(PAYLOAD_MAX_BYTES);
@@ -74,10 +80,28 @@ impl MediaSealer {
     pub fn seal(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<u64, MediaError> {
         let wanted = payload.len().max(self.floor_bytes) + 1;
         let class = FRAME_CLASSES_BYTES.iter().find(|class| **class >= wanted).ok_or(MediaError::TooLong)?;
+        self.seal_to_length(payload, *class, out)
+    }
+
+    /// Seals a payload without padding: for one whose length follows from what is seen of the frames before it anyway.
+    ///
+    /// # Errors
+    /// [`MediaError::TooLong`].
+    pub fn seal_exact(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<u64, MediaError> {
+        let length = Some(payload.len() + 1).filter(|length| *length <= PAYLOAD_MAX_BYTES);
+        self.seal_to_length(payload, length.ok_or(MediaError::TooLong)?, out)
+    }
+
+    fn seal_to_length(
+        &mut self,
+        payload: &[u8],
+        length: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, MediaError> {
         self.padded.clear();
         self.padded.extend_from_slice(payload);
         self.padded.push(PAD_MARK);
-        self.padded.resize(*class, 0);
+        self.padded.resize(length, 0);
         let counter = self.next;
         self.next = counter.checked_add(1).expect("a call of 2^64 frames does not happen");
         seal_raw(&self.key, counter, &self.padded, &[], out)?;
@@ -156,6 +180,29 @@ impl MediaOpener {
     /// # Errors
     /// [`MediaError::Malformed`], [`MediaError::UnknownKey`], [`MediaError::Replayed`], [`MediaError::DoesNotOpen`].
     pub fn open(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<u64, MediaError> {
+        let seen = |window: &Window, counter| {
+            if window.contains(counter) { Err(MediaError::Replayed) } else { Ok(()) }
+        };
+        let counter = self.open_if(bytes, out, seen)?;
+        self.window.insert(counter);
+        Ok(counter)
+    }
+
+    /// Opens one frame whatever its number, and moves no window: for signed words, which prove themselves and which nobody can silence
+    /// by using up their numbers.
+    ///
+    /// # Errors
+    /// [`MediaError::Malformed`], [`MediaError::UnknownKey`], [`MediaError::DoesNotOpen`].
+    pub fn open_again(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<u64, MediaError> {
+        self.open_if(bytes, out, |_, _| Ok(()))
+    }
+
+    fn open_if(
+        &self,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        wanted: impl FnOnce(&Window, u64) -> Result<(), MediaError>,
+    ) -> Result<u64, MediaError> {
         out.clear();
         if bytes.len() > FRAME_MAX_BYTES {
             return Err(MediaError::Malformed);
@@ -167,15 +214,12 @@ impl MediaOpener {
         if bytes.len() < header.len + TAG_BYTES {
             return Err(MediaError::Malformed);
         }
-        if self.window.contains(header.counter) {
-            return Err(MediaError::Replayed);
-        }
+        wanted(&self.window, header.counter)?;
         let opened = open_raw(&self.key, &header, bytes, &[], out);
         let Some(payload_len) = opened.is_ok().then(|| unpadded(out)).flatten() else {
             out.clear();
             return Err(opened.err().unwrap_or(MediaError::Malformed));
         };
-        self.window.insert(header.counter);
         out.truncate(payload_len);
         Ok(header.counter)
     }

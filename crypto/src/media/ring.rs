@@ -95,6 +95,12 @@ impl MediaRing {
         self.devices.keys()
     }
 
+    /// The prints of the keys of a device, by which checkpoints name them.
+    #[must_use]
+    pub fn prints(&self, device: &DeviceId) -> Vec<[u8; 8]> {
+        self.devices.get(device).into_iter().flatten().map(|entry| entry.print).collect()
+    }
+
     /// Opens a frame into `out`. `from` is the device at the other end of a direct path, `None` behind a forwarder.
     ///
     /// # Errors
@@ -106,10 +112,33 @@ impl MediaRing {
         now_ms: u64,
         out: &mut Vec<u8>,
     ) -> Result<RingOpened, MediaError> {
+        self.try_each(from, bytes, now_ms, |opener| opener.open(bytes, out))
+    }
+
+    /// Opens a frame behind a forwarder whatever its number, see [`MediaOpener::open_again`].
+    ///
+    /// # Errors
+    /// [`MediaError::Malformed`], [`MediaError::UnknownKey`], [`MediaError::DoesNotOpen`].
+    pub fn open_again(
+        &mut self,
+        bytes: &[u8],
+        now_ms: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<RingOpened, MediaError> {
+        self.try_each(None, bytes, now_ms, |opener| opener.open_again(bytes, out))
+    }
+
+    fn try_each(
+        &mut self,
+        from: Option<&DeviceId>,
+        bytes: &[u8],
+        now_ms: u64,
+        mut open: impl FnMut(&mut MediaOpener) -> Result<u64, MediaError>,
+    ) -> Result<RingOpened, MediaError> {
         let kid = peek_kid(bytes).ok_or(MediaError::Malformed)?;
         let mut refused = MediaError::UnknownKey;
         for (device, entry) in self.candidates(from, kid, now_ms).take(KEYS_TRIED_MAX) {
-            match entry.opener.open(bytes, out) {
+            match open(&mut entry.opener) {
                 Ok(counter) => {
                     return Ok(RingOpened { device, print: entry.print, counter });
                 }

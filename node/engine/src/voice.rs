@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   capture(pcm) -> gate -> encode -> redundancy -> frame -> pad, seal -> next_payload()  == network ==
-//!   receive(from, payload) -> open (key of that very device) -> jitter buffer of that speaker
+//!   receive(from, payload) -> open (key of that very device) ------------> jitter buffer of that speaker
+//!   receive_forwarded(payload) -> open (any key) -> signed checkpoints --/
 //!   play(out) <- limiter <- mix <- gain <- stretch <- decode (itself, list copy, in-band, deep, concealment)
 //! ```
 //! The engine decides and hands over a [`VoicePlan`]; the thread that owns the sound devices steps this machine. Nothing
-//! here reads a clock, and nothing allocates after [`VoicePath::apply`] has set up every speaker of the plan (checkpoints
-//! aside). Codecs come through [`CodecFactory`].
+//! here reads a clock, and nothing allocates after [`VoicePath::apply`] has set up every speaker of the plan (checkpoints,
+//! which only forwarded frames need, aside). Codecs come through [`CodecFactory`].
 
 pub mod codec;
 pub mod plan;
@@ -21,6 +22,7 @@ pub mod redundancy;
 pub mod mix;
 pub mod bare;
 pub mod speaker;
+mod proofs;
 pub mod mouth;
 pub mod ear;
 
@@ -33,7 +35,8 @@ use thiserror::Error;
 use crate::time::Time;
 
 pub use codec::{CodecError, CodecFactory, Coding, Decoder, Encoder, FrameLength, SAMPLE_RATE_HZ};
-pub use ear::{Rejected, RejectedStats, SpeakerView};
+pub use ear::{ProofStats, Rejected, RejectedStats, SpeakerView};
+pub use halloo_crypto::media::Authenticity;
 pub use mouth::{Captured, MouthStats, Payload, PayloadKind};
 pub use plan::{Connect, MAX_SPEAKERS, Peer, Transmit, VoicePlan};
 pub use speaker::SpeakerStats;
@@ -197,13 +200,27 @@ impl VoicePath {
         self.mouth.last_coded()
     }
 
-    /// Takes one payload that arrived at `now` on the connection of `from`.
+    /// Takes one payload that arrived at `now` on the connection of `from`, which proves whose it is.
     ///
     /// # Errors
     /// [`Rejected`]; it is counted and otherwise forgotten.
     pub fn receive(&mut self, now: Time, from: DeviceId, payload: &[u8]) -> Result<(), Rejected> {
-        if let Heard::Report(entry) = self.ear.receive(now, &self.me, from, payload)? {
-            self.mouth.controller.report(now, from, &entry);
+        self.hear(now, Some(from), payload)
+    }
+
+    /// Takes one payload that a forwarder handed over at `now`. Any member could have sealed it; checkpoints prove whose it is, and
+    /// [`SpeakerView::authenticity`] says what they say.
+    ///
+    /// # Errors
+    /// [`Rejected`]; it is counted and otherwise forgotten.
+    pub fn receive_forwarded(&mut self, now: Time, payload: &[u8]) -> Result<(), Rejected> {
+        self.hear(now, None, payload)
+    }
+
+    fn hear(&mut self, now: Time, from: Option<DeviceId>, payload: &[u8]) -> Result<(), Rejected> {
+        if let Heard::Report(listener, entry) = self.ear.receive(now, &self.me, from, payload)? {
+            self.mouth.controller.report(now, listener, &entry);
+            self.mouth.is_heard(now);
         }
         Ok(())
     }
@@ -218,10 +235,10 @@ impl VoicePath {
         self.ear.speakers()
     }
 
-    /// Drafts a checkpoint of what left since the last one, where the plan asks for checkpoints. Once a second; the
-    /// holder of the device key signs it and hands it to [`VoicePath::send_checkpoint`].
-    pub fn draft_checkpoint(&mut self, rng: &mut ChaCha20Rng) -> Option<CheckpointDraft> {
-        self.mouth.draft_checkpoint(rng)
+    /// The next checkpoint that is due, where the plan asks for checkpoints: asked after each [`VoicePath::capture`], until there is
+    /// none. The holder of the device key signs it and hands it to [`VoicePath::send_checkpoint`].
+    pub fn draft_checkpoint(&mut self, now: Time) -> Option<CheckpointDraft> {
+        self.mouth.draft_checkpoint(now)
     }
 
     /// Sends a signed checkpoint.

@@ -87,6 +87,7 @@ pub fn event(event: &Value) -> Option<String> {
         }
         "call-joined" if private => format!("* {0} calls you: take it with `halloo call {0}`", name()),
         "call-joined" => format!("* {} is in the call", name()),
+        "voice-forged" => format!("! {}", text(event, "text")),
         "call-full" => format!("! {}", text(event, "text")),
         "call-left" => format!("* {} left the call", name()),
         "pairing" if event["step"] == "emoji" => format!("* pairing: both sides show {}", emoji(event)),
@@ -204,8 +205,10 @@ fn member(m: &Value) -> String {
         "away"
     };
     let full = devices.iter().any(|d| d["voice"] == "full");
+    let forged = devices.iter().any(|d| d["voice"] == "forged");
     let voice = match (any("in_call"), any("microphone_muted")) {
         (false, _) => "",
+        (true, _) if forged => "FORGED: somebody else speaks in this name",
         (true, _) if full => "not heard: the call is full",
         (true, true) => "muted",
         (true, false) => "talking",

@@ -76,6 +76,9 @@ fn steps_of_a_pairing_and_of_catching_up_are_told() {
 fn a_full_call_and_a_private_word_are_shown_as_such() {
     let full = serde_json::json!({"event": "call-full", "text": "the call is full; make room"});
     assert_eq!(show::event(&full).as_deref(), Some("! the call is full; make room"));
+    let forged =
+        serde_json::json!({"event": "voice-forged", "on": true, "text": "somebody else speaks as Ana"});
+    assert_eq!(show::event(&forged).as_deref(), Some("! somebody else speaks as Ana"));
     let message = |with: Option<&str>| serde_json::json!({"event": "message", "from": "Ana", "text": "here", "sent_ms": 0, "with": with});
     assert_eq!(show::event(&message(None)).as_deref(), Some("00:00  Ana: here"));
     assert_eq!(show::event(&message(Some("ab"))).as_deref(), Some("00:00  Ana (to you alone): here"));

@@ -4,6 +4,7 @@ use super::voice::{SignalKind, VoiceNews};
 use super::{Driver, crowd, now};
 use crate::media::endpoint::EndpointEvent;
 use crate::media::thread::MediaEvent;
+use halloo_crypto::id::DeviceId;
 use halloo_engine::input::Command;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -37,6 +38,10 @@ impl Driver {
                 self.watchers
                     .tell(json!({"event": "talking", "device": device, "on": on, "at_ms": now().wall_ms}));
             }
+            VoiceNews::Thread(MediaEvent::Checkpoint(draft)) => {
+                self.voice.send_checkpoint(draft.sign(&self.keys.identity().device));
+            }
+            VoiceNews::Thread(MediaEvent::Forged { speaker, on }) => self.tell_forged(&speaker, on),
             VoiceNews::Thread(MediaEvent::SourceEnded) => {
                 self.voice.repeat();
                 self.watchers.tell(json!({"event": "source-ended"}));
@@ -49,6 +54,23 @@ impl Driver {
                 tracing::error!("a voice plan was not taken: {error}")
             }
         }
+    }
+
+    /// Tells the person that a voice is not whose it says to be, and when that has not been so for a while.
+    fn tell_forged(&mut self, speaker: &DeviceId, on: bool) {
+        let group = self.voice.group();
+        let named = group.and_then(|group| self.groups.get(&group)?.name_of_device(speaker));
+        let name = named.unwrap_or_else(|| speaker.to_string());
+        let text = if on {
+            format!(
+                "somebody else of this group speaks as {name}: do not believe that voice; write to {name}, or ask face to face"
+            )
+        } else {
+            format!("the voice of {name} has been its own for ten seconds")
+        };
+        self.watchers.tell(json!({
+            "event": "voice-forged", "device": speaker.to_string(), "name": name, "on": on, "text": text,
+        }));
     }
 
     /// Tells the person who is not heard because the call has more devices than places, and what to do.

@@ -10,7 +10,7 @@ use crate::media::{opus, record, thread, webrtc};
 use crate::tap::{self, Tap};
 use crate::vault::random;
 use halloo_crypto::id::{DeviceId, GroupId};
-use halloo_engine::voice::{FrameLength, Transmit, VoiceConfig, VoicePlan};
+use halloo_engine::voice::{Authenticity, FrameLength, ProofStats, Transmit, VoiceConfig, VoicePlan};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -288,6 +288,7 @@ impl Voice {
             "unheard": running.crowd.unheard().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "links": links_view(&links),
             "speakers": speakers.iter().map(|(d, s)| (d.to_string(), json!(s))).collect::<serde_json::Map<_, _>>(),
+            "proofs": proofs_view(&running.stats),
             "mouth": running.stats.voice.mouth,
             "rejected": running.stats.voice.rejected,
             "step_us_mean": running.stats.step_us_mean,
@@ -301,6 +302,9 @@ impl Voice {
         let running = self.running.as_ref().filter(|running| running.group == group)?;
         if running.crowd.unheard().contains(device) {
             return Some("full");
+        }
+        if running.stats.proofs.get(device).is_some_and(|(who, _)| *who == Authenticity::Forged) {
+            return Some("forged");
         }
         let link = running.endpoint.stats().get(device).map(|link| link.up)?;
         Some(if link { "up" } else { "connecting" })
@@ -321,6 +325,11 @@ impl Voice {
             *now = speaker.received;
         }
         running.stats = stats;
+    }
+
+    /// A checkpoint that the device has signed leaves.
+    pub(super) fn send_checkpoint(&self, signed: Vec<u8>) {
+        self.tell(MediaCommand::Checkpoint(signed));
     }
 
     pub(super) fn on_up(&mut self, device: &DeviceId) {
@@ -364,6 +373,22 @@ impl Running {
             tracing::warn!(%error, "the media endpoint does not take its peers");
         }
     }
+}
+
+/// What checkpoints say of each speaker; on direct paths, where none are, it stays `unverified`.
+fn proofs_view(stats: &MediaStats) -> Value {
+    let word = |who: Authenticity| match who {
+        Authenticity::Unverified => "unverified",
+        Authenticity::Verified => "verified",
+        Authenticity::Forged => "forged",
+    };
+    let row = |who: Authenticity, proofs: ProofStats| {
+        json!({
+            "who": word(who), "verified": proofs.verified, "forged": proofs.forged, "unproven": proofs.unproven,
+        })
+    };
+    let rows = stats.proofs.iter().map(|(device, (who, proofs))| (device.to_string(), row(*who, *proofs)));
+    json!(rows.collect::<serde_json::Map<_, _>>())
 }
 
 fn links_view(links: &EndpointStats) -> Value {

@@ -46,8 +46,9 @@ pub struct Outgoing {
 /// One sealed frame that arrived.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// The device whose connection it came from, proven by the DTLS fingerprint in its sealed signalling.
-    pub from: DeviceId,
+    /// The device whose connection it came from, proven by the DTLS fingerprint in its sealed signalling; `None` for what a forwarder
+    /// handed over, whose speaker checkpoints prove.
+    pub from: Option<DeviceId>,
     /// The SFrame bytes, at most [`MAX_PAYLOAD`].
     pub payload: Bytes,
     /// Monotonic nanoseconds of arrival ([`super::clock::mono_ns`]).

@@ -1,11 +1,13 @@
 //! One step of the voice loop: 20 ms of sound in, sealed frames out and in, 20 ms of sound out. Time is an argument.
 
 use halloo_crypto::id::DeviceId;
+use halloo_crypto::media::CheckpointDraft;
 use halloo_engine::time::Time;
 use halloo_engine::voice::{
-    MAX_SPEAKERS, PlanError, SpeakerStats, Transmit, VoiceConfig, VoicePath, VoicePlan, VoiceStats,
+    Authenticity, MAX_SPEAKERS, PlanError, ProofStats, SpeakerStats, Transmit, VoiceConfig, VoicePath,
+    VoicePlan, VoiceStats,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 
 use super::clock::{NS_PER_MS, NS_PER_S};
@@ -38,6 +40,15 @@ pub enum MediaEvent {
         /// Begin or end.
         on: bool,
     },
+    /// Somebody else of the group speaks in this device's name behind a forwarder, or has not done so for a while.
+    Forged {
+        /// In whose name.
+        speaker: DeviceId,
+        /// Begin or end.
+        on: bool,
+    },
+    /// A checkpoint to sign with the device's key; the driver hands it back.
+    Checkpoint(CheckpointDraft),
     /// The file or pipe that speaks for this device is at its end.
     SourceEnded,
     /// A plan was not taken as a whole.
@@ -73,6 +84,8 @@ pub struct MediaStats {
     pub mouth_dbfs: Option<f32>,
     /// Each speaker of the plan.
     pub speakers: BTreeMap<DeviceId, SpeakerStats>,
+    /// What is known about who spoke, of each speaker behind a forwarder.
+    pub proofs: BTreeMap<DeviceId, (Authenticity, ProofStats)>,
 }
 
 /// The ends of the sound: swapped while the loop runs.
@@ -98,6 +111,8 @@ pub(super) struct Step {
     /// Who talks, and the last step that was audible.
     talked: BTreeMap<Option<DeviceId>, u64>,
     begun: Vec<Option<DeviceId>>,
+    /// In whose name somebody else speaks.
+    forged: BTreeSet<DeviceId>,
     stamps: Vec<Stamp>,
     loudest: Option<f32>,
     #[cfg(feature = "device")]
@@ -118,6 +133,7 @@ impl Step {
             source_live: false,
             talked: BTreeMap::new(),
             begun: Vec::new(),
+            forged: BTreeSet::new(),
             stamps: Vec::new(),
             loudest: None,
             #[cfg(feature = "device")]
@@ -138,6 +154,9 @@ impl Step {
         }
         self.treat(&mut mouth);
         self.speak(now_ns, &mouth);
+        while let Some(draft) = self.path.draft_checkpoint(time(now_ns)) {
+            events.push(MediaEvent::Checkpoint(draft));
+        }
         self.hear(now_ns);
         let mut mix = [0.0; FRAME];
         self.path.play(time(now_ns), &mut mix);
@@ -150,6 +169,7 @@ impl Step {
         }
         self.note_played(now_ns);
         self.talk_states(events);
+        self.forgeries(events);
         if let Some(recorder) = &mut self.ends.recorder {
             let stems = self.path.speakers().filter(|speaker| speaker.stem.len() == FRAME);
             let stems = stems.filter_map(|s| Some((s.device, s.stem.try_into().ok()?))).collect();
@@ -222,8 +242,12 @@ impl Step {
     fn hear(&mut self, now_ns: u64) {
         for _ in 0..MAX_INCOMING {
             let Some(Incoming { from, payload, arrived_ns }) = self.ends.road.receive() else { return };
+            let arrived = time(arrived_ns.min(now_ns));
             // The path counts what it rejects.
-            let _ = self.path.receive(time(arrived_ns.min(now_ns)), from, &payload);
+            let _ = match from {
+                Some(from) => self.path.receive(arrived, from, &payload),
+                None => self.path.receive_forwarded(arrived, &payload),
+            };
         }
     }
 
@@ -260,6 +284,16 @@ impl Step {
         });
     }
 
+    fn forgeries(&mut self, events: &mut Vec<MediaEvent>) {
+        for view in self.path.speakers() {
+            let on = view.authenticity == Authenticity::Forged;
+            let changed = if on { self.forged.insert(view.device) } else { self.forged.remove(&view.device) };
+            if changed {
+                events.push(MediaEvent::Forged { speaker: view.device, on });
+            }
+        }
+    }
+
     pub(super) fn stats(&mut self) -> MediaStats {
         MediaStats {
             mouth_dbfs: self.loudest.take(),
@@ -270,6 +304,7 @@ impl Step {
             record_lost: self.ends.recorder.as_ref().map_or(0, Recorder::lost),
             voice: self.path.stats(),
             speakers: self.path.speakers().map(|speaker| (speaker.device, *speaker.stats)).collect(),
+            proofs: self.path.speakers().map(|s| (s.device, (s.authenticity, s.proofs))).collect(),
             ..MediaStats::default()
         }
     }

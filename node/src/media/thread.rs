@@ -53,6 +53,8 @@ pub enum MediaCommand {
     Source(Box<dyn Source>),
     /// Be heard through this from now on.
     Sink(Box<dyn Sink>),
+    /// A signed checkpoint, to be sent.
+    Checkpoint(Vec<u8>),
     /// Begin a recording, or end it.
     Record(Option<Recording>),
     /// End.
@@ -244,6 +246,7 @@ impl Loop {
                 MediaCommand::Gain(speaker, gain) => self.step.path.set_gain(&speaker, gain),
                 MediaCommand::Source(source) => self.step.listen_to(source),
                 MediaCommand::Sink(sink) => self.step.ends.sink = Some(sink),
+                MediaCommand::Checkpoint(signed) => self.step.path.send_checkpoint(&signed),
                 MediaCommand::Record(recording) => self.record(recording),
                 MediaCommand::Stop => return false,
             }

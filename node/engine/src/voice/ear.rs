@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use halloo_crypto::id::DeviceId;
-use halloo_crypto::media::{Authenticity, CheckpointReader, MediaError, MediaRing};
+use halloo_crypto::media::{
+    Admission, Authenticity, CHECKPOINT_MS, CheckpointReader, Claim, MediaError, MediaRing, RingOpened,
+    Verdict,
+};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -21,11 +24,20 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Time between reports while frames are lost or the speaker is new: what the sender does not know costs words.
 const REPORT_SOON: Duration = Duration::from_millis(250);
 
+/// Time between reports while a speaker's word is overdue: it may not know that anybody hears it.
+const REPORT_ASKS: Duration = Duration::from_millis(100);
+
 /// A speaker is new for so many frames: two seconds at 20 ms.
 const NEW_FRAMES: u64 = 100;
 
 /// Loss from which reports hurry.
 const HURRY_LOSS: f32 = 0.01;
+
+/// A speaker whose frames wait is asked for its word when none came for so long: the next was due by then.
+const WORD_OVERDUE: Duration = Duration::from_millis(CHECKPOINT_MS + 200);
+
+/// How long a person is told that somebody speaks in another's name after it was last proven.
+const FORGED_SHOWN: Duration = Duration::from_secs(10);
 
 /// Why a payload was dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -42,6 +54,9 @@ pub enum Rejected {
     /// No SFrame at all.
     #[error("the payload is malformed")]
     Malformed,
+    /// Forwarded, and what it says of itself cannot be of its sender by the sender's own checkpoints.
+    #[error("the forwarded payload is too late to be proven, or none of its sender")]
+    Unproven,
     /// Sealed by the peer, yet no frame.
     #[error("the opened frame is malformed: {0}")]
     Frame(#[from] FrameError),
@@ -69,6 +84,19 @@ pub struct RejectedStats {
     pub replayed: u64,
     /// Malformed outside or inside the seal.
     pub malformed: u64,
+    /// Forwarded, and beyond proof.
+    pub unproven: u64,
+}
+
+/// What checkpoints said of one speaker's forwarded frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct ProofStats {
+    /// Frames that their sender signed.
+    pub verified: u64,
+    /// Frames that somebody else sealed in its name.
+    pub forged: u64,
+    /// Frames of sound of which no checkpoint came.
+    pub unproven: u64,
 }
 
 /// One speaker as the shell sees it.
@@ -84,6 +112,8 @@ pub struct SpeakerView<'a> {
     pub stats: &'a SpeakerStats,
     /// What checkpoints say about who spoke; always `Unverified` on a direct path, where the connection proves it.
     pub authenticity: Authenticity,
+    /// The same in numbers.
+    pub proofs: ProofStats,
 }
 
 struct Voice {
@@ -91,14 +121,93 @@ struct Voice {
     speaker: Speaker,
     checkpoints: CheckpointReader,
     authenticity: Authenticity,
+    proofs: ProofStats,
+    /// When frames in its name were last proven to be of somebody else.
+    forged_at: Option<Time>,
+    /// When its last checkpoint came.
+    word_at: Option<Time>,
     reported: u64,
+}
+
+impl Voice {
+    fn new(device: DeviceId, speaker: Speaker) -> Self {
+        Voice {
+            device,
+            speaker,
+            checkpoints: CheckpointReader::new(),
+            authenticity: Authenticity::Unverified,
+            proofs: ProofStats::default(),
+            forged_at: None,
+            word_at: None,
+            reported: 0,
+        }
+    }
+
+    /// Whether a forwarded frame may be heard; it is then kept until a checkpoint speaks of it.
+    fn admit(
+        &mut self,
+        now: Time,
+        opened: &RingOpened,
+        claim: Option<Claim>,
+        payload: &[u8],
+    ) -> Result<(), Rejected> {
+        let key = (opened.print, opened.counter);
+        match self.checkpoints.admit(now.as_millis(), key, claim, payload) {
+            Admission::Waits => Ok(()),
+            Admission::Late | Admission::Unvouched => Err(Rejected::Unproven),
+            Admission::Forged => {
+                self.judge(now, Verdict { forged: 1, verified: 0 });
+                Err(Rejected::Unproven)
+            }
+        }
+    }
+
+    /// Takes a checkpoint; `known` are the prints of its keys.
+    fn word(&mut self, now: Time, known: &[[u8; 8]], bytes: &[u8]) -> Result<(), Rejected> {
+        let verdict = self.checkpoints.check(now.as_millis(), &self.device, known, bytes)?;
+        self.word_at = Some(now);
+        self.judge(now, verdict);
+        Ok(())
+    }
+
+    fn judge(&mut self, now: Time, verdict: Verdict) {
+        self.proofs.verified += u64::from(verdict.verified);
+        self.proofs.forged += u64::from(verdict.forged);
+        match verdict.authenticity() {
+            Authenticity::Forged => {
+                self.forged_at = Some(now);
+                self.authenticity = Authenticity::Forged;
+            }
+            Authenticity::Verified if self.forged_at.is_none() => self.authenticity = Authenticity::Verified,
+            Authenticity::Verified | Authenticity::Unverified => {}
+        }
+        assert!(verdict.forged == 0 || self.authenticity == Authenticity::Forged, "a forgery is shown");
+    }
+
+    /// Whether its frames wait for a word that should have come: to a report of them it gives one.
+    fn is_overdue(&self, now: Time) -> bool {
+        self.word_at.is_none_or(|at| now.since(at) >= WORD_OVERDUE) && self.checkpoints.waits()
+    }
+
+    /// What time brings: proofs that did not come, and the end of a warning.
+    fn age(&mut self, now: Time) {
+        let unproven = self.checkpoints.expire(now.as_millis());
+        self.proofs.unproven += u64::from(unproven);
+        let over = self.forged_at.is_some_and(|at| now.since(at) >= FORGED_SHOWN);
+        if over {
+            self.forged_at = None;
+        }
+        if self.forged_at.is_none() && (over || unproven > 0) {
+            self.authenticity = Authenticity::Unverified;
+        }
+    }
 }
 
 /// All that concerns hearing.
 pub struct Ear {
     voices: Vec<Voice>,
     ring: MediaRing,
-    checkpoints: bool,
+    forwarded: bool,
     muted: bool,
     opened: Vec<u8>,
     step: Vec<f32>,
@@ -112,7 +221,7 @@ pub enum Heard {
     /// Nothing.
     Nothing,
     /// A listener's view of this mouth.
-    Report(ReportEntry),
+    Report(DeviceId, ReportEntry),
 }
 
 impl Ear {
@@ -121,7 +230,7 @@ impl Ear {
         Ear {
             voices: Vec::with_capacity(MAX_SPEAKERS),
             ring: MediaRing::new(),
-            checkpoints: false,
+            forwarded: false,
             muted: false,
             opened: Vec::with_capacity(2 * MAX_FRAME_BYTES),
             step: vec![0.0; MAX_FRAME_SAMPLES],
@@ -139,7 +248,7 @@ impl Ear {
         codecs: &dyn CodecFactory,
     ) -> Result<(), CodecError> {
         assert!(plan.peers.len() <= MAX_SPEAKERS, "the caller checked");
-        self.checkpoints = plan.checkpoints;
+        self.forwarded = plan.checkpoints;
         let ring = &mut self.ring;
         self.voices.retain(|voice| {
             let stays = plan.peers.iter().any(|p| p.device == voice.device);
@@ -149,15 +258,24 @@ impl Ear {
             stays
         });
         for peer in &plan.peers {
+            let known = self.ring.prints(&peer.device);
+            let begun_anew = !peer.keys.iter().any(|key| known.contains(&key.print()));
+            if self.forwarded && begun_anew {
+                // It began anew, so nothing of before is its own any more, and its media time is another.
+                self.ring.drop_device(&peer.device);
+            }
             self.ring.set_keys(peer.device, &peer.keys, now.as_millis());
-            if let Err(place) = self.voices.binary_search_by(|v| v.device.cmp(&peer.device)) {
-                let speaker = Speaker::new(codecs.decoder()?);
-                let (checkpoints, authenticity) = (CheckpointReader::new(), Authenticity::Unverified);
-                let voice = Voice { device: peer.device, speaker, checkpoints, authenticity, reported: 0 };
-                self.voices.insert(place, voice);
+            match self.voices.binary_search_by(|v| v.device.cmp(&peer.device)) {
+                Ok(place) if begun_anew => self.voices[place].checkpoints = CheckpointReader::new(),
+                Ok(_) => {}
+                Err(place) => {
+                    let speaker = Speaker::new(codecs.decoder()?);
+                    self.voices.insert(place, Voice::new(peer.device, speaker));
+                }
             }
         }
         assert!(self.voices.len() <= MAX_SPEAKERS, "one voice a peer");
+        assert!(self.voices.len() <= plan.peers.len(), "who is gone is forgotten");
         assert!(self.voices.windows(2).all(|w| w[0].device < w[1].device), "ascending, each once");
         Ok(())
     }
@@ -174,12 +292,12 @@ impl Ear {
         }
     }
 
-    /// Opens one payload that came on the connection of `from`.
+    /// Opens one payload that came on the connection of `from`, or from a forwarder.
     pub fn receive(
         &mut self,
         now: Time,
         me: &DeviceId,
-        from: DeviceId,
+        from: Option<DeviceId>,
         payload: &[u8],
     ) -> Result<Heard, Rejected> {
         let result = self.open(now, me, from, payload);
@@ -189,28 +307,56 @@ impl Ear {
             Err(Rejected::DoesNotOpen) => self.rejected.does_not_open += 1,
             Err(Rejected::Replayed) => self.rejected.replayed += 1,
             Err(Rejected::Malformed | Rejected::Frame(_)) => self.rejected.malformed += 1,
+            Err(Rejected::Unproven) => self.rejected.unproven += 1,
         }
         result
     }
 
-    fn open(&mut self, now: Time, me: &DeviceId, from: DeviceId, payload: &[u8]) -> Result<Heard, Rejected> {
-        let opened = self.ring.open(Some(&from), payload, now.as_millis(), &mut self.opened)?;
+    fn open(
+        &mut self,
+        now: Time,
+        me: &DeviceId,
+        from: Option<DeviceId>,
+        payload: &[u8],
+    ) -> Result<Heard, Rejected> {
+        if from.is_none() && !self.forwarded {
+            return Err(Rejected::UnknownKey);
+        }
+        let opened = match self.ring.open(from.as_ref(), payload, now.as_millis(), &mut self.opened) {
+            // Who speaks in another's name uses its numbers up; its signed word is heard all the same.
+            Err(MediaError::Replayed) if from.is_none() => return self.word(now, payload),
+            opened => opened?,
+        };
         let Some(voice) = self.voices.iter_mut().find(|v| v.device == opened.device) else {
             return Err(Rejected::UnknownKey);
         };
-        if self.checkpoints {
-            voice.checkpoints.note(opened.print, opened.counter, payload);
+        let frame = Frame::parse(&self.opened)?;
+        if from.is_none() {
+            let claim = match &frame {
+                Frame::Voice(frame) => Some(Claim { stream: frame.stream, tick: frame.tick }),
+                Frame::Report(_) | Frame::Checkpoint(_) => None,
+            };
+            voice.admit(now, &opened, claim, payload)?;
         }
-        match Frame::parse(&self.opened)? {
+        match frame {
             Frame::Voice(frame) => voice.speaker.receive(now, &frame),
             Frame::Report(report) => {
                 let mine = report.entries().iter().find(|e| e.who == short_name(me));
-                return Ok(mine.map_or(Heard::Nothing, |e| Heard::Report(*e)));
+                return Ok(mine.map_or(Heard::Nothing, |e| Heard::Report(opened.device, *e)));
             }
-            Frame::Checkpoint(bytes) => {
-                voice.authenticity = voice.checkpoints.check(&opened.device, bytes)?.authenticity();
-            }
+            Frame::Checkpoint(bytes) => voice.word(now, &self.ring.prints(&opened.device), bytes)?,
         }
+        Ok(Heard::Nothing)
+    }
+
+    /// Takes a checkpoint whose number was used before; anything else of that number was heard already.
+    fn word(&mut self, now: Time, payload: &[u8]) -> Result<Heard, Rejected> {
+        let opened = self.ring.open_again(payload, now.as_millis(), &mut self.opened)?;
+        let Frame::Checkpoint(bytes) = Frame::parse(&self.opened)? else { return Err(Rejected::Replayed) };
+        let Some(voice) = self.voices.iter_mut().find(|v| v.device == opened.device) else {
+            return Err(Rejected::UnknownKey);
+        };
+        voice.word(now, &self.ring.prints(&opened.device), bytes)?;
         Ok(Heard::Nothing)
     }
 
@@ -221,6 +367,7 @@ impl Ear {
         out.fill(0.0);
         let step = &mut self.step[..out.len()];
         for voice in &mut self.voices {
+            voice.age(now);
             voice.speaker.play(now, step);
             if !self.muted {
                 mix::add(out, step, voice.speaker.gain());
@@ -231,12 +378,18 @@ impl Ear {
 
     /// The report that is due now, if one is: nothing to tell while nobody speaks.
     pub fn report(&mut self, now: Time) -> Option<Report> {
-        let news = self.voices.iter().filter(|v| v.speaker.stats().received > v.reported);
+        let is_news = |v: &Voice| v.speaker.stats().received > v.reported || v.is_overdue(now);
+        let news = self.voices.iter().filter(|v| is_news(v));
         let hurry = news.clone().any(|v| {
             let stats = v.speaker.stats();
             stats.received < NEW_FRAMES || stats.loss >= HURRY_LOSS
         });
-        let due = if hurry { REPORT_SOON } else { REPORT_EVERY };
+        let asks = news.clone().any(|v| v.is_overdue(now));
+        let due = match (asks, hurry) {
+            (true, _) => REPORT_ASKS,
+            (false, true) => REPORT_SOON,
+            (false, false) => REPORT_EVERY,
+        };
         if now.since(self.reported_at) < due || news.count() == 0 {
             return None;
         }
@@ -245,7 +398,7 @@ impl Ear {
         let mut report = Report::default();
         for voice in &mut self.voices {
             let stats = *voice.speaker.stats();
-            if stats.received > voice.reported {
+            if is_news(voice) {
                 voice.reported = stats.received;
                 report.push(ReportEntry {
                     who: short_name(&voice.device),
@@ -266,6 +419,7 @@ impl Ear {
             playing: v.speaker.playing(),
             stats: v.speaker.stats(),
             authenticity: v.authenticity,
+            proofs: v.proofs,
         })
     }
 

@@ -1,6 +1,6 @@
 //! The mouth: captured sound through gate, encoder and redundancy into sealed payloads.
 
-use halloo_crypto::media::{CheckpointDraft, CheckpointWriter, Kid, MediaKey, MediaSealer};
+use halloo_crypto::media::{CheckpointDraft, Kid, MediaKey, MediaSealer};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::frame::{
 };
 use super::gate::{Gate, Passage, level_dbfs};
 use super::plan::Transmit;
+use super::proofs::Proofs;
 use super::redundancy::Controller;
 
 /// Coded frames that are remembered for lists and pre-roll.
@@ -78,6 +79,8 @@ pub struct MouthStats {
     pub frames_held: u64,
     /// Reports sealed.
     pub reports_sent: u64,
+    /// Checkpoints sealed.
+    pub checkpoints_sent: u64,
     /// Bytes of all sealed payloads.
     pub bytes_sent: u64,
     /// Frames that the encoder refused.
@@ -105,7 +108,6 @@ struct Seal {
     kid: Kid,
     key: MediaKey,
     sealer: MediaSealer,
-    checkpoints: Option<CheckpointWriter>,
 }
 
 /// The mouth of a voice path.
@@ -116,6 +118,7 @@ pub struct Mouth {
     pub(super) controller: Controller,
     muted: bool,
     seal: Option<Seal>,
+    proofs: Proofs,
     spent: Vec<[u8; 8]>,
     stream: u8,
     tick: u32,
@@ -146,6 +149,9 @@ impl Mouth {
             first: false,
             kind: PayloadKind::Voice,
         };
+        let stream = (rng.next_u32() % u32::from(STREAMS)) as u8;
+        let tick = rng.next_u32() & 0xf_fffe;
+        let seq = rng.next_u32() as u16;
         Mouth {
             length,
             encoder,
@@ -153,10 +159,11 @@ impl Mouth {
             controller: Controller::new(length, super::plan::DEFAULT_BUDGET_BPS),
             muted: true,
             seal: None,
+            proofs: Proofs::new(stream, rng),
             spent: Vec::with_capacity(SPENT_KEYS),
-            stream: (rng.next_u32() % u32::from(STREAMS)) as u8,
-            tick: rng.next_u32() & 0xf_fffe,
-            seq: rng.next_u32() as u16,
+            stream,
+            tick,
+            seq,
             opening: 0,
             preroll: 0,
             past: Vec::with_capacity(HISTORY),
@@ -203,7 +210,7 @@ impl Mouth {
     }
 
     /// Seals under this key from now on; the same key goes on with its counter. Returns `false`, and seals nothing,
-    /// when the key was used up before.
+    /// when the key was used up before. With `checkpoints` frames are noted, so that they can be proven behind a forwarder.
     pub fn set_key(&mut self, key: Option<&MediaKey>, checkpoints: bool) -> bool {
         let Some(key) = key else {
             self.retire();
@@ -215,13 +222,10 @@ impl Mouth {
                 return false;
             }
             let sealer = MediaSealer::new(key);
-            self.seal = Some(Seal { kid: key.kid(), key: key.clone(), sealer, checkpoints: None });
+            self.seal = Some(Seal { kid: key.kid(), key: key.clone(), sealer });
         }
-        if let Some(seal) = &mut self.seal
-            && checkpoints != seal.checkpoints.is_some()
-        {
-            seal.checkpoints = checkpoints.then(|| CheckpointWriter::new(key));
-        }
+        let sealed = self.seal.as_ref().map_or(0, |seal| seal.sealer.sealed());
+        self.proofs.follow(checkpoints.then_some(key), sealed, self.tick);
         true
     }
 
@@ -232,6 +236,7 @@ impl Mouth {
 
     fn retire(&mut self) {
         let Some(seal) = self.seal.take() else { return };
+        self.proofs.leave(self.tick);
         if self.spent.len() == SPENT_KEYS {
             self.spent.remove(0);
         }
@@ -272,12 +277,9 @@ impl Mouth {
             self.stats.frames_held += 1;
         } else if len > 0 {
             self.send_voice(tick, len, passage, redundancy.list_len());
-            self.pad_and_queue(
-                redundancy.most_bytes(self.length),
-                media_time,
-                passage == Passage::First,
-                PayloadKind::Voice,
-            );
+            let floor = redundancy.most_bytes(self.length);
+            self.pad_and_queue(floor, tick, passage == Passage::First, PayloadKind::Voice);
+            self.proofs.spoken(now);
             self.stats.frames_sent += 1;
             captured.sent = true;
             self.coded_len = len;
@@ -353,13 +355,19 @@ impl Mouth {
         }
         self.plain.clear();
         report.write(&mut self.plain);
-        self.pad_and_queue(0, self.tick.wrapping_mul(TICK_SAMPLES as u32), false, PayloadKind::Report);
+        self.pad_and_queue(0, self.tick, false, PayloadKind::Report);
         self.stats.reports_sent += 1;
     }
 
-    /// Drafts a checkpoint of what was sealed since the last, where the plan asks for checkpoints.
-    pub fn draft_checkpoint(&mut self, rng: &mut ChaCha20Rng) -> Option<CheckpointDraft> {
-        self.seal.as_mut()?.checkpoints.as_mut()?.draft(rng)
+    /// Somebody hears frames of this mouth, or what is given out as such: it owes its word on them.
+    pub fn is_heard(&mut self, now: Time) {
+        self.proofs.asked(now);
+    }
+
+    /// The next checkpoint that is due, where the plan asks for checkpoints.
+    pub fn draft_checkpoint(&mut self, now: Time) -> Option<CheckpointDraft> {
+        let lossy = self.controller.worst_loss(now).is_none_or(|loss| loss >= super::proofs::LOSSY_FROM);
+        self.proofs.draft(now, self.tick, lossy)
     }
 
     /// Seals a signed checkpoint.
@@ -369,7 +377,8 @@ impl Mouth {
         }
         self.plain.clear();
         write_checkpoint(signed, &mut self.plain);
-        self.pad_and_queue(0, self.tick.wrapping_mul(TICK_SAMPLES as u32), false, PayloadKind::Checkpoint);
+        self.pad_and_queue(0, self.tick, false, PayloadKind::Checkpoint);
+        self.stats.checkpoints_sent += 1;
     }
 
     /// The next sealed payload, oldest first.
@@ -387,7 +396,7 @@ impl Mouth {
         })
     }
 
-    fn pad_and_queue(&mut self, floor: usize, timestamp: u32, first: bool, kind: PayloadKind) {
+    fn pad_and_queue(&mut self, floor: usize, tick: u32, first: bool, kind: PayloadKind) {
         let Some(seal) = &mut self.seal else { return };
         if self.out_end - self.out_begin == OUT_QUEUE {
             self.out_begin += 1;
@@ -395,14 +404,16 @@ impl Mouth {
         }
         let waiting = &mut self.out[self.out_end % OUT_QUEUE];
         seal.sealer.set_floor(floor);
-        let Ok(counter) = seal.sealer.seal(&self.plain, &mut waiting.bytes) else {
+        let sealed = match kind {
+            // As long as frames left before it, which everybody on the way counts anyway.
+            PayloadKind::Checkpoint => seal.sealer.seal_exact(&self.plain, &mut waiting.bytes),
+            PayloadKind::Voice | PayloadKind::Report => seal.sealer.seal(&self.plain, &mut waiting.bytes),
+        };
+        let Ok(counter) = sealed else {
             unreachable!("frames keep below the largest class");
         };
-        if let Some(writer) = &mut seal.checkpoints
-            && !writer.is_full()
-        {
-            writer.note(counter, &waiting.bytes);
-        }
+        self.proofs.note(counter, tick, &waiting.bytes);
+        let timestamp = tick.wrapping_mul(TICK_SAMPLES as u32);
         waiting.timestamp = timestamp;
         waiting.first = first;
         waiting.kind = kind;

@@ -157,6 +157,12 @@ impl Controller {
         }
     }
 
+    /// The largest loss that a listener reports, also one that nothing helps; `None` before the first report.
+    pub fn worst_loss(&self, now: Time) -> Option<f32> {
+        let fresh = self.heard.iter().flatten().filter(|h| now.since(h.at) <= REPORT_LIFE);
+        fresh.map(|h| h.loss).max_by(f32::total_cmp)
+    }
+
     /// What the next frame carries, and the loss in percent that the codec should reckon with.
     pub fn decide(&mut self, now: Time) -> (Redundancy, u8) {
         let fresh = || self.heard.iter().flatten().filter(|h| now.since(h.at) <= REPORT_LIFE);

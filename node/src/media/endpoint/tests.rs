@@ -38,7 +38,7 @@ fn a_closed_endpoint_does_not_stop_the_voice_thread() {
 fn arrivals_come_in_order_and_the_queue_is_bounded() {
     let (road, ends) = road();
     let arrival =
-        |n: u64| Incoming { from: DeviceId::from_bytes([1; 32]), payload: Bytes::new(), arrived_ns: n };
+        |n: u64| Incoming { from: Some(DeviceId::from_bytes([1; 32])), payload: Bytes::new(), arrived_ns: n };
     for n in 0..INCOMING_QUEUE as u64 {
         assert!(ends.inn.try_send(arrival(n)).is_ok());
     }

@@ -7,7 +7,8 @@ use crate::media::opus::OpusFactory;
 use crate::media::record::Recording;
 use crate::media::stamps;
 use crate::media::wave::{WaveFile, WaveSource};
-use halloo_crypto::media::{Kid, MediaKey};
+use halloo_crypto::identity::DeviceSecret;
+use halloo_crypto::media::{Kid, MediaKey, MediaOpener, MediaSealer};
 use halloo_crypto::secret::Secret;
 use halloo_engine::voice::{FrameLength, Peer};
 use rand_chacha::ChaCha20Rng;
@@ -90,7 +91,7 @@ fn turn(members: &mut [Member], at: u64) -> usize {
             let from = id(members[speaker].n);
             for member in members.iter_mut().filter(|member| id(member.n) != from) {
                 let arrived_ns = now + 3 * NS_PER_MS;
-                let frame = Incoming { from, payload: frame.payload.clone(), arrived_ns };
+                let frame = Incoming { from: Some(from), payload: frame.payload.clone(), arrived_ns };
                 member.ends.inn.try_send(frame).expect("room");
             }
         }
@@ -288,4 +289,58 @@ fn a_growing_recording_can_be_spoken_from() {
     let mut member = Member::new(1, Box::new(source), Transmit::OpenMicrophone, FrameLength::Ms20);
     (0..30).for_each(|at| member.step.run(ORIGIN + at * STEP_NS, &mut member.events));
     assert!(member.events.iter().any(|event| matches!(event, MediaEvent::SourceEnded)));
+}
+
+/// A forwarder that hands over every payload of the first as it is, or, while it is bent, sealed anew by somebody who holds the keys too.
+fn forward(members: &mut [Member], sealers: &mut (MediaOpener, MediaSealer), at: u64, bent: bool) {
+    while let Ok(frame) = members[0].ends.out.try_recv() {
+        let (mut plain, mut sealed) = (Vec::new(), Vec::new());
+        sealers.0.open(&frame.payload, &mut plain).expect("every member has the key");
+        let voice = plain.first() == Some(&0x10);
+        if voice && let Some(last) = plain.last_mut() {
+            *last ^= 1;
+        }
+        sealers.1.seal(&plain, &mut sealed).expect("it was sealed before");
+        let payload = if bent && voice { sealed.into() } else { frame.payload };
+        let arrived_ns = ORIGIN + at * STEP_NS + 3 * NS_PER_MS;
+        members[1].ends.inn.try_send(Incoming { from: None, payload, arrived_ns }).expect("room");
+    }
+}
+
+#[test]
+fn who_speaks_in_anothers_name_behind_a_forwarder_is_told_and_forgotten_again() {
+    let secret = DeviceSecret::generate(&mut ChaCha20Rng::from_seed([5; 32]));
+    let source = WaveSource::open(&clip()).expect("clip");
+    let mut members = [
+        Member::new(1, Box::new(source), Transmit::OpenMicrophone, FrameLength::Ms20),
+        Member::new(2, Box::new(NullSource), Transmit::PushToTalk { pressed: false }, FrameLength::Ms20),
+    ];
+    let theirs = VoicePlan { checkpoints: true, ..plan(1, &[2]) };
+    members[0].step.apply(ORIGIN, &theirs, &mut Vec::new());
+    let peers = vec![Peer { device: secret.id(), keys: vec![key(1)] }];
+    let ours = VoicePlan { checkpoints: true, peers, ..plan(2, &[]) };
+    members[1].step.apply(ORIGIN, &ours, &mut Vec::new());
+    let mut sealers = (MediaOpener::new(&key(1)), MediaSealer::new(&key(1)));
+    let mut told = Vec::new();
+    for at in 0..1_000 {
+        for member in &mut members {
+            member.step.run(ORIGIN + at * STEP_NS, &mut member.events);
+        }
+        for event in std::mem::take(&mut members[0].events) {
+            if let MediaEvent::Checkpoint(draft) = event {
+                members[0].step.path.send_checkpoint(&draft.sign(&secret));
+            }
+        }
+        forward(&mut members, &mut sealers, at, (200..220).contains(&at));
+        for event in std::mem::take(&mut members[1].events) {
+            if let MediaEvent::Forged { speaker, on } = event {
+                assert_eq!(speaker, secret.id());
+                told.push((at, on));
+            }
+        }
+        let proofs = members[1].step.stats().proofs[&secret.id()];
+        assert!(at != 199 || proofs.0 == Authenticity::Verified, "{proofs:?}");
+    }
+    let [(begin, true), (end, false)] = told[..] else { panic!("{told:?}") };
+    assert!((200..300).contains(&begin) && end - begin >= 500, "{told:?}");
 }

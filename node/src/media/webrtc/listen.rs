@@ -32,7 +32,7 @@ pub(super) async fn listen(track: Arc<dyn TrackRemote>, ear: Ear) {
         }
         ear.counters.heard(arrived_ns, length);
         ear.counters.packets_lost.store(lost_before + sequence.note(packet.header.sequence_number), Relaxed);
-        let frame = Incoming { from: ear.peer, payload: packet.payload, arrived_ns };
+        let frame = Incoming { from: Some(ear.peer), payload: packet.payload, arrived_ns };
         if ear.incoming.try_send(frame).is_err() {
             ear.counters.dropped.fetch_add(1, Relaxed);
         }

@@ -110,6 +110,7 @@ async fn everybody_hears_everybody(members: &[Member], round: u32) {
         while heard.len() < members.len() - 1 {
             let Incoming { from, payload, arrived_ns } = next(&one.road).await;
             assert!(arrived_ns > 0);
+            let from = from.expect("a direct path");
             if payload == format!("{round} from {from}") {
                 heard.insert(from);
             }
@@ -131,7 +132,7 @@ async fn everybody_hears_everybody_at_last(members: &[Member]) {
             tokio::time::sleep(Duration::from_millis(20)).await;
             for one in members {
                 while let Some(frame) = one.road.receive() {
-                    heard.entry(one.id).or_default().insert(frame.from);
+                    heard.entry(one.id).or_default().insert(frame.from.expect("a direct path"));
                 }
             }
         }

@@ -44,7 +44,7 @@ fn sealed(sealer: &mut MediaSealer, k: u32) -> Vec<u8> {
 }
 
 fn receive(ear: &mut Ear, at: u64, from: u8, payload: &[u8]) -> Result<(), Rejected> {
-    ear.receive(ms(at), &id(0), id(from), payload).map(|_| ())
+    ear.receive(ms(at), &id(0), Some(id(from)), payload).map(|_| ())
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn a_report_finds_the_one_that_it_is_about() {
     report.write(&mut plain);
     let mut out = Vec::new();
     sealer.seal(&plain, &mut out).expect("short enough");
-    let heard = e.receive(ms(1), &id(5), id(1), &out).expect("opens");
-    assert!(matches!(heard, Heard::Report(ReportEntry { loss: 99, .. })));
+    let heard = e.receive(ms(1), &id(5), Some(id(1)), &out).expect("opens");
+    assert!(matches!(heard, Heard::Report(listener, ReportEntry { loss: 99, .. }) if listener == id(1)));
     sealer.seal(&plain, &mut out).expect("short enough");
-    let heard = e.receive(ms(1), &id(6), id(1), &out).expect("opens");
+    let heard = e.receive(ms(1), &id(6), Some(id(1)), &out).expect("opens");
     assert!(matches!(heard, Heard::Nothing));
 }
 
