@@ -18,6 +18,8 @@ pub mod port;
 mod neighbour;
 mod sealing;
 mod planning;
+#[cfg(test)]
+pub(crate) mod seized;
 
 pub use port::{CallConfig, CallInput, CallOutput, EpochKey, MAX_EPOCHS};
 

@@ -46,5 +46,7 @@ pub mod query;
 
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod seized;
 
 pub use engine::Engine;

@@ -16,6 +16,7 @@ use crate::pairing::{Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket};
 use crate::snapshot::Snapshot;
 use crate::start::{Config, Identity, Origin};
 use crate::time::{Now, Time};
+use crate::voice::VoicePlan;
 
 /// One member with its disk and what it has told.
 pub(crate) struct Member {
@@ -25,6 +26,8 @@ pub(crate) struct Member {
     pub(crate) events: Vec<Event>,
     /// Frames that went out, kept in order: to whom (`None`: gossip) and what.
     pub(crate) sent: Vec<(Option<PeerKey>, Vec<u8>)>,
+    /// What its media thread was told, oldest first.
+    pub(crate) plans: Vec<VoicePlan>,
     replies: Vec<Result<Reply, Refusal>>,
     due: Option<Time>,
 }
@@ -34,7 +37,7 @@ pub(crate) struct Rig {
     pub(crate) members: Vec<Member>,
     pub(crate) now: Now,
     queue: VecDeque<(usize, Input)>,
-    rng: ChaCha20Rng,
+    pub(crate) rng: ChaCha20Rng,
     seeds: u8,
     /// While set, frames are kept and not handed over.
     pub(crate) cut: bool,
@@ -78,6 +81,7 @@ impl Rig {
             disk: Snapshot::default(),
             events: Vec::new(),
             sent: Vec::new(),
+            plans: Vec::new(),
             replies: Vec::new(),
             due: None,
         };
@@ -92,7 +96,7 @@ impl Rig {
         self.settle();
     }
 
-    fn join(&mut self, identity: Identity) {
+    pub(crate) fn join(&mut self, identity: Identity) {
         let role = halloo_crdt::log::Role::Member;
         let invite = Command::Invite { max_uses: 1, expiry: Duration::from_secs(600), role };
         let Ok(Reply::Invite(view)) = self.command(0, invite) else { panic!("an invite") };
@@ -202,6 +206,7 @@ impl Rig {
                     }
                 }
                 Output::Event(event) => self.members[who].events.push(event),
+                Output::Plan(plan) => self.members[who].plans.push(*plan),
                 Output::Reply { result, .. } => self.members[who].replies.push(result),
                 _ => {}
             }

@@ -20,7 +20,7 @@ use crate::wire::direct::DirectFrame;
 /// Purpose of the seal of signalling.
 const SIGNAL_INFO: &[u8] = b"halloo v1 call signal";
 /// Purpose of the seal of call frames.
-const CALL_INFO: &[u8] = b"halloo v1 call frame";
+pub(crate) const CALL_INFO: &[u8] = b"halloo v1 call frame";
 
 /// A call that this device is not in.
 pub(crate) fn new_call(state: &mut State) -> Call {
@@ -107,6 +107,13 @@ pub(crate) fn signal(
     Ok(())
 }
 
+/// What a device sealed to this one for a call.
+pub(crate) fn opened(state: &State, from: &DeviceId, info: &[u8], seal: &[u8]) -> Option<Vec<u8>> {
+    let aad = aad(state, from, &state.me());
+    let plain = state.identity.device.open_sealed(info, &aad, seal).ok()?;
+    Some(plain.expose().clone())
+}
+
 /// A sealed call or signal frame of a proven neighbour.
 pub(crate) fn on_frame(
     call: &mut Call,
@@ -122,11 +129,9 @@ pub(crate) fn on_frame(
         _ => unreachable!("only call frames come here"),
     };
     debug_assert!(state.log.view().account_of(&device).is_some(), "a proven neighbour is a member");
-    let aad = aad(state, &device, &state.me());
-    let Ok(plain) = state.identity.device.open_sealed(info, &aad, seal) else {
+    let Some(bytes) = opened(state, &device, info, seal) else {
         return state.drop_frame(&from, "call frame that does not open");
     };
-    let bytes = plain.expose().clone();
     let input = match frame {
         DirectFrame::Signal(_) => CallInput::Signal { from: device, bytes },
         _ => CallInput::Frame { from: device, bytes },
