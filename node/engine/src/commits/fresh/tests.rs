@@ -1,3 +1,5 @@
+//! Who asked for a fresh leaf, and until when.
+
 use super::*;
 
 const OLD: Option<[u8; 32]> = Some([1; 32]);
