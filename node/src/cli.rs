@@ -1,6 +1,7 @@
 //! The `halloo` command: what can be typed, and which exit code says what.
 
 mod asks;
+mod device;
 mod key;
 mod live;
 mod progress;
@@ -88,6 +89,14 @@ pub enum Command {
     Groups,
     /// The members of the group: role, presence, microphone
     Members,
+    /// Your own devices: names, since when, which one this is
+    Devices,
+    /// Add another device of yours, be one, or take one out
+    Device {
+        /// What to do
+        #[command(subcommand)]
+        what: DeviceCommand,
+    },
     /// Change how the others see you, in every group
     Name {
         /// The new name
@@ -132,6 +141,11 @@ pub enum Command {
         /// Older than this message (id)
         #[arg(long, value_name = "MESSAGE")]
         before: Option<String>,
+    },
+    /// Mark everything as read, or all up to a message; your other devices follow
+    Read {
+        /// The newest message read (id)
+        message: Option<String>,
     },
     /// What happened to the group itself: who came, went, was made what
     Activity {
@@ -243,6 +257,36 @@ pub enum Command {
     Man {
         /// Of this command instead
         command: Option<String>,
+    },
+}
+
+/// What can be done with the devices of one person.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Let another device of yours in: prints a short code, a link and a QR, good for one device and ten minutes, and tells who comes
+    Add {
+        /// Only print them
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Become a device of yours, in an empty home: by the code, the link or the QR text of `halloo device add`
+    Join {
+        /// For instance 7-otter-quartz
+        invite: String,
+        /// How your other devices call this one (default: like the machine)
+        #[arg(long)]
+        name: Option<String>,
+        /// Only answer, do not stay (when a daemon runs already this is always so)
+        #[arg(long)]
+        no_live: bool,
+        /// Options that several commands share
+        #[command(flatten)]
+        daemon: DaemonArgs,
+    },
+    /// Take a device of yours out of every group, for instance a lost one: it reads nothing that is sealed afterwards
+    Revoke {
+        /// Its name or the beginning of its id
+        device: String,
     },
 }
 

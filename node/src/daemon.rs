@@ -2,7 +2,9 @@
 
 use crate::args::DaemonArgs;
 use crate::door::{Asked, Door, Request, Watchers};
-use crate::driver::{Addresses, Driver, Membership, Memberships, Parts, Recording, link_addresses, now};
+use crate::driver::{
+    Addresses, Driver, Membership, Memberships, Names, Parts, Recording, link_addresses, now,
+};
 use crate::home::{Home, HomeLock};
 use crate::keys::Keys;
 use crate::net::{Net, NetCommand, NetConfig, TapLane};
@@ -92,6 +94,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     let tap = args.tap.as_deref().map(Tap::create).transpose().context("cannot write the tap file")?;
     let network = crate::net::start(net_config(&keys, args, tap.clone())?)?;
     let addresses = Addresses::load(&loaded.local);
+    let names = Names::load(&loaded.local, keys.identity().device.id());
     reach_known(&network.net, &addresses).await;
     let groups = restore(&keys, loaded, &network.net)?;
     let door = Door::open(&home.socket())?;
@@ -102,6 +105,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
         vault,
         groups,
         addresses,
+        names,
         net: network.net,
         net_events: network.events,
         storage,

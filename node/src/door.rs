@@ -18,7 +18,8 @@ mod server;
 
 pub use client::{Client, ClientError};
 pub use request::{
-    CloseAsk, DoorError, Envelope, InviteAsk, JoinAsk, NewAsk, Passphrase, Request, TalkAsk, TrackAsk,
+    CloseAsk, DeviceJoinAsk, DoorError, Envelope, InviteAsk, JoinAsk, NewAsk, Passphrase, Request, TalkAsk,
+    TrackAsk,
 };
 pub use server::{Asked, Door, DoorStartError, Reply, Watchers};
 

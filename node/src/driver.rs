@@ -13,12 +13,14 @@ mod asks;
 mod beginnings;
 mod conversations;
 mod crowd;
+mod devices;
 mod joining;
 mod keeping;
 mod memberships;
 mod network;
 mod news;
 mod reads;
+mod siblings;
 mod voice;
 mod wishes;
 
@@ -26,6 +28,7 @@ pub use addresses::Addresses;
 pub use beginnings::link_addresses;
 pub use keeping::{close_by, refusal};
 pub use memberships::{GROUPS_MAX, Membership, Memberships};
+pub use siblings::Names;
 pub use voice::Recording;
 
 use crate::door::{Asked, Door, DoorError, Watchers};
@@ -37,6 +40,7 @@ use crate::track::Track;
 use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
+use halloo_engine::pairing::HostInput;
 use halloo_engine::place::Fix;
 use halloo_engine::time::{Now, Time};
 use halloo_mesh::{PairReply, Verdict};
@@ -66,6 +70,8 @@ pub struct Parts {
     pub groups: Memberships,
     /// Where members were last.
     pub addresses: Addresses,
+    /// How the devices of this person are called.
+    pub names: siblings::Names,
     /// The network and its events.
     pub net: Net,
     /// What the network tells.
@@ -110,6 +116,7 @@ pub struct Driver {
     isolated: bool,
     offered_frames: u64,
     conversations: conversations::Conversations,
+    devices: devices::Devices,
 }
 
 /// One thing that happened.
@@ -160,6 +167,7 @@ impl Driver {
             isolated: false,
             offered_frames: 0,
             conversations: conversations::Conversations::default(),
+            devices: devices::Devices::new(parts.names),
         }
     }
 
@@ -185,7 +193,9 @@ impl Driver {
                 Happened::Due => self.on_due().await,
                 Happened::Gone => break,
             }
+            self.next_way().await;
             self.next_conversation().await;
+            self.tell_news().await;
         }
         self.voice.stop().await;
         // The network task may have ended by itself; then there is nothing to stop.
@@ -212,7 +222,8 @@ impl Driver {
     fn due(&self) -> Duration {
         let engines = self.groups.iter().filter_map(|(_, m)| m.deadline).map(|deadline| deadline.at);
         let joining = self.joining.as_ref().and_then(joining::Joining::deadline);
-        let earliest = engines.chain(joining).chain(self.conversations.deadline()).min();
+        let earliest = engines.chain(joining).chain(self.conversations.deadline());
+        let earliest = earliest.chain(self.devices.deadline()).min();
         earliest.map_or(NAP, |at| at.since(now().mono)).min(NAP)
     }
 
@@ -225,6 +236,7 @@ impl Driver {
             }
         }
         self.drive_joining(None).await;
+        self.drive_account_door(HostInput::Wake).await;
         self.say_unsaid().await;
     }
 

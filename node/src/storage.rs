@@ -26,7 +26,7 @@ pub use rotation::Progress;
 use crate::door::DoorError;
 use crate::home::Home;
 use crate::vault::{Vault, VaultError};
-use halloo_crypto::id::GroupId;
+use halloo_crypto::id::{DeviceId, GroupId};
 use halloo_engine::output::{Batch, WriteId};
 use halloo_engine::snapshot::Snapshot;
 use halloo_store::error::StoreError;
@@ -178,6 +178,11 @@ impl Storage {
 /// The store key of the addresses at which a peer was last seen.
 pub fn address_key(peer: &[u8; 32]) -> Vec<u8> {
     [b"a", peer.as_slice()].concat()
+}
+
+/// The store key of what a device of this person is called.
+pub fn device_key(device: &DeviceId) -> Vec<u8> {
+    [b"d", device.as_bytes().as_slice()].concat()
 }
 
 /// The store key of a group's note: with whom, if it is a conversation of two.

@@ -1,6 +1,6 @@
 //! From what was typed to what is asked at the local door.
 
-use super::{Command, Key};
+use super::{Command, DeviceCommand, Key};
 use crate::args::SoundArgs;
 use crate::door::{InviteAsk, Request, TalkAsk, TrackAsk};
 use anyhow::{Context as _, Result, bail};
@@ -19,6 +19,11 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::Stop => Request::Stop,
         Command::Groups => Request::Groups,
         Command::Members => Request::Members,
+        Command::Devices => Request::Devices,
+        Command::Device { what: DeviceCommand::Revoke { device } } => {
+            Request::DeviceRevoke { device: device.clone() }
+        }
+        Command::Read { message } => Request::Read { message: message.clone() },
         Command::Name { name } => Request::Name { name: name.clone() },
         Command::Say { text, reply_to } => Request::Say { text: words(text)?, reply_to: reply_to.clone() },
         Command::Send { to, text } => Request::Send { to: to.clone(), text: words(text)? },

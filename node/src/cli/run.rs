@@ -1,8 +1,8 @@
 //! Running one command: ask the daemon, or be the daemon.
 
-use super::{BeginArgs, Cli, Command, KeyCommand, asks, key, live, progress, show};
+use super::{BeginArgs, Cli, Command, DeviceCommand, KeyCommand, asks, device, key, live, progress, show};
 use crate::args::DaemonArgs;
-use crate::door::{Client, ClientError, JoinAsk, NewAsk, Request, TalkAsk};
+use crate::door::{Client, ClientError, DeviceJoinAsk, JoinAsk, NewAsk, Request, TalkAsk};
 use crate::home::{Home, HomeError};
 use crate::terminal::{exit, is_closed_pipe, tell};
 use crate::{daemon, demo, echo};
@@ -61,6 +61,12 @@ async fn run(cli: &Cli) -> Result<u8> {
         Command::Join { invite, begin } => {
             let ask = JoinAsk { invite: invite.clone(), profile: begin.profile.clone() };
             begin_with(cli, begin, Request::Join(ask)).await
+        }
+        Command::Device { what: DeviceCommand::Add { no_wait } } => device::add(cli, !no_wait).await,
+        Command::Device { what: DeviceCommand::Join { invite, name, no_live, daemon } } => {
+            let ask = DeviceJoinAsk { invite: invite.clone(), name: name.clone() };
+            let begin = BeginArgs { profile: None, no_live: *no_live, daemon: daemon.clone() };
+            begin_with(cli, &begin, Request::DeviceJoin(ask)).await
         }
         Command::Up { daemon } => up(cli, daemon).await,
         Command::Demo(args) => demo::run(args, cli.json).await,
@@ -125,7 +131,12 @@ async fn connect(cli: &Cli) -> Result<Client> {
 async fn begin_with(cli: &Cli, begin: &BeginArgs, request: Request) -> Result<u8> {
     let home = Home::open(cli.home.clone())?;
     let joining = matches!(request, Request::Join(_));
-    let text = if joining { "looking for the inviter" } else { "beginning the group" };
+    let own = matches!(request, Request::DeviceJoin(_));
+    let text = match &request {
+        Request::Join(_) => "looking for the inviter",
+        Request::DeviceJoin(_) => "looking for your other device",
+        _ => "beginning the group",
+    };
     if let Ok(mut client) = Client::connect(&home.socket()).await {
         let steps = progress::steps(&home.socket()).await;
         let answer = progress::shown(cli.quiet, text, steps, client.ask(None, request)).await?;
@@ -140,7 +151,8 @@ async fn begin_with(cli: &Cli, begin: &BeginArgs, request: Request) -> Result<u8
     // Whoever begins a group enters the call with a muted microphone, a newcomer enters it talking. Without a usable sound
     // device one stays out and is told so.
     let talk = TalkAsk { muted: !joining, ..asks::talk(&begin.daemon.sound) };
-    if let Err(error) = client.ask(answer["group"].as_str(), Request::Talk(talk)).await {
+    // A second device stays out of the calls until its person says so: the first may be in them, in the same room.
+    if !own && let Err(error) = client.ask(answer["group"].as_str(), Request::Talk(talk)).await {
         tell(&format!("note: not in the call: {error}"));
     }
     if begin.no_live {

@@ -1,6 +1,6 @@
 //! Answers and events as text for people: data on stdout, talk on stderr.
 
-use super::Command;
+use super::{Command, DeviceCommand};
 use crate::door::{ClientError, DoorError};
 use crate::terminal::{line, tell};
 use anyhow::Result;
@@ -49,8 +49,17 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
             line(text(answer, "group"))
         }
         Command::Groups => rows("groups").iter().try_for_each(|g| {
-            line(&format!("{}\t{}\t{} members", short(g, "group"), text(g, "name"), g["member_count"]))
+            let unread = g["unread"].as_u64().filter(|unread| *unread > 0);
+            let unread = unread.map(|unread| format!("\t{unread} unread")).unwrap_or_default();
+            line(&format!(
+                "{}\t{}\t{} members{unread}",
+                short(g, "group"),
+                text(g, "name"),
+                g["member_count"]
+            ))
         }),
+        Command::Devices => rows("devices").iter().try_for_each(|d| line(&device(d))),
+        Command::Device { what } => device_answer(what, answer),
         Command::Members => rows("members").iter().try_for_each(|m| line(&member(m))),
         Command::Log { .. } => rows("messages").iter().rev().try_for_each(|m| line(&message(m))),
         Command::Activity { .. } => rows("activity").iter().rev().try_for_each(|a| line(&activity(a))),
@@ -75,6 +84,9 @@ pub fn event(event: &Value) -> Option<String> {
         "joined" => format!("+ {} is here", name()),
         "left" => format!("- {} left", name()),
         "removed" => format!("- {} was removed", name()),
+        "evicted" if event["revoked"] == true => {
+            "! another of your devices took this one out of this group; it stays out for good".to_owned()
+        }
         "evicted" => "! you are no longer a member of this group".to_owned(),
         "role" => format!("* {} is now {}", name(), text(event, "role")),
         "message" => message(event),
@@ -98,12 +110,29 @@ pub fn event(event: &Value) -> Option<String> {
             "! pairing: the code is burned; the link still works".to_owned()
         }
         "invite" => format!("* next code: {}", text(event, "code")),
+        "device-added" => format!("* {} has another device", name()),
+        "device-revoked" => format!("* a device of {} was taken out", name()),
+        "device" => device_step(event)?,
         "key-rotated" => format!("* everything stored is sealed by key {} now", event["key"]),
         "sync" if event["done"] == false => {
             format!("* catching up with {}: {} received, {} sent", name(), event["received"], event["sent"])
         }
         "warning" => format!("! {}", text(event, "text")),
         "lagged" => format!("! {} events were not shown", event["missed"]),
+        _ => return None,
+    })
+}
+
+/// A step at the door for another device.
+fn device_step(event: &Value) -> Option<String> {
+    Some(match event["step"].as_str()? {
+        "started" => "* a device knocks".to_owned(),
+        "emoji" => format!("* both sides show {}", emoji(event)),
+        "wrong-words" => format!("! wrong words, {} tries left", event["left"]),
+        "burned" => "! the code is burned; the link still works".to_owned(),
+        "code" => format!("* next code: {}", text(event, "code")),
+        "added" => format!("* {} is a device of yours now", text(event, "name")),
+        "expired" => "* no device came within ten minutes".to_owned(),
         _ => return None,
     })
 }
@@ -178,13 +207,60 @@ fn key(answer: &Value) -> Result<()> {
     }
 }
 
-fn invite(view: &Value) -> Result<()> {
+/// A QR text as a picture, where there is a terminal to see it on.
+fn picture(view: &Value) {
     if let Some(qr) = view["qr"].as_str()
         && std::io::IsTerminal::is_terminal(&std::io::stderr())
         && let Ok(code) = qrcode::QrCode::new(qr.as_bytes())
     {
         tell(&code.render::<qrcode::render::unicode::Dense1x2>().build());
     }
+}
+
+fn device_answer(what: &DeviceCommand, answer: &Value) -> Result<()> {
+    match what {
+        DeviceCommand::Add { .. } => {
+            picture(answer);
+            let code = text(answer, "code");
+            tell(&format!(
+                "on your other device type:  halloo device join {code}   (one device, ten minutes)"
+            ));
+            line(code)?;
+            line(text(answer, "link"))
+        }
+        DeviceCommand::Join { .. } => {
+            let (name, person) = (text(answer, "name"), text(answer, "profile"));
+            tell(&format!("{name} is a device of {person} now; both sides show {}", emoji(answer)));
+            let missed = answer["missed"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            missed.for_each(|what| {
+                tell(&format!("note: not in yet, it comes by itself when the two meet: {what}"))
+            });
+            let groups = answer["groups"].as_array().into_iter().flatten();
+            groups.filter_map(Value::as_str).try_for_each(line)
+        }
+        DeviceCommand::Revoke { .. } => {
+            tell(&format!("{} is out of every group that this device is in", text(answer, "name")));
+            line(text(answer, "device"))
+        }
+    }
+}
+
+fn device(d: &Value) -> String {
+    let state = if d["this"] == true {
+        "this one"
+    } else if d["here"] == true {
+        "here"
+    } else {
+        "away"
+    };
+    let since =
+        d["since_ms"].as_i64().and_then(|ms| time::OffsetDateTime::from_unix_timestamp(ms / 1_000).ok());
+    let since = since.map(|at| at.date().to_string()).unwrap_or_default();
+    format!("{}\t{}\tsince {since}\t{state}\t{} groups", short(d, "device"), text(d, "name"), d["groups"])
+}
+
+fn invite(view: &Value) -> Result<()> {
+    picture(view);
     if let Some(code) = view["code"].as_str() {
         tell(&format!("the others type:  halloo join {code}"));
         line(code)?;

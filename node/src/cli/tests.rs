@@ -92,3 +92,16 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert!(crate::terminal::is_closed_pipe(&pipe.context("writing")));
     assert!(!crate::terminal::is_closed_pipe(&anyhow::anyhow!("something else")));
 }
+
+#[test]
+fn devices_are_joined_and_taken_out_in_words() {
+    let cli = Cli::try_parse_from(["halloo", "device", "join", "7-otter-quartz", "--name", "phone"]).unwrap();
+    let Command::Device { what: DeviceCommand::Join { invite, name, .. } } = &cli.command else {
+        panic!("not a join")
+    };
+    assert_eq!((invite.as_str(), name.as_deref()), ("7-otter-quartz", Some("phone")));
+    let cli = Cli::try_parse_from(["halloo", "device", "revoke", "phone"]).unwrap();
+    let request = asks::request(&cli.command).unwrap().unwrap();
+    assert!(matches!(request, crate::door::Request::DeviceRevoke { device } if device == "phone"));
+    assert!(Cli::try_parse_from(["halloo", "device"]).is_err(), "it says what can be done");
+}

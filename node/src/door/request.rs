@@ -150,6 +150,23 @@ pub enum Request {
         /// The tap file; read as it grows.
         file: String,
     },
+    /// The devices of this person.
+    Devices,
+    /// Open the door of the account for another device.
+    DeviceAdd,
+    /// Become a device of whoever opened the door.
+    DeviceJoin(DeviceJoinAsk),
+    /// Take a device of this person out of every group.
+    DeviceRevoke {
+        /// A name or the beginning of a device id.
+        device: String,
+    },
+    /// All up to a message is read, here and on the other devices of this person.
+    Read {
+        /// The message; without it the newest.
+        #[serde(default)]
+        message: Option<String>,
+    },
     /// Where the key of this home lies, and how far a rotation is.
     Key,
     /// Seal everything stored by a new key; answered when the old one is gone.
@@ -182,6 +199,16 @@ pub struct JoinAsk {
     /// How the others shall see the asker.
     #[serde(default)]
     pub profile: Option<String>,
+}
+
+/// What `device_join` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceJoinAsk {
+    /// The short code, link or QR text that `device_add` answered with.
+    pub invite: String,
+    /// How the device shall be called; without it like its machine.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// What `invite` needs.

@@ -31,6 +31,10 @@ impl Driver {
             Request::Groups => answer(reply, Ok(self.groups_view())),
             Request::New(ask) => self.begin(ask, reply).await,
             Request::Join(ask) => self.join(ask, reply).await,
+            Request::Devices => answer(reply, Ok(self.devices_view())),
+            Request::DeviceAdd => self.device_add(reply),
+            Request::DeviceJoin(ask) => self.device_join(ask, reply).await,
+            Request::DeviceRevoke { device } => self.device_revoke(&device, reply).await,
             Request::Key => answer(reply, Ok(self.keeper.view())),
             Request::KeyRotate => self.keeper.rotate(reply),
             Request::KeyClose(ask) => self.keeper.close(ask, reply),
@@ -79,6 +83,7 @@ impl Driver {
                 answer(reply, outcome);
             }
             Request::CloseInvites => self.close_invites(group, reply).await,
+            Request::Read { message } => self.mark_read(group, message.as_deref(), reply).await,
             Request::Offer { file } => {
                 crate::tap::follow(file.into(), self.offered_in.clone());
                 answer(reply, Ok(json!({})));
@@ -107,9 +112,11 @@ impl Driver {
             return answer(reply, Err(error));
         }
         if entering {
-            self.voice.mute_microphone(ask.muted);
+            // Two open microphones of one person in one room would echo for the others.
+            let muted = ask.muted || self.sibling_in_call(group);
+            self.voice.mute_microphone(muted);
             let (ignored, _) = oneshot::channel();
-            self.command(group, Command::MuteMicrophone(ask.muted), done(), ignored).await;
+            self.command(group, Command::MuteMicrophone(muted), done(), ignored).await;
         }
         self.command(group, Command::JoinCall, done(), reply).await;
     }
@@ -237,6 +244,19 @@ impl Driver {
             self.voice.gain(device.device, gain)?;
         }
         Ok(json!({}))
+    }
+
+    /// Marks all up to a message as read, without one all there is.
+    async fn mark_read(&mut self, group: GroupId, message: Option<&str>, reply: Waiter) {
+        let newest = || self.groups.get(&group)?.engine.timeline(None, 1).entries.pop().map(|line| line.id);
+        let message = match message.map(message_id).transpose() {
+            Err(error) => return answer(reply, Err(error)),
+            Ok(named) => named.or_else(newest),
+        };
+        match message {
+            None => answer(reply, Ok(json!({}))),
+            Some(message) => self.command(group, Command::MarkRead { message }, done(), reply).await,
+        }
     }
 
     async fn close_invites(&mut self, group: GroupId, reply: Waiter) {

@@ -61,6 +61,7 @@ impl Driver {
             .map_err(|error| DoorError::new("invalid", error.to_string(), "choose another name"))?;
         let group = engine.group();
         self.groups.insert(group, Membership::new(engine, with));
+        self.devices.names.news = true;
         self.note_group(group, with).await;
         self.settle(group).await;
         Ok(group)

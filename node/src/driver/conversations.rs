@@ -10,7 +10,7 @@
 //! nothing older than itself, so a first message is written when the other has come in, and answered for only then.
 
 use super::asks::{answer, done, said};
-use super::joining::ticket;
+use super::joining::{Coming, ticket};
 use super::memberships::CONVERSATIONS_EACH_MAX;
 use super::voice::SignalKind;
 use super::{Driver, now};
@@ -208,7 +208,7 @@ impl Driver {
             return;
         }
         if let Some((account, ticket)) = self.conversations.waiting.pop_front() {
-            self.begin_joining(ticket, Some(account), None).await;
+            self.begin_joining(ticket, Coming::Conversation(account), None).await;
         }
     }
 }

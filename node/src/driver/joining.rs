@@ -16,16 +16,39 @@ use halloo_engine::output::PairingProgress;
 use halloo_engine::pairing::{JoinError, Joined, Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket};
 use halloo_engine::start::Origin;
 use halloo_engine::time::Time;
+use halloo_engine::wire::sibling::Way;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use serde_json::json;
 use tokio::sync::oneshot;
 
+/// As what this home comes in.
+pub enum Coming {
+    /// As a member of its own.
+    Member,
+    /// Into a conversation of two that this account opened.
+    Conversation(AccountId),
+    /// As a device, at the door of its account.
+    Device,
+    /// As a device, into one of the groups of a sibling.
+    Way(Way),
+}
+
+impl Coming {
+    /// The other account, when it is a conversation of two.
+    fn with(&self) -> Option<AccountId> {
+        match self {
+            Self::Conversation(account) => Some(*account),
+            Self::Way(way) => way.with,
+            Self::Member | Self::Device => None,
+        }
+    }
+}
+
 /// A running pairing and who waits for it.
 pub struct Joining {
     joiner: Joiner,
-    /// The other account, when this is a conversation of two that the other opened.
-    with: Option<AccountId>,
+    coming: Coming,
     reply: Option<oneshot::Sender<DoorReply>>,
 }
 
@@ -33,6 +56,10 @@ impl Joining {
     /// When the machine wants to be woken.
     pub fn deadline(&self) -> Option<Time> {
         self.joiner.deadline()
+    }
+
+    fn is_way(&self) -> bool {
+        matches!(self.coming, Coming::Way(_))
     }
 }
 
@@ -51,7 +78,7 @@ impl Driver {
         }
         match ticket(&ask.invite) {
             Err(error) => answer(reply, Err(error)),
-            Ok(ticket) => self.begin_joining(ticket, None, Some(reply)).await,
+            Ok(ticket) => self.begin_joining(ticket, Coming::Member, Some(reply)).await,
         }
     }
 
@@ -59,7 +86,7 @@ impl Driver {
     pub(super) async fn begin_joining(
         &mut self,
         ticket: Ticket,
-        with: Option<AccountId>,
+        coming: Coming,
         reply: Option<oneshot::Sender<DoorReply>>,
     ) {
         let outcome = self.groups.room().then_some(()).ok_or_else(|| {
@@ -70,6 +97,9 @@ impl Driver {
         let seed = match seed {
             Ok(seed) => seed,
             Err(error) => {
+                if let Coming::Way(way) = coming {
+                    self.devices.came(way.name, Some(&error));
+                }
                 if let Some(reply) = reply {
                     answer(reply, Err(error));
                 }
@@ -82,11 +112,16 @@ impl Driver {
         }
         self.carry(NetCommand::LookAround).await;
         let identity = self.keys.identity();
-        let (device, certificate, peer, name) =
-            (identity.device, identity.certificate, identity.peer, identity.name);
+        let (device, certificate, peer) = (identity.device, identity.certificate, identity.peer);
+        let name = match coming {
+            Coming::Device => self.devices.names.of(&self.voice.me),
+            _ => identity.name,
+        };
         let who = JoinerIdentity { device, certificate, peer, name };
-        let joiner = Joiner::new(who, &ticket, ChaCha20Rng::from_seed(seed), now().mono);
-        self.joining = Some(Joining { joiner, with, reply });
+        let begin =
+            if matches!(coming, Coming::Device | Coming::Way(_)) { Joiner::of_device } else { Joiner::new };
+        let joiner = begin(who, &ticket, ChaCha20Rng::from_seed(seed), now().mono);
+        self.joining = Some(Joining { joiner, coming, reply });
         for peer in self.connected.clone() {
             self.drive_joining(Some(Input::PeerUp(peer))).await;
         }
@@ -119,6 +154,8 @@ impl Driver {
                 JoinerOutput::Send { to, bytes } => {
                     self.carry(NetCommand::Pair { to: halloo_mesh::PeerKey(to.0), bytes }).await;
                 }
+                // The steps into each group of a sibling are no news: the person followed those at the door of the account.
+                JoinerOutput::Progress(_) if self.joining.as_ref().is_some_and(Joining::is_way) => {}
                 JoinerOutput::Progress(progress) => self.tell_pairing(&progress),
                 JoinerOutput::Joined(joined) => return self.joined(*joined).await,
                 JoinerOutput::Failed(error) => return self.not_joined(error),
@@ -135,7 +172,10 @@ impl Driver {
 
     async fn joined(&mut self, joined: Joined) {
         let Some(joining) = self.joining.take() else { return };
-        let group = joined.group;
+        if matches!(joining.coming, Coming::Device) {
+            return self.became_device(joined, joining.reply).await;
+        }
+        let (group, with) = (joined.group, joining.coming.with());
         let told = json!({
             "group": group.to_string(),
             "name": joined.group_name,
@@ -150,9 +190,12 @@ impl Driver {
                     .map_err(|error| DoorError::told("bundle", &error, "ask for a new invite"))
             });
         let outcome = match started {
-            Ok(engine) => self.enter(group, Membership::new(engine, joining.with)).await.map(|()| told),
+            Ok(engine) => self.enter(group, Membership::new(engine, with)).await.map(|()| told),
             Err(error) => Err(error),
         };
+        if let Coming::Way(way) = joining.coming {
+            self.devices.came(way.name, outcome.as_ref().err());
+        }
         if let Some(reply) = joining.reply {
             answer(reply, outcome);
         }
@@ -168,6 +211,7 @@ impl Driver {
             return Err(error);
         }
         self.groups.insert(group, membership);
+        self.devices.names.news = true;
         self.note_group(group, with).await;
         self.settle(group).await;
         if let Some(with) = with {
@@ -180,8 +224,14 @@ impl Driver {
     }
 
     fn not_joined(&mut self, error: JoinError) {
-        let Some(reply) = self.joining.take().and_then(|joining| joining.reply) else { return };
-        answer(reply, Err(DoorError::told(join_code(&error), &error, "ask for a new invite")));
+        let Some(joining) = self.joining.take() else { return };
+        let error = DoorError::told(join_code(&error), &error, "ask for a new invite");
+        if let Coming::Way(way) = joining.coming {
+            self.devices.came(way.name, Some(&error));
+        }
+        if let Some(reply) = joining.reply {
+            answer(reply, Err(error));
+        }
     }
 }
 

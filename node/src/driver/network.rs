@@ -4,6 +4,7 @@ use super::Driver;
 use crate::net::{NetCommand, NetEvent, TapLane};
 use halloo_engine::input::Input;
 use halloo_engine::lane::{Lane, PeerKey};
+use halloo_engine::pairing::HostInput;
 use halloo_mesh::{MeshEvent, PairReply, Verdict};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
@@ -41,6 +42,7 @@ impl Driver {
                 self.pair_replies.remove(&peer);
                 self.tell_lost(&peer);
                 self.drive_joining(Some(Input::PeerDown(peer))).await;
+                self.drive_account_door(HostInput::PeerDown(peer)).await;
                 self.feed_all(Input::PeerDown(peer)).await;
             }
             MeshEvent::PeerAddresses { peer, addresses } => {
@@ -83,20 +85,26 @@ impl Driver {
         }
     }
 
-    /// A pairing request goes to the engine that has the door it knocks at; without one it is told so.
+    /// A pairing request goes to whoever has the door it knocks at, the account or an engine; without one it is told so.
     async fn on_pair(&mut self, from: PeerKey, bytes: Vec<u8>, reply: PairReply) {
         let door = halloo_engine::pairing::peek_door(&bytes);
+        let account = door.is_some_and(|door| self.devices.answers(&door));
         let group = door.and_then(|door| self.groups.by_door(&door));
-        let Some(group) = group else {
+        if group.is_none() && !account {
             let bytes = halloo_engine::pairing::not_mine();
             return self.carry(NetCommand::PairReply { reply, bytes }).await;
-        };
+        }
         let waiting = self.pair_replies.entry(from).or_default();
         if waiting.len() >= PAIR_WAITING_MAX {
             return; // Dropping the reply refuses the request.
         }
         waiting.push_back(reply);
-        self.feed(group, Input::Frame { from, lane: Lane::Pair, bytes }).await;
+        match group.filter(|_| !account) {
+            Some(group) => {
+                self.feed(group, Input::Frame { from, lane: Lane::Pair, bytes }).await;
+            }
+            None => self.drive_account_door(HostInput::Frame { from, bytes }).await,
+        }
     }
 
     /// The machine is somewhere else on the network: links shown from now on say so, and the voice looks for new paths.

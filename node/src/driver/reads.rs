@@ -79,6 +79,7 @@ impl Driver {
                     "member": m.engine.status().member,
                     "member_count": m.engine.members().len(),
                     "last_active_ms": newest,
+                    "unread": m.engine.unread(PAGE_MAX),
                     "with": m.partner().map(|account| account.to_string()),
                 })
             })
@@ -102,6 +103,16 @@ fn log(engine: &Engine, limit: usize, before: Option<&str>) -> Reply {
         },
     };
     let page = engine.timeline(cursor, limit.min(PAGE_MAX));
-    let messages: Vec<Value> = page.entries.iter().rev().map(views::chat).collect();
+    let own = engine.account();
+    let messages: Vec<Value> = page
+        .entries
+        .iter()
+        .rev()
+        .map(|entry| {
+            let mut line = views::chat(entry);
+            line["read"] = json!(entry.own || entry.read_by.contains(&own));
+            line
+        })
+        .collect();
     Ok(json!({ "messages": messages, "more": page.older.is_some() }))
 }

@@ -35,6 +35,10 @@ pub enum SignalKind {
     Media,
     /// The link of a conversation of two.
     Invite,
+    /// What a sibling is called and which groups it is in.
+    Sibling,
+    /// A way into a group, for a sibling.
+    Way,
 }
 
 impl SignalKind {
@@ -46,7 +50,8 @@ impl SignalKind {
     /// Takes the kind off.
     pub fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (kind, rest) = bytes.split_first()?;
-        let kind = [Self::Media, Self::Invite].into_iter().find(|known| *known as u8 == *kind)?;
+        let known = [Self::Media, Self::Invite, Self::Sibling, Self::Way];
+        let kind = known.into_iter().find(|known| *known as u8 == *kind)?;
         Some((kind, rest))
     }
 }

@@ -49,7 +49,7 @@ impl Driver {
         verdict
     }
 
-    async fn send(&mut self, to: PeerKey, lane: Lane, bytes: Vec<u8>) {
+    pub(super) async fn send(&mut self, to: PeerKey, lane: Lane, bytes: Vec<u8>) {
         match lane {
             Lane::Direct => self.carry(NetCommand::Direct { to: halloo_mesh::PeerKey(to.0), bytes }).await,
             Lane::Pair => {
@@ -94,6 +94,8 @@ impl Driver {
             match SignalKind::split(bytes) {
                 Some((SignalKind::Media, rest)) => self.voice.signal(group, *from, rest.to_vec()),
                 Some((SignalKind::Invite, rest)) => Box::pin(self.invited(group, *from, rest)).await,
+                Some((SignalKind::Sibling, rest)) => Box::pin(self.on_sibling(group, *from, rest)).await,
+                Some((SignalKind::Way, rest)) => self.on_way(group, *from, rest),
                 None => {}
             }
             return;
@@ -105,6 +107,11 @@ impl Driver {
             value["with"] = json!(with.to_string());
         }
         self.name(group, &event, &mut value);
+        if let Event::Evicted { .. } = event {
+            // The person is in it still: one of the other devices took this one out.
+            let own = |m: &super::Membership| m.engine.members().iter().any(|member| member.own);
+            value["revoked"] = json!(self.groups.get(&group).is_some_and(own));
+        }
         self.watchers.tell(value);
     }
 
@@ -115,12 +122,21 @@ impl Driver {
             Event::PeerProven { peer, device, account } => {
                 membership.proven.insert(*peer, *device);
                 self.voice.reachable(group, *device);
+                if *account == self.keys.identity().account() {
+                    return Box::pin(self.meet_sibling(group, *device, false)).await;
+                }
                 Box::pin(self.offer_again(group, *account, *device)).await;
             }
             Event::Warning(Warning::ClockSkew { device, seconds }) => {
                 membership.clocks.insert(*device, *seconds);
             }
             Event::MemberJoined { .. } => Box::pin(self.say_unsaid()).await,
+            // Whoever took it out may not be in all groups that it is in.
+            Event::DeviceRevoked { account, device }
+                if *account == self.keys.identity().account() && *device != self.voice.me =>
+            {
+                Box::pin(self.revoke_everywhere(*device, None)).await;
+            }
             _ => {}
         }
     }
@@ -154,6 +170,8 @@ impl Driver {
             | Event::RoleChanged { account, .. }
             | Event::Receipt { account, .. }
             | Event::PeerProven { account, .. }
+            | Event::DeviceAdded { account, .. }
+            | Event::DeviceRevoked { account, .. }
             | Event::Presence { account, .. } => Some(membership.name_of(account)),
             Event::Location(view) => Some(membership.name_of(&view.account)),
             Event::Muted { device, .. }
