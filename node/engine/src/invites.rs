@@ -169,6 +169,7 @@ pub(crate) fn open_for_device(
         return Err(Refusal::Busy);
     }
     room.devices.insert(id, device);
+    assert!(room.devices.len() <= DEVICE_DOORS_MAX, "INV-6: checked at the door");
     drain(room, None, state);
     Ok(())
 }

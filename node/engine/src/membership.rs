@@ -205,6 +205,8 @@ pub(crate) fn add_device(
     if added.is_err() {
         commits::on_peer_down(room, &newcomer);
     }
+    let owner = state.log.view().account_of(&device);
+    assert!(added.is_err() || owner == Some(state.account()), "a device brings in its own person's only");
     added.map(drop)
 }
 

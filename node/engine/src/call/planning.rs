@@ -13,6 +13,10 @@ impl Call {
         let plan = self.make_plan();
         assert!(plan.seal.is_none() || self.in_call(), "outside the call nothing is sealed");
         assert!(plan.peers.iter().all(|p| self.roster.contains(&p.device)), "only members are heard");
+        assert!(
+            plan.peers.iter().all(|p| !self.siblings.contains(&p.device)),
+            "a person does not hear itself"
+        );
         if plan != self.plan {
             self.plan = plan.clone();
             self.wish(CallOutput::Plan(Box::new(plan)));
