@@ -153,6 +153,11 @@ const LINES: &[Line] = &[
         what: "every rule by which groups heal, broken once: a named test sees it",
         run: heal::rules::run,
     },
+    Line {
+        name: "heal.16",
+        what: "a second device of one person: it comes in, has everything, is read on, and is taken out",
+        run: heal::devices::run,
+    },
 ];
 
 /// `prove CAPABILITY[.LINE] [--small]`.

@@ -1,6 +1,7 @@
 //! The proofs that groups heal: branches, races and quarrels end in one group, at a known cost.
 
 pub mod cost;
+pub mod devices;
 pub mod differential;
 pub mod insiders;
 pub mod rules;
