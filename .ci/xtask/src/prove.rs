@@ -139,6 +139,21 @@ const LINES: &[Line] = &[
         run: heal::stories::eviction,
     },
     Line {
+        name: "heal.6",
+        what: "who speaks in another's name behind a forwarder is shown, nobody else ever is",
+        run: heal::forgery::run,
+    },
+    Line {
+        name: "heal.7",
+        what: "of a seized device nothing opens that was said more than 62 s before",
+        run: heal::secrecy::run,
+    },
+    Line {
+        name: "heal.8",
+        what: "the power goes at every boundary between storing and sending; real processes are killed",
+        run: heal::crash::run,
+    },
+    Line {
         name: "heal.9",
         what: "hostile insiders: bent commits, late words, quarrels, flapping, clocks, copies, sleepers",
         run: heal::insiders::run,

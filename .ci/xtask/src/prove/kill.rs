@@ -13,9 +13,18 @@ const LIFE_MAX_MS: u64 = 1_500;
 
 /// `prove first-halloo.5`.
 pub fn run(size: Size) -> Result<()> {
+    let span = Duration::from_secs(if size == Size::Full { 300 } else { 15 });
+    kill(size, |_, took| took < span)
+}
+
+/// As many kills as are wanted, however long they take.
+pub fn times(size: Size, kills: u64) -> Result<()> {
+    kill(size, |round, _| round < kills)
+}
+
+fn kill(size: Size, goes_on: impl Fn(u64, Duration) -> bool) -> Result<()> {
     let bin = people::halloo(size)?;
     let folder = tempfile::tempdir()?;
-    let span = Duration::from_secs(if size == Size::Full { 300 } else { 15 });
     let mut steady =
         Person::new(&bin, folder.path(), "steady", None).with(&["--loopback", "--port", "47331"]);
     steady.up()?;
@@ -27,7 +36,7 @@ pub fn run(size: Size) -> Result<()> {
     let mut victim = victim(&bin, folder.path(), round);
     victim.up()?;
     victim.ask(&["join", &code])?;
-    while began.elapsed() < span {
+    while goes_on(round, began.elapsed()) {
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let life = Duration::from_millis((chance >> 33) % LIFE_MAX_MS);
         let from = Instant::now();

@@ -157,8 +157,15 @@ pub fn run(size: Size) -> Result<()> {
     if failed > 0 { bail!("{failed} of these tests failed or do not exist:\n{told}") } else { Ok(()) }
 }
 
+/// Runs these tests and fails unless every one of them is there and passes.
+pub(super) fn tests_pass(place: &[&'static str], tests: &[&str], size: Size) -> Result<()> {
+    let told = results(place, tests, size)?;
+    let failed: Vec<_> = tests.iter().filter(|test| !passed(&told, test)).collect();
+    if failed.is_empty() { Ok(()) } else { bail!("{failed:?} failed or do not exist:\n{told}") }
+}
+
 /// What nextest says of these tests, whatever became of them.
-fn results(place: Place, tests: &[&str], size: Size) -> Result<String> {
+fn results(place: &[&'static str], tests: &[&str], size: Size) -> Result<String> {
     let filter = format!("test(/(^|::)({})$/)", tests.join("|"));
     let mut args = vec!["nextest", "run", "--locked", "--cargo-quiet", "--no-fail-fast", "-E", &filter];
     args.extend(place);
