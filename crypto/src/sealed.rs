@@ -157,6 +157,22 @@ impl BoxSecret {
     pub fn open(self, info: &[u8], aad: &[u8], frame: &[u8]) -> Result<Secret<Vec<u8>>, SealedError> {
         open_with(&self.0, info, aad, frame)
     }
+
+    /// As [`Self::open`], but given back when the frame did not open: it was sealed to another key, and this one is still to be used.
+    ///
+    /// # Errors
+    /// The key, and [`SealedError::Malformed`] or [`SealedError::DoesNotOpen`].
+    pub fn try_open(
+        self,
+        info: &[u8],
+        aad: &[u8],
+        frame: &[u8],
+    ) -> Result<Secret<Vec<u8>>, (Self, SealedError)> {
+        match open_with(&self.0, info, aad, frame) {
+            Ok(plain) => Ok(plain),
+            Err(error) => Err((self, error)),
+        }
+    }
 }
 
 impl std::fmt::Debug for BoxSecret {

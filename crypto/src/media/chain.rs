@@ -96,12 +96,16 @@ impl CallStep {
         sealed::seal_to(rng, joiner, STEP_INFO, aad, plain.as_ref()).map_err(|_| MediaError::Malformed)
     }
 
-    /// Opens a step with the joiner's one-use key, which is erased by it.
+    /// Opens a step with the joiner's one-use key, which is erased by it; an answer to an earlier key opens nothing and erases nothing.
     ///
     /// # Errors
     /// [`MediaError::DoesNotOpen`] or [`MediaError::Malformed`].
-    pub fn open(key: BoxSecret, aad: &[u8], bytes: &[u8]) -> Result<Self, MediaError> {
-        let plain = key.open(STEP_INFO, aad, bytes).map_err(|_| MediaError::DoesNotOpen)?;
+    pub fn open(key: &mut Option<BoxSecret>, aad: &[u8], bytes: &[u8]) -> Result<Self, MediaError> {
+        let held = key.take().ok_or(MediaError::DoesNotOpen)?;
+        let plain = held.try_open(STEP_INFO, aad, bytes).map_err(|(held, _)| {
+            *key = Some(held);
+            MediaError::DoesNotOpen
+        })?;
         match plain.expose().as_slice() {
             [VERSION, i0, i1, i2, i3, secret @ ..] => Ok(Self {
                 index: u32::from_be_bytes([*i0, *i1, *i2, *i3]),

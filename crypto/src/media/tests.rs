@@ -38,7 +38,7 @@ fn a_joiner_gets_the_present_step_and_no_earlier_one() {
     let now = start.next();
     let joiner = BoxSecret::generate(&mut rng(2));
     let sealed = now.seal_to(&mut rng(3), &joiner.public(), b"call").expect("seals");
-    let mut theirs = CallStep::open(joiner, b"call", &sealed).expect("opens");
+    let mut theirs = CallStep::open(&mut Some(joiner), b"call", &sealed).expect("opens");
     assert_eq!(theirs, now);
     assert_eq!(theirs.index(), 1);
     for _ in 0..4 {
@@ -54,9 +54,13 @@ fn a_sealed_step_opens_for_its_joiner_and_its_call_only() {
     let joiner = BoxSecret::generate(&mut rng(2));
     let public = joiner.public();
     let sealed = step.seal_to(&mut rng(3), &public, b"call").expect("seals");
-    assert_eq!(CallStep::open(joiner, b"other call", &sealed).err(), Some(MediaError::DoesNotOpen));
-    let other = BoxSecret::generate(&mut rng(4));
-    assert_eq!(CallStep::open(other, b"call", &sealed).err(), Some(MediaError::DoesNotOpen));
+    let mut joiner = Some(joiner);
+    assert_eq!(CallStep::open(&mut joiner, b"other call", &sealed).err(), Some(MediaError::DoesNotOpen));
+    let mut other = Some(BoxSecret::generate(&mut rng(4)));
+    assert_eq!(CallStep::open(&mut other, b"call", &sealed).err(), Some(MediaError::DoesNotOpen));
+    assert!(joiner.is_some() && other.is_some(), "what does not open uses nothing up");
+    assert!(CallStep::open(&mut joiner, b"call", &sealed).is_ok() && joiner.is_none(), "once");
+    assert_eq!(CallStep::open(&mut joiner, b"call", &sealed).err(), Some(MediaError::DoesNotOpen));
     assert!(step.seal_to(&mut rng(3), &crate::id::BoxPublic([0; 32]), b"").is_err());
     assert_eq!(format!("{step:?}"), "CallStep(0)");
 }

@@ -49,6 +49,9 @@ const STEP_WAIT: Duration = Duration::from_millis(1_500);
 /// A wish for a step is repeated after so long.
 const WISH_EVERY: Duration = Duration::from_millis(500);
 
+/// How long a one-use key waits for answers after the last wish that named it.
+const ONE_USE: Duration = Duration::from_secs(2);
+
 /// Wishes to a device with a better chain between two of its words. Who has no chain yet asks on; who has one can be heard by those
 /// who share it, and need not be kept busy by a claim that is never made good.
 const WISHES_MAX: u8 = 4;
@@ -73,6 +76,8 @@ pub struct Call {
     joined: Option<Time>,
     chain: Option<Chain>,
     one_use: Option<BoxSecret>,
+    /// Until then answers to it may come.
+    one_use_until: Time,
     keys: Sealing,
     epochs: Vec<EpochKey>,
     sealing: Option<EpochKey>,
@@ -97,6 +102,7 @@ impl Call {
             joined: None,
             chain: None,
             one_use: None,
+            one_use_until: Time::ZERO,
             keys,
             epochs: Vec::new(),
             sealing: None,
@@ -253,6 +259,7 @@ impl Call {
         let wishes = self.follows(&to);
         let wants = wishes.then(|| {
             let rng = &mut self.rng;
+            self.one_use_until = now.after(ONE_USE);
             self.one_use.get_or_insert_with(|| BoxSecret::generate(rng)).public()
         });
         let here = Here {
@@ -343,9 +350,8 @@ impl Call {
         if !in_call || !self.in_call() || !better || place.0.0 == [0; 16] {
             return;
         }
-        let Some(key) = self.one_use.take() else { return };
         let aad = step_aad(&self.config.group, &place.0, &self.config.me);
-        if let Ok(mut chain) = Chain::open(now, key, &aad, place, sealed) {
+        if let Ok(mut chain) = Chain::open(now, &mut self.one_use, &aad, place, sealed) {
             chain.advance(now);
             self.chain = Some(chain);
             self.tell_all(now);
@@ -409,6 +415,10 @@ impl Call {
             .collect();
         for device in over {
             self.part(device);
+        }
+        if now >= self.one_use_until || !self.neighbours.keys().any(|device| self.follows(device)) {
+            // Whoever seizes the device later must not open with it what was sealed to it and never used.
+            self.one_use = None;
         }
         let Some(joined) = self.joined else { return };
         if self.chain.is_none() && (self.begins_chain() || now.since(joined) >= STEP_WAIT) {

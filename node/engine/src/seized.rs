@@ -140,6 +140,7 @@ impl Tapped {
     /// Seizes a device: what can be opened of the tape.
     pub(crate) fn seize(&mut self, who: usize) -> Opened {
         let now = self.rig.now.mono;
+        let sealed_steps = self.sealed_steps(who);
         let exporters = self.exporters(who);
         let at_hand = self.rig.members[who].engine.call.seized().steps;
         let later = ahead(&at_hand);
@@ -157,7 +158,7 @@ impl Tapped {
             of: self.tape.len(),
             exporters: exporters.len(),
             steps: steps.len(),
-            sealed_steps: self.sealed_steps(who),
+            sealed_steps,
             ..Opened::default()
         };
         let mut openers: BTreeMap<Kid, BTreeMap<[u8; 8], MediaOpener>> = BTreeMap::new();
@@ -237,10 +238,25 @@ impl Tapped {
     }
 
     /// Steps that were sealed to this device: none opens by what it holds now. How many there were.
-    fn sealed_steps(&self, who: usize) -> usize {
+    fn sealed_steps(&mut self, who: usize) -> usize {
+        let steps = self.steps_sent_to(who);
+        for (aad, sealed) in &steps {
+            let member = &mut self.rig.members[who];
+            let device = member.identity.device.open_sealed(STEP_INFO, aad, sealed);
+            assert!(device.is_err(), "a step is sealed to a one-use key");
+            assert!(
+                !member.engine.call.one_use_opens(aad, sealed),
+                "which is gone when it has served, or has not"
+            );
+        }
+        steps.len()
+    }
+
+    /// Steps inside what was sealed to a device, with what they are bound to.
+    fn steps_sent_to(&self, who: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
         let receiver = &self.rig.members[who];
         let (me, group) = (receiver.identity.device.id(), receiver.engine.group());
-        let mut found = 0;
+        let mut found = Vec::new();
         for sender in self.rig.members.iter().filter(|sender| sender.identity.peer != receiver.identity.peer)
         {
             let from = sender.identity.device.id();
@@ -253,13 +269,7 @@ impl Tapped {
                 let state = &receiver.engine.state;
                 let Some(plain) = talk::opened(state, &from, talk::CALL_INFO, &seal) else { continue };
                 let Ok(CallFrame::Step { chain, sealed, .. }) = CallFrame::parse(&plain) else { continue };
-                found += 1;
-                let device = &receiver.identity.device;
-                let aad = step_aad(&group, &chain, &me);
-                assert!(
-                    device.open_sealed(STEP_INFO, &aad, &sealed).is_err(),
-                    "a step is sealed to a one-use key"
-                );
+                found.push((step_aad(&group, &chain, &me), sealed));
             }
         }
         found

@@ -45,13 +45,13 @@ impl Chain {
         Chain { id: ChainId(id), step: CallStep::random(rng), ahead: None, began: now }
     }
 
-    /// Opens a step that another device sealed to `key`, which is erased by it.
+    /// Opens a step that another device sealed to `key`, which is erased by it; what was sealed to another key erases nothing.
     ///
     /// # Errors
     /// [`MediaError`]: not sealed to this key for this call.
     pub fn open(
         now: Time,
-        key: BoxSecret,
+        key: &mut Option<BoxSecret>,
         aad: &[u8],
         place: (ChainId, u32),
         sealed: &[u8],

@@ -16,6 +16,11 @@ pub(crate) struct Seized<'a> {
 }
 
 impl Call {
+    /// Whether the key that waits for a step, if one does, opens this one.
+    pub(crate) fn one_use_opens(&mut self, aad: &[u8], sealed: &[u8]) -> bool {
+        CallStep::open(&mut self.one_use, aad, sealed).is_ok()
+    }
+
     /// Every secret of this call but keys derived from these, which are in the plans.
     pub(crate) fn seized(&self) -> Seized<'_> {
         Seized {
