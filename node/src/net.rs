@@ -127,6 +127,8 @@ pub enum NetCommand {
     /// Ask the local network again who is there, and dial at once whoever is known and not connected. For a user who
     /// types a code into a node that has been running for long, after joining a group, and after waking up.
     LookAround,
+    /// Somebody came into a group of ours: it may be one of those who were strangers, and is dialled again.
+    SomebodyCame,
     /// Close everything and end the task.
     Stop,
 }

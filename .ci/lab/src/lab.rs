@@ -15,6 +15,15 @@ pub const HOSTS_MAX: usize = 200;
 /// Distinguishes laboratories of one process.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// The bridge that every laboratory has.
+const NEAR: &str = "br0";
+
+/// The one behind the cable of [`Lab::far_bridge`].
+const FAR: &str = "br1";
+
+/// The near end of that cable.
+const CABLE: &str = "far0";
+
 /// One local network. Dropping it removes its namespaces; processes in them lose their network and should be ended before.
 #[derive(Debug)]
 pub struct Lab {
@@ -38,9 +47,20 @@ impl Lab {
         let lab = Self { prefix, hub, hosts: Vec::new(), links: Vec::new() };
         let hub = &lab.hub;
         ip(&format!("netns add {hub}"))?;
-        ip(&format!("-n {hub} link add br0 type bridge mcast_snooping 0"))?;
-        ip(&format!("-n {hub} link set br0 up"))?;
+        bridge(hub, NEAR)?;
         Ok(lab)
+    }
+
+    /// A second bridge of the same network behind one cable: `far_host` plugs into it, and the network can be cut in two.
+    pub fn far_bridge(&self) -> Result<Cable, LabError> {
+        let hub = &self.hub;
+        bridge(hub, FAR)?;
+        ip(&format!("-n {hub} link add {CABLE} type veth peer name far1"))?;
+        for (end, to) in [(CABLE, NEAR), ("far1", FAR)] {
+            ip(&format!("-n {hub} link set {end} master {to}"))?;
+            ip(&format!("-n {hub} link set {end} up"))?;
+        }
+        Ok(Cable { hub: hub.clone() })
     }
 
     /// A laboratory for a test, or `None` after printing why this machine permits none.
@@ -61,10 +81,19 @@ impl Lab {
 
     /// A host on the bridge: loopback, one address of 10.77.0.0/24, no default route.
     pub fn host(&mut self, name: &str) -> Result<Host, LabError> {
+        self.host_on(name, NEAR)
+    }
+
+    /// A host on the bridge of `far_bridge`, with an address of the same network.
+    pub fn far_host(&mut self, name: &str) -> Result<Host, LabError> {
+        self.host_on(name, FAR)
+    }
+
+    fn host_on(&mut self, name: &str, bridge: &str) -> Result<Host, LabError> {
         let host = self.plan(name)?;
         let (inner, hub, port) = (&host.namespace, &self.hub, self.port());
         ip(&format!("link add {INTERFACE} netns {inner} type veth peer name {port} netns {hub}"))?;
-        self.wire(&host)?;
+        self.wire(&host, bridge)?;
         Ok(host)
     }
 
@@ -75,7 +104,7 @@ impl Lab {
         let inner = End { namespace: &host.namespace, interface: INTERFACE };
         let outer = End { namespace: &self.hub, interface: &port };
         self.links.push(TapLink::new(inner, outer, model)?);
-        self.wire(&host)?;
+        self.wire(&host, NEAR)?;
         Ok(host)
     }
 
@@ -103,16 +132,40 @@ impl Lab {
         Ok(host)
     }
 
-    fn wire(&self, host: &Host) -> Result<(), LabError> {
+    fn wire(&self, host: &Host, bridge: &str) -> Result<(), LabError> {
         let (inner, hub, address, port) = (&host.namespace, &self.hub, host.ip, self.port());
         ip(&format!("-n {inner} link set lo up"))?;
         // Without a link-local address there is no duplicate detection to wait for.
         ip(&format!("-n {inner} link set {INTERFACE} addrgenmode none"))?;
-        ip(&format!("-n {hub} link set {port} master br0"))?;
+        ip(&format!("-n {hub} link set {port} master {bridge}"))?;
         ip(&format!("-n {hub} link set {port} up"))?;
         ip(&format!("-n {inner} addr add {address}/24 brd + dev {INTERFACE}"))?;
         ip(&format!("-n {inner} link set {INTERFACE} up")).map(drop)
     }
+}
+
+/// The cable between the two bridges.
+#[derive(Clone, Debug)]
+pub struct Cable {
+    hub: String,
+}
+
+impl Cable {
+    /// Cuts it: the hosts keep their addresses and links, and nothing crosses.
+    pub fn cut(&self) -> Result<(), LabError> {
+        ip(&format!("-n {} link set {CABLE} down", self.hub)).map(drop)
+    }
+
+    /// Puts it back.
+    pub fn mend(&self) -> Result<(), LabError> {
+        ip(&format!("-n {} link set {CABLE} up", self.hub)).map(drop)
+    }
+}
+
+/// A bridge that floods multicast.
+fn bridge(hub: &str, name: &str) -> Result<(), LabError> {
+    ip(&format!("-n {hub} link add {name} type bridge mcast_snooping 0"))?;
+    ip(&format!("-n {hub} link set {name} up")).map(drop)
 }
 
 impl Drop for Lab {

@@ -14,6 +14,7 @@
 //!
 //! No host has a default route, and everything is removed when the `Lab` is dropped. Modules are listed from the ground up.
 
+mod clock;
 mod ip;
 mod permit;
 
@@ -25,9 +26,10 @@ mod link;
 
 mod lab;
 
+pub use clock::mono_ns;
 pub use host::Host;
 pub use ip::LabError;
-pub use lab::{HOSTS_MAX, Lab};
+pub use lab::{Cable, HOSTS_MAX, Lab};
 pub use link::{LinkCounts, TapLink};
 pub use model::{LinkModel, Loss};
 pub use permit::{Permit, in_user_namespace, permit};

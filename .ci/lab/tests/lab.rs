@@ -72,6 +72,20 @@ fn an_unplugged_host_is_not_reached_until_it_is_plugged_in_again() {
 }
 
 #[test]
+fn a_cut_cable_parts_two_bridges_and_no_host_sees_its_own_plug_pulled() {
+    let Some(mut lab) = Lab::or_skip() else { return };
+    let anna = lab.host("anna").expect("a host");
+    let cable = lab.far_bridge().expect("a second bridge");
+    let [ben, cleo] = ["ben", "cleo"].map(|name| lab.far_host(name).expect("a host"));
+    assert_eq!(round_trips(&anna, &ben, 2).len(), 2);
+    cable.cut().expect("it is there");
+    assert_eq!(round_trips(&anna, &ben, 1).len(), 0);
+    assert_eq!(round_trips(&ben, &cleo, 2).len(), 2);
+    cable.mend().expect("it is there");
+    assert_eq!(round_trips(&anna, &ben, 2).len(), 2);
+}
+
+#[test]
 fn a_host_with_another_address_is_reached_there() {
     let Some(mut lab) = Lab::or_skip() else { return };
     let anna = lab.host("anna").expect("a host");

@@ -173,6 +173,11 @@ const LINES: &[Line] = &[
         what: "a second device of one person: it comes in, has everything, is read on, and is taken out",
         run: heal::devices::run,
     },
+    Line {
+        name: "heal.12",
+        what: "real processes split three and three for a minute, both sides live on, and healed: the table",
+        run: heal::halves::run,
+    },
 ];
 
 /// `prove CAPABILITY[.LINE] [--small]`.

@@ -43,6 +43,11 @@ impl Dials {
         self.book.disown(peer);
     }
 
+    /// Somebody came into a group of ours: whoever turned out to be a stranger is dialled once more, soon.
+    pub fn somebody_came(&mut self, now: Duration) {
+        self.book.somebody_came(now);
+    }
+
     /// Makes everybody due who is not connected; `strangers` says whether those too who turned out to be none of ours.
     pub fn look_around(&mut self, now: Duration, strangers: bool) {
         self.book.look_around(now, strangers);
@@ -97,7 +102,7 @@ impl Dials {
                 tracing::debug!(%peer_id, ?established_in, "connected");
                 let target = self.under_way.remove(connection_id);
                 let peer = PeerKey::from_peer_id(peer_id)?;
-                self.book.connected(target.as_ref(), peer);
+                self.book.connected(now, target.as_ref(), peer);
                 let anew = self.lives.established(*peer_id, *connection_id, now);
                 anew.then(|| {
                     tracing::debug!(%peer_id, "a peer was started anew");

@@ -130,7 +130,10 @@ impl Driver {
             Event::Warning(Warning::ClockSkew { device, seconds }) => {
                 membership.clocks.insert(*device, *seconds);
             }
-            Event::MemberJoined { .. } => Box::pin(self.say_unsaid()).await,
+            Event::MemberJoined { .. } => {
+                self.carry(NetCommand::SomebodyCame).await;
+                Box::pin(self.say_unsaid()).await;
+            }
             // Whoever took it out may not be in all groups that it is in.
             Event::DeviceRevoked { account, device }
                 if *account == self.keys.identity().account() && *device != self.voice.me =>

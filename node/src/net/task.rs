@@ -149,6 +149,11 @@ impl Task {
                 self.look_around(true);
                 Ok(())
             }
+            NetCommand::SomebodyCame => {
+                let now = self.now();
+                self.dials.somebody_came(now);
+                Ok(())
+            }
             NetCommand::Stop => Ok(()),
         };
         if let Err(error) = done {

@@ -5,6 +5,7 @@ pub mod crash;
 pub mod devices;
 pub mod differential;
 pub mod forgery;
+pub mod halves;
 pub mod insiders;
 pub mod rules;
 pub mod secrecy;

@@ -1,7 +1,8 @@
 //! Whom to dial, when: the dial policy as a pure table. Times are since any fixed moment, such as the start of the process.
 //!
 //! Found peers (mDNS) are dialled at once. If they turn out to be strangers they are left alone for
-//! `STRANGER_RETRY`; members and addresses given by hand are tried again for ever, more and more rarely.
+//! `STRANGER_RETRY`, or until somebody comes into a group of ours who may be one of them; members and addresses given by hand are
+//! tried again for ever, more and more rarely. When one of those who were lost is back, the others are tried at once.
 
 use crate::peer::PeerKey;
 use libp2p::Multiaddr;
@@ -30,6 +31,9 @@ const RETRY_FOUND_LONGEST: Duration = Duration::from_secs(4);
 
 /// Pause before a stranger is dialled again without being asked for.
 const STRANGER_RETRY: Duration = Duration::from_secs(300);
+
+/// Strangers are dialled again for newcomers at most so often: where hundreds come in one after another nobody dials everybody for each.
+const STRANGERS_APART: Duration = Duration::from_secs(5);
 
 /// Names a line of the book.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +71,8 @@ struct Line {
 pub(super) struct Book {
     lines: BTreeMap<Target, Line>,
     entered: u64,
+    /// When strangers were last made due for a newcomer.
+    strangers_due: Option<Duration>,
 }
 
 impl Book {
@@ -127,7 +133,7 @@ impl Book {
     }
 
     /// A connection stands. A target known by address only becomes known by its peer.
-    pub(super) fn connected(&mut self, target: Option<&Target>, peer: PeerKey) {
+    pub(super) fn connected(&mut self, now: Duration, target: Option<&Target>, peer: PeerKey) {
         if let Some(target @ Target::Address(_)) = target
             && let Some(line) = self.lines.remove(target)
         {
@@ -138,10 +144,23 @@ impl Book {
                 known.keep(address);
             }
         }
-        if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
-            line.connected = true;
-            line.failures = 0;
-            line.due = None;
+        let Some(line) = self.lines.get_mut(&Target::Peer(peer)) else { return };
+        let was_lost = line.is_wanted() && line.failures > 0;
+        line.connected = true;
+        line.failures = 0;
+        line.due = None;
+        if was_lost {
+            // A network is whole again: whoever was lost with this one can be there too.
+            self.look_around(now, false);
+        }
+    }
+
+    /// Somebody is in a group of ours who was not: one of those who were strangers may be it.
+    pub(super) fn somebody_came(&mut self, now: Duration) {
+        let at = self.strangers_due.map_or(now, |last| now.max(last + STRANGERS_APART));
+        self.strangers_due = Some(at);
+        for line in self.lines.values_mut().filter(|line| !line.connected && !line.is_wanted()) {
+            line.due = line.due.map(|due| due.min(at));
         }
     }
 

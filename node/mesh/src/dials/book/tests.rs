@@ -68,7 +68,7 @@ fn a_stranger_is_left_alone_and_a_member_is_not() {
         let mut book = Book::default();
         book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
         book.due(S);
-        book.connected(Some(&Target::Peer(peer(1))), peer(1));
+        book.connected(S, Some(&Target::Peer(peer(1))), peer(1));
         assert_eq!(book.next_due(), None);
         if member {
             book.is_member(peer(1));
@@ -83,11 +83,47 @@ fn a_stranger_is_left_alone_and_a_member_is_not() {
 }
 
 #[test]
+fn when_one_who_was_lost_is_back_the_others_are_tried_at_once() {
+    let mut book = Book::default();
+    for number in 1..=3 {
+        book.add(S, Some(peer(number)), &[address(number)], DialSource::Found);
+        book.connected(S, None, peer(number));
+    }
+    (1..=2).for_each(|number| book.is_member(peer(number)));
+    (1..=3).for_each(|number| book.disconnected(2 * S, peer(number)));
+    for pass in 3..9 {
+        book.due(pass * S);
+        book.failed(pass * S, &Target::Peer(peer(1)));
+        book.failed(pass * S, &Target::Peer(peer(2)));
+    }
+    assert!(book.next_due() > Some(10 * S), "both wait");
+    book.connected(10 * S, None, peer(2));
+    assert_eq!(targets(book.due(10 * S)), [Target::Peer(peer(1))], "and the stranger is left alone");
+}
+
+#[test]
+fn a_stranger_is_dialled_again_when_somebody_came_who_may_be_it_and_not_for_each_of_many() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
+    book.due(S);
+    book.connected(S, None, peer(1));
+    book.disconnected(2 * S, peer(1));
+    book.somebody_came(3 * S);
+    assert_eq!(targets(book.due(3 * S)), [Target::Peer(peer(1))]);
+    book.connected(3 * S, None, peer(1));
+    book.somebody_came(4 * S);
+    assert_eq!(book.next_due(), None, "whoever is connected is asked by its engine");
+    book.disconnected(4 * S, peer(1));
+    book.somebody_came(5 * S);
+    assert_eq!(book.next_due(), Some(3 * S + 2 * STRANGERS_APART));
+}
+
+#[test]
 fn who_is_expelled_is_not_run_after() {
     let mut book = Book::default();
     book.add(S, Some(peer(1)), &[address(1)], DialSource::Given);
     book.due(S);
-    book.connected(None, peer(1));
+    book.connected(S, None, peer(1));
     book.is_member(peer(1));
     book.disown(peer(1));
     book.disconnected(2 * S, peer(1));
@@ -102,7 +138,7 @@ fn an_address_becomes_a_peer_when_it_answers() {
     book.add(S, None, &[address(1)], DialSource::Given);
     let target = Target::Address(address(1));
     assert_eq!(targets(book.due(S)), std::slice::from_ref(&target));
-    book.connected(Some(&target), peer(4));
+    book.connected(S, Some(&target), peer(4));
     book.disconnected(2 * S, peer(4));
     assert_eq!(book.due(3 * S), [(Target::Peer(peer(4)), vec![address(1)])]);
 }
@@ -156,7 +192,7 @@ proptest! {
             match step {
                 0 => book.add(now, Some(who), &[address(number)], DialSource::Found),
                 1 => book.add(now, None, &[address(number)], DialSource::Given),
-                2 => book.connected(Some(&Target::Address(address(number))), who),
+                2 => book.connected(now, Some(&Target::Address(address(number))), who),
                 3 => book.disconnected(now, who),
                 4 => book.failed(now, &Target::Peer(who)),
                 5 => book.look_around(now, true),
