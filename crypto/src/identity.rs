@@ -63,6 +63,8 @@ pub enum Domain {
     JoinRequest,
     /// Call set-up between two devices.
     CallSignal,
+    /// A device that came out of a backup asks after its groups, by the account key.
+    Readmission,
 }
 
 impl Domain {
@@ -87,6 +89,7 @@ impl Domain {
             Self::InviteProof => "halloo v1 invite proof",
             Self::JoinRequest => "halloo v1 join request",
             Self::CallSignal => "halloo v1 call signal",
+            Self::Readmission => "halloo v1 readmission",
         }
     }
 

@@ -10,7 +10,7 @@ fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
 }
 
-const DOMAINS: [Domain; 17] = [
+const DOMAINS: [Domain; 18] = [
     Domain::Certificate,
     Domain::DeviceConsent,
     Domain::Revocation,
@@ -28,6 +28,7 @@ const DOMAINS: [Domain; 17] = [
     Domain::InviteProof,
     Domain::JoinRequest,
     Domain::CallSignal,
+    Domain::Readmission,
 ];
 
 #[test]

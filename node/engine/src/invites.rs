@@ -15,10 +15,12 @@ use crate::commits::Commits;
 use crate::lane::{Lane, PeerKey};
 use crate::membership::{self, invite_name};
 use crate::output::{Event, InviteView, Output, PairingProgress, Refusal, Reply};
+use crate::pairing::readmission::is_readmission;
 use crate::pairing::{
     DEVICE_DOOR, Ending, Host, HostEvent, HostIdentity, HostInput, HostInvite, HostOutput, INVITES_MAX,
     RefusedWhy,
 };
+use crate::readmission::{self, Readmission};
 use crate::snapshot::Table;
 use crate::state::State;
 use crate::time::Time;
@@ -41,6 +43,8 @@ pub(crate) struct Invites {
     devices: BTreeMap<InviteId, DeviceId>,
     /// Own invites whose end the user was told.
     told_closed: BTreeSet<OpId>,
+    /// Those who come back out of a backup, on the same lane.
+    readmission: Readmission,
 }
 
 impl Invites {
@@ -58,6 +62,7 @@ impl Invites {
             secrets: BTreeMap::new(),
             devices: BTreeMap::new(),
             told_closed: BTreeSet::new(),
+            readmission: Readmission::default(),
         }
     }
 
@@ -257,24 +262,31 @@ pub(crate) fn on_frame(
     from: PeerKey,
     bytes: Vec<u8>,
 ) {
+    if is_readmission(&bytes) {
+        readmission::on_frame(&mut room.readmission, commits, state, from, &bytes);
+        return schedule(room, state);
+    }
     room.host.handle(state.now.mono, HostInput::Frame { from, bytes });
     drain(room, Some(commits), state);
 }
 
 /// The newcomer's bundle is ready and all that it rests on is durable.
 pub(crate) fn on_bundle(room: &mut Invites, state: &mut State, newcomer: PeerKey, bundle: Vec<u8>) {
+    readmission::on_bundle(&mut room.readmission, state, newcomer, &bundle);
     room.host.handle(state.now.mono, HostInput::Admitted { from: newcomer, bundle });
     drain(room, None, state);
 }
 
 /// A connection is gone.
 pub(crate) fn on_down(room: &mut Invites, state: &mut State, peer: PeerKey) {
+    readmission::on_down(&mut room.readmission, &peer);
     room.host.handle(state.now.mono, HostInput::PeerDown(peer));
     drain(room, None, state);
 }
 
 /// The pairing's deadline, or the end of an invite.
 pub(crate) fn on_wake(room: &mut Invites, state: &mut State) {
+    readmission::on_wake(&mut room.readmission, state);
     room.host.handle(state.now.mono, HostInput::Wake);
     refresh(room, state);
 }
@@ -310,11 +322,16 @@ fn drain(room: &mut Invites, mut commits: Option<&mut Commits>, state: &mut Stat
             HostOutput::Event(event) => tell(room, state, event),
         }
     }
-    match room.host.deadline() {
+    schedule(room, state);
+    schedule_end(room, state);
+}
+
+/// The lane's own deadline, of newcomers and of those who come back.
+fn schedule(room: &Invites, state: &mut State) {
+    match room.host.deadline().into_iter().chain(room.readmission.deadline()).min() {
         Some(at) => state.timers.set(Timer::Pairing, at),
         None => state.timers.stop(Timer::Pairing),
     }
-    schedule_end(room, state);
 }
 
 fn why(refusal: &Refusal) -> RefusedWhy {

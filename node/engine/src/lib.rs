@@ -32,6 +32,7 @@ mod nacks;
 mod commits;
 mod rejoin;
 mod membership;
+mod readmission;
 mod invites;
 mod timeline;
 mod chat;

@@ -3,15 +3,18 @@
 use halloo_crdt::live::{Cell, Kind};
 use halloo_crdt::log::OpKind;
 use halloo_crdt::messages::Cursor;
-use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId, OpId};
 
 use crate::engine::Engine;
 use crate::invites;
+use crate::lane::PeerKey;
 use crate::location;
 use crate::membership::invite_name;
 use crate::output::{
     Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, StatusView,
 };
+use crate::pairing::Tag;
+use crate::readmission;
 use crate::state::name_of;
 use crate::timeline;
 use crate::wire::gossip::GossipFrame;
@@ -35,6 +38,16 @@ impl Engine {
     /// This account.
     pub fn account(&self) -> AccountId {
         self.state.account()
+    }
+
+    /// The heads of the log, ascending: what a backup keeps of it.
+    pub fn heads(&self) -> Vec<OpId> {
+        self.state.heads()
+    }
+
+    /// Whether a device of an account that is or was in this group knocks.
+    pub fn is_sought(&self, from: &PeerKey, tag: &Tag) -> bool {
+        readmission::is_sought(&self.state, from, tag)
     }
 
     /// Members, senior first.

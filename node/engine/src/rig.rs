@@ -22,6 +22,8 @@ use crate::voice::VoicePlan;
 pub(crate) struct Member {
     pub(crate) engine: Engine,
     pub(crate) identity: Identity,
+    /// The account's own key, which a backup holds.
+    pub(crate) account: AccountSecret,
     pub(crate) disk: Snapshot,
     pub(crate) events: Vec<Event>,
     /// Frames that went out, kept in order: to whom (`None`: gossip) and what.
@@ -46,8 +48,13 @@ pub(crate) struct Rig {
 /// Somebody's identity.
 pub(crate) fn identity(rng: &mut ChaCha20Rng, name: &str, peer: u8) -> Identity {
     let account = AccountSecret::generate(rng);
+    identity_of(rng, &account, name, peer)
+}
+
+/// Somebody's identity, of this account.
+fn identity_of(rng: &mut ChaCha20Rng, account: &AccountSecret, name: &str, peer: u8) -> Identity {
     let device = DeviceSecret::generate(rng);
-    let certificate = DeviceCertificate::issue(&account, &device, 1);
+    let certificate = DeviceCertificate::issue(account, &device, 1);
     Identity { device, certificate, peer: PeerKey([peer; 32]), name: name.to_owned() }
 }
 
@@ -62,22 +69,23 @@ impl Rig {
             seeds: 0,
             cut: false,
         };
-        let ada = identity(&mut rig.rng, "Ada", 1);
-        rig.start(ada, Origin::Create { group_name: "Rig".into() });
+        let account = AccountSecret::generate(&mut rig.rng);
+        let ada = identity_of(&mut rig.rng, &account, "Ada", 1);
+        rig.start((account, ada), Origin::Create { group_name: "Rig".into() });
         for at in 1..n {
-            let newcomer = identity(&mut rig.rng, &format!("M{at}"), at + 1);
-            rig.join(newcomer);
+            rig.let_in(&format!("M{at}"), at + 1);
         }
         rig.pass(Duration::from_secs(30));
         rig
     }
 
-    fn start(&mut self, identity: Identity, origin: Origin) {
+    fn start(&mut self, (account, identity): (AccountSecret, Identity), origin: Origin) {
         self.seeds += 1;
         let engine = Engine::new(Config::default(), identity.clone(), origin, [self.seeds; 32], self.now);
         let member = Member {
             engine: engine.expect("a member starts"),
             identity,
+            account,
             disk: Snapshot::default(),
             events: Vec::new(),
             sent: Vec::new(),
@@ -96,7 +104,14 @@ impl Rig {
         self.settle();
     }
 
-    pub(crate) fn join(&mut self, identity: Identity) {
+    /// Somebody new comes in.
+    pub(crate) fn let_in(&mut self, name: &str, peer: u8) {
+        let account = AccountSecret::generate(&mut self.rng);
+        let newcomer = identity_of(&mut self.rng, &account, name, peer);
+        self.join((account, newcomer));
+    }
+
+    fn join(&mut self, (account, identity): (AccountSecret, Identity)) {
         let role = halloo_crdt::log::Role::Member;
         let invite = Command::Invite { max_uses: 1, expiry: Duration::from_secs(600), role };
         let Ok(Reply::Invite(view)) = self.command(0, invite) else { panic!("an invite") };
@@ -125,7 +140,7 @@ impl Rig {
                 JoinerOutput::Progress(_) => {}
                 JoinerOutput::Joined(joined) => {
                     let origin = Origin::Join { bundle: joined.bundle, key_package: joined.key_package };
-                    return self.start(identity, origin);
+                    return self.start((account, identity), origin);
                 }
                 JoinerOutput::Failed(error) => panic!("pairing failed: {error}"),
             }

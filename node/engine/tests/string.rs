@@ -67,3 +67,6 @@ mod insiders;
 
 #[path = "string/devices.rs"]
 mod devices;
+
+#[path = "string/recovery.rs"]
+mod recovery;

@@ -27,7 +27,7 @@ use crate::wire::WireError;
 use crate::wire::bytes::Reader;
 
 /// First byte of every frame.
-pub(super) const VERSION: u8 = PAIR_VERSION as u8;
+pub(crate) const VERSION: u8 = PAIR_VERSION as u8;
 /// Longest request: the lane takes no more from strangers.
 const REQUEST_MAX_BYTES: usize = 8 * 1024;
 /// Longest reply that the lane carries.
@@ -127,7 +127,7 @@ pub(super) struct Request {
 
 /// What a host answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// The door is ours.
     Offered(Commitment),
     /// Second message of the exchange.
@@ -227,7 +227,7 @@ impl Request {
 const REFUSED: u8 = 0xff;
 
 impl Reply {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         match self {
             Self::Offered(commitment) => {
@@ -259,7 +259,7 @@ impl Reply {
         out
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, WireError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, WireError> {
         if bytes.len() > REPLY_MAX_BYTES {
             return Err(WireError::TooLong);
         }

@@ -474,7 +474,7 @@ impl Host {
     }
 }
 
-fn chunk(sealed: &[u8], offset: u32) -> Reply {
+pub(crate) fn chunk(sealed: &[u8], offset: u32) -> Reply {
     let from = offset as usize;
     let to = sealed.len().min(from + CHUNK_BYTES);
     let total = u32::try_from(sealed.len()).expect("a sealed bundle has a few megabytes at most");
@@ -482,7 +482,7 @@ fn chunk(sealed: &[u8], offset: u32) -> Reply {
 }
 
 /// A name cut to its limit at a character's end.
-pub(super) fn clipped(name: &str) -> &str {
+pub(crate) fn clipped(name: &str) -> &str {
     let mut end = name.len().min(MAX_NAME_BYTES);
     while !name.is_char_boundary(end) {
         end -= 1;

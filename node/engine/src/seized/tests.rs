@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::input::Command;
-use crate::rig::identity;
 use halloo_crypto::media::CALL_STEP_MS;
 
 /// A step, and the time that old keys live.
@@ -47,8 +46,7 @@ fn of_a_seized_device_nothing_opens_that_was_said_more_than_a_step_before() {
         (0..3).for_each(|who| enter(&mut tapped, who));
         tapped.talk(secs(20));
         // Two epochs in the middle of the call, whose parents and commits are kept.
-        let newcomer = identity(&mut tapped.rig.rng, "Dan", 4);
-        tapped.rig.join(newcomer);
+        tapped.rig.let_in("Dan", 4);
         enter(&mut tapped, 3);
         tapped.talk(secs(47));
         let gone = tapped.rig.members[2].identity.certificate.account;

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, GroupId, MessageId, OpId};
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
 use halloo_crypto::invite::code::ShortCode;
 use halloo_crypto::invite::link::Link;
@@ -19,7 +19,8 @@ use halloo_engine::input::{Command, Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
 use halloo_engine::output::{Batch, Event, Output, Refusal, Reply, Verdict, WriteId};
 use halloo_engine::pairing::{
-    Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket, not_mine, peek_door,
+    Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Knock, Seeker, SeekerIdentity, SeekerInput,
+    SeekerOutput, Ticket, not_mine, peek_door, peek_knock,
 };
 use halloo_engine::snapshot::Snapshot;
 use halloo_engine::start::{Config, Identity, Origin};
@@ -65,6 +66,10 @@ pub struct Person {
     pub as_device: bool,
     pub engine: Option<Engine>,
     joiner: Option<Joiner>,
+    /// While it comes back out of a backup.
+    seeker: Option<Seeker>,
+    /// What the seeker told, in words.
+    pub sought: Vec<String>,
     pub disk: Snapshot,
     unwritten: VecDeque<Batch>,
     pub events: Vec<Event>,
@@ -182,6 +187,9 @@ pub struct Fall {
     pub durable: usize,
 }
 
+/// The account key, and the heads of the log of its groups.
+pub type BackedUp = (AccountSecret, BTreeMap<GroupId, Vec<OpId>>);
+
 /// The strings, the clock and the people.
 pub struct World {
     rng: ChaCha20Rng,
@@ -285,6 +293,11 @@ impl World {
 
     pub fn person(&mut self, name: &str) -> usize {
         let account = AccountSecret::generate(&mut self.rng);
+        self.person_of(name, account)
+    }
+
+    /// A new device of this account.
+    fn person_of(&mut self, name: &str, account: AccountSecret) -> usize {
         let device = DeviceSecret::generate(&mut self.rng);
         let certificate = DeviceCertificate::issue(&account, &device, self.now.wall_ms);
         let peer = PeerKey(self.seed());
@@ -296,6 +309,8 @@ impl World {
             as_device: false,
             engine: None,
             joiner: None,
+            seeker: None,
+            sought: Vec::new(),
             disk: Snapshot::default(),
             unwritten: VecDeque::new(),
             events: Vec::new(),
@@ -379,6 +394,31 @@ impl World {
             self.post(who, Duration::ZERO, Delivery::Up(other));
             self.post(other, Duration::ZERO, Delivery::Up(who));
         }
+    }
+
+    /// What a backup of this person holds of its group.
+    pub fn backed_up(&self, who: usize) -> BackedUp {
+        let engine = self.engine(who);
+        (self.people[who].account.clone(), BTreeMap::from([(engine.group(), engine.heads())]))
+    }
+
+    /// A new device that was made out of a backup, connected to these: with its groups, or, if none are named, with the words alone.
+    pub fn restored(&mut self, name: &str, (account, wanted): BackedUp, to: &[usize]) -> usize {
+        let who = self.person_of(name, account.clone());
+        let identity = &self.people[who].identity;
+        let identity = SeekerIdentity {
+            account,
+            device: identity.device.clone(),
+            certificate: identity.certificate.clone(),
+            peer: identity.peer,
+        };
+        let rng = ChaCha20Rng::from_seed(self.seed());
+        let any = wanted.is_empty();
+        self.people[who].seeker = Some(crate::at_work(|| Seeker::new(identity, wanted, any, rng)));
+        for other in to {
+            self.connect(who, *other);
+        }
+        who
     }
 
     /// `inviter` opens an invite for one, and a newcomer joins by its code; all are connected with all.
@@ -686,12 +726,14 @@ impl World {
             Delivery::Up(other) => {
                 let peer = self.people[other].identity.peer;
                 self.step_joiner(to, JoinerInput::PeerUp(peer));
+                self.step_seeker(to, SeekerInput::PeerUp(peer));
                 self.hand(to, Input::PeerUp(peer));
             }
             Delivery::Down(other) => {
                 let peer = self.people[other].identity.peer;
                 self.people[to].admitted.retain(|(admitted, _)| *admitted != other);
                 self.step_joiner(to, JoinerInput::PeerDown(peer));
+                self.step_seeker(to, SeekerInput::PeerDown(peer));
                 self.hand(to, Input::PeerDown(peer));
             }
             Delivery::Written(id) if self.people[to].disk_stuck => {
@@ -714,6 +756,21 @@ impl World {
         }
         let peer = self.people[from].identity.peer;
         match lane {
+            Lane::Pair if peek_knock(&bytes).is_some() => {
+                let knock = peek_knock(&bytes).expect("just seen");
+                let answers = self.people[to].engine.as_ref().is_some_and(|engine| match knock {
+                    Knock::Nth(tag, nth) => nth == 0 && engine.is_sought(&peer, &tag),
+                    Knock::Group(tag, group) => engine.group() == group && engine.is_sought(&peer, &tag),
+                });
+                if answers {
+                    self.hand(to, Input::Frame { from: peer, lane, bytes });
+                } else {
+                    self.send(to, from, Lane::Pair, not_mine());
+                }
+            }
+            Lane::Pair if self.people[to].seeker.is_some() => {
+                self.step_seeker(to, SeekerInput::Frame { from: peer, bytes });
+            }
             Lane::Pair if self.people[to].joiner.is_some() => {
                 self.step_joiner(to, JoinerInput::Frame { from: peer, bytes });
             }
@@ -809,10 +866,42 @@ impl World {
         }
     }
 
+    fn step_seeker(&mut self, who: usize, input: SeekerInput) {
+        let now = self.now_of(who);
+        let Some(mut seeker) = self.people[who].seeker.take() else { return };
+        crate::at_work(|| seeker.handle(now, input));
+        while let Some(wish) = crate::at_work(|| seeker.poll()) {
+            match wish {
+                SeekerOutput::Send { to, bytes } => {
+                    if let Some(to) = self.by_peer(&to) {
+                        self.send(who, to, Lane::Pair, bytes);
+                    }
+                }
+                SeekerOutput::Returned(returned) => {
+                    let behind = if returned.behind { ", who knew less" } else { "" };
+                    self.people[who].sought.push(format!("back in {}{behind}", returned.name));
+                    self.people[who].seeker = Some(seeker);
+                    let (bundle, key_package) = (returned.bundle, returned.key_package);
+                    self.start(who, Origin::Join { bundle, key_package });
+                    seeker = self.people[who].seeker.take().expect("just put there");
+                }
+                SeekerOutput::Found { name, .. } => self.people[who].sought.push(format!("found {name}")),
+                SeekerOutput::Removed { name, .. } => {
+                    self.people[who].sought.push(format!("removed from {name}"));
+                }
+                SeekerOutput::Refused { why, .. } => {
+                    self.people[who].sought.push(format!("refused: {why:?}"));
+                }
+            }
+        }
+        self.people[who].seeker = Some(seeker);
+    }
+
     fn next_due(&self) -> Option<(Time, Option<usize>)> {
         let wakes = self.people.iter().enumerate().filter_map(|(i, person)| {
             let joiner = person.joiner.as_ref().and_then(Joiner::deadline);
-            person.due.into_iter().chain(joiner).min().map(|at| (at, Some(i)))
+            let seeker = person.seeker.as_ref().and_then(Seeker::deadline);
+            person.due.into_iter().chain(joiner).chain(seeker).min().map(|at| (at, Some(i)))
         });
         let posts = self.queue.keys().next().map(|(at, _)| (*at, None));
         wakes.chain(posts).min()
@@ -845,6 +934,10 @@ impl World {
                     .is_some_and(|due| due <= self.now.mono);
                 if joiner_due {
                     self.step_joiner(who, JoinerInput::Wake);
+                }
+                let seeker_due = self.people[who].seeker.as_ref().and_then(Seeker::deadline);
+                if seeker_due.is_some_and(|due| due <= self.now.mono) {
+                    self.step_seeker(who, SeekerInput::Wake);
                 }
                 if self.people[who].due.is_some_and(|due| due <= self.now.mono) {
                     self.people[who].due = None;
