@@ -82,12 +82,17 @@ fn tell_changes(state: &mut State, change: impl FnOnce(&mut State)) {
     }
 }
 
-/// What a newcomer or a founder says first: its own name, and the group's if it founds it.
+/// What a newcomer or a founder says first: its own name, and the group's if it founds it. Of a person whose other devices are in,
+/// these have said it, maybe otherwise than this one knows.
 pub(crate) fn introduce(
     room: &mut Chat,
     state: &mut State,
     group_name: Option<String>,
 ) -> Result<(), Refusal> {
+    let own = state.log.view().member(&state.account());
+    if group_name.is_none() && own.is_some_and(|person| person.devices.len() > 1) {
+        return Ok(());
+    }
     let profile = Profile { display_name: state.identity.name.clone(), colour: None };
     let edits = group_name.map(Edit::Name).into_iter().chain([Edit::Profile(profile)]);
     let edits: Vec<Edit> = edits.collect();

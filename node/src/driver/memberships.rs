@@ -48,6 +48,8 @@ pub struct Membership {
     pub proven: BTreeMap<PeerKey, DeviceId>,
     /// By how many seconds the clocks of others differ from ours, as last told.
     pub clocks: BTreeMap<DeviceId, i64>,
+    /// How this person is called there, once the group has said it here.
+    called: Option<String>,
     pending: BTreeMap<u64, Pending>,
 }
 
@@ -56,7 +58,15 @@ impl Membership {
     pub fn new(engine: Engine, with: Option<AccountId>) -> Self {
         let (topics, admitted, pending) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         let (proven, clocks) = (BTreeMap::new(), BTreeMap::new());
-        Membership { engine, deadline: None, topics, admitted, with, proven, clocks, pending }
+        let own = engine.members().into_iter().find(|m| m.own);
+        let called = own.filter(|m| !m.account.to_string().starts_with(&m.name)).map(|m| m.name);
+        Membership { engine, deadline: None, topics, admitted, with, proven, clocks, called, pending }
+    }
+
+    /// Whether this person, who had a name there, was given another; a first name is what the group knew before this device came.
+    pub fn renamed(&mut self, name: &str) -> bool {
+        let before = self.called.replace(name.to_owned());
+        before.is_some_and(|before| before != name)
     }
 
     /// Gives the engine one input and drains it; the wishes come back in order, without the closing `Idle`.

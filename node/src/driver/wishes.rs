@@ -134,6 +134,17 @@ impl Driver {
                 self.carry(NetCommand::SomebodyCame).await;
                 Box::pin(self.say_unsaid()).await;
             }
+            Event::DeviceAdded { .. } => self.carry(NetCommand::SomebodyCame).await,
+            // Perhaps on another device: groups that begin here from now on are told the same.
+            Event::ProfileChanged { account, name }
+                if *account == self.keys.identity().account() && membership.renamed(name) =>
+            {
+                if *name != self.keys.name
+                    && let Err(error) = self.rename_self(name)
+                {
+                    tracing::warn!("the new name is not kept here: {error}");
+                }
+            }
             // Whoever took it out may not be in all groups that it is in.
             Event::DeviceRevoked { account, device }
                 if *account == self.keys.identity().account() && *device != self.voice.me =>

@@ -653,6 +653,8 @@ fn every_error_names_a_next_step() {
         JoinError::HostGone,
         JoinError::Busy,
         JoinError::NotAdmitted,
+        JoinError::OtherDoor { device: true },
+        JoinError::OtherDoor { device: false },
         JoinError::Broken,
     ];
     for error in all {

@@ -59,6 +59,7 @@ fn a_second_device_reads_what_was_written_before_it_and_all_that_comes() {
     let mut world = World::group(2, 300);
     world.say(0, "meet at the hut");
     world.say(1, "at nine");
+    world.command(0, Command::SetProfile { name: "Ada L.".into() }).expect("named");
     world.run(5 * SECOND);
     let phone = second_device(&mut world, 0, "Ada\u{2019}s phone", &[0, 1]);
     world.run(10 * SECOND);
@@ -78,7 +79,11 @@ fn a_second_device_reads_what_was_written_before_it_and_all_that_comes() {
     let seen = world.engine(1).members();
     assert_eq!(seen.len(), 2, "a person is one row, however many devices");
     let ada = seen.iter().find(|m| m.account == world.account(0)).expect("she is in");
-    assert_eq!(ada.devices.len(), 2);
+    assert_eq!(
+        (ada.devices.len(), ada.name.as_str()),
+        (2, "Ada L."),
+        "a second device does not rename its person"
+    );
     let own = |who: usize| world.engine(who).timeline(None, 10).entries.iter().filter(|e| e.own).count();
     assert_eq!(
         (own(0), own(phone), own(1)),

@@ -105,12 +105,22 @@ fn reading(laptop: &Person<'_>, ben: &Person<'_>, phone: &Person<'_>) -> Result<
     Ok(())
 }
 
-/// A group that begins later comes to the phone by itself.
+/// A name that is given on the phone is the person's, and a group that begins later comes to the phone by itself.
 fn later(laptop: &Person<'_>, phone: &Person<'_>) -> Result<()> {
-    laptop.ask(&["new", "Monday ride"])?;
+    phone.ask(&["name", "Ana M."])?;
+    let renamed = |answer: &Value| is_called(answer, "Ana M.");
+    laptop.wait("the new name", &["members", "--group", "Sunday ride"], renamed)?;
+    let begun = laptop.ask(&["new", "Monday ride"])?;
+    ensure!(begun["profile"] == "Ana M.", "a name given on one device is the person's: {begun}");
     let is_in = |answer: &Value| groups(answer).iter().any(|group| group["name"] == "Monday ride");
     phone.wait("the later group", &["groups"], is_in)?;
+    phone.wait("her name there", &["members", "--group", "Monday ride"], renamed)?;
     Ok(())
+}
+
+fn is_called(answer: &Value, name: &str) -> bool {
+    let members = answer["members"].as_array().cloned().unwrap_or_default();
+    members.iter().any(|member| member["own"] == true && member["name"] == name)
 }
 
 /// The phone is lost: it is out of everything, is told so, and reads nothing more.
