@@ -21,6 +21,7 @@ use halloo_crypto::identity::{self, Domain};
 use halloo_crypto::kdf;
 
 use crate::clock::Hlc;
+use crate::log::MAX_HISTORY_LINES;
 
 /// Longest canonical content, bytes. With signature and seal it stays below one 64 KiB gossip frame and one store value.
 pub const MAX_CONTENT_BYTES: usize = 48 * 1024;
@@ -36,6 +37,9 @@ pub const MAX_DEPS: usize = 16;
 pub const MAX_HEADS: usize = 16;
 /// Most marks in one receipt, delivered and read counted apart: one content holds the changes of a group of 200 at once.
 pub const MAX_MARKS: usize = 200;
+
+/// Most older lines that one content hands to a newcomer: what the group may promise at most.
+pub const MAX_HISTORY: usize = MAX_HISTORY_LINES as usize;
 
 /// What is wrong with content that a peer or a caller handed over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +84,7 @@ pub struct Mark {
 
 /// What a content says. The kind byte stands in the table of `docs/spec/content.md`.
 ///
-/// Kinds 6 to 31 are reserved: 6 voice note, 7 attachment, 8 thread opening, 9 poll vote. A kind that this build does not know is
+/// Of the others 6 to 31 are reserved: 6 voice note, 7 attachment, 8 thread opening, 9 poll vote. A kind that this build does not know is
 /// kept, counted, reconciled and shown as [`Body::Unknown`]; it is never refused, because nothing accepted may be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
@@ -121,13 +125,27 @@ pub enum Body {
     },
     /// Kind 5: one uncompressed automerge change for the group's document, at most [`MAX_CHANGE_BYTES`].
     Document(Vec<u8>),
+    /// Kind 10: whoever let somebody in names the older lines that the newcomer is given.
+    History {
+        /// The Add by which the newcomer came in.
+        add: OpId,
+        /// The lines, ascending, 1 to [`MAX_HISTORY`].
+        lines: Vec<MessageId>,
+    },
     /// Any other kind: written by a newer halloo.
     Unknown {
-        /// The kind byte, 6 or more.
+        /// The kind byte, 6 or more and not 10.
         kind: u8,
         /// The body, not understood here.
         bytes: Vec<u8>,
     },
+}
+
+impl Body {
+    /// Whether whoever has it says so: receipts for receipts would never end, and what hands lines to one newcomer is news to nobody else.
+    pub fn is_worth_a_receipt(&self) -> bool {
+        !matches!(self, Body::Receipt { .. } | Body::History { .. })
+    }
 }
 
 /// One thing that one device wrote in one group.

@@ -12,6 +12,7 @@
 //! | leave (Remove of oneself), lower one's own role | yes | yes | yes | yes |
 //! | SetRole | anybody, any role | below admin, to below admin | - | - |
 //! | InviteRevoke | any | any | any | one's own |
+//! | SetHistory | yes | yes | - | - |
 //! | DeviceAdd, DeviceRevoke | one's own account | same | same | same |
 //! | DeviceRevoke with the account key's word | carried by anybody | same | same | same |
 //! | DeviceAdd of itself, by a device that the account key certified | yes | yes | yes | yes |
@@ -19,10 +20,11 @@
 //! What a device may sign is judged at its operation's own past, among the operations that stand. What does not stand
 //! is void: kept, listed with its [`VoidReason`], and counted for nothing.
 //!
-//! Rooms, from the ground up: `op` bytes, `roster` result and permissions, `error`, `board` acknowledgements, `dag`
+//! Rooms, from the ground up: `history` what newcomers get, `op` bytes, `roster` result and permissions, `error`, `board` acknowledgements, `dag`
 //! ancestry, `pending` what waits for parents, `verify` signatures, `standing` what stands per account, `evaluate` one
 //! sweep, `resolve` which Removes win, `activity` the list for people, `author` signing one's own.
 
+pub mod history;
 pub mod op;
 pub mod roster;
 pub mod error;
@@ -46,6 +48,7 @@ pub use self::author::{Author, InviteTerms};
 pub use self::board::{Board, Fact, MAX_RIVALS, Row, Word};
 pub use self::error::LogError;
 pub use self::evaluate::{MAX_DEVICES_PER_ACCOUNT, MAX_OPS_PER_MINUTE};
+pub use self::history::{History, MAX_HISTORY_DAYS, MAX_HISTORY_LINES};
 pub use self::op::{DeviceGrant, InviteUse, OpContext, OpKind, Role, SignedOp};
 pub use self::pending::{MAX_PENDING, MAX_PENDING_PER_AUTHOR};
 pub use self::roster::{Action, DeviceEntry, Member, OpenInvite, Roster, VoidReason};
@@ -447,6 +450,14 @@ impl Log {
     pub fn role_at(&self, account: &AccountId, heads: &[OpId]) -> Option<Role> {
         let past = self.dag.closure_of(heads).ok()?;
         self.evaluation().standing().role(&self.dag, &past, account)
+    }
+
+    /// What newcomers were given of the past at `heads`, as far as is known today: of what admins said there, the last word; of
+    /// words that nobody saw together, what all of them allow. Nothing where a head is not here.
+    #[must_use]
+    pub fn history_at(&self, heads: &[OpId]) -> History {
+        let past = self.dag.closure_of(heads);
+        past.map(|past| self.evaluation().standing().history(&self.dag, &past)).unwrap_or_default()
     }
 
     /// Removes and revocations that stand, hit this device, and are unknown at `heads`: content that its device signed

@@ -194,6 +194,34 @@ impl Messages {
         Ok(Inserted { accepted: Vec::new(), missing, equivocation: None })
     }
 
+    /// Adds a verified content without its past: a line handed on to somebody who came after it, or a note on one. Its place is what
+    /// its author's clock says. Never to be mixed with [`Self::insert`] in one set.
+    ///
+    /// # Errors
+    /// As [`Self::insert`]; nothing waits.
+    pub fn insert_alone(&mut self, content: VerifiedContent) -> Result<Inserted, InsertError> {
+        if content.content().group != self.group {
+            return Err(InsertError::OtherGroup);
+        }
+        if self.holds(&content.id()) {
+            return Ok(Inserted::default());
+        }
+        if self.entries.len() >= MAX_CONTENTS {
+            return Err(InsertError::Full);
+        }
+        if !self.streams.has_room(content.content(), content.id()) {
+            return Err(InsertError::SlotFull);
+        }
+        let (accepted, equivocation) = self.accept_all(content, Vec::new());
+        Ok(Inserted { accepted, missing: Vec::new(), equivocation })
+    }
+
+    /// Edits, reactions and redactions of a line, in causal order, whether or not the line is here.
+    pub fn notes_on(&self, line: &MessageId) -> impl Iterator<Item = &VerifiedContent> + '_ {
+        let notes = self.notes.get(line).into_iter().flatten();
+        notes.filter_map(|key| self.entries.get(&key.id)).map(|entry| &*entry.content)
+    }
+
     /// The place and standing of what the content depends on, or what of it is not in the set.
     fn past(&self, content: &Content) -> Result<Vec<(Key, Standing)>, Vec<MessageId>> {
         let found: Vec<_> = content
@@ -239,7 +267,10 @@ impl Messages {
     fn accept(&mut self, content: VerifiedContent, past: &[(Key, Standing)]) -> Option<Equivocation> {
         let id = content.id();
         let c = content.content();
-        assert_eq!(past.len(), c.deps.len(), "a content is accepted after its past");
+        assert!(
+            past.len() == c.deps.len() || past.is_empty(),
+            "a content is accepted after its past, or without one"
+        );
         let key = Key::after(past.iter().map(|(key, _)| key), c.hlc, id);
         for (dep, _) in past {
             self.tips.remove(dep);
@@ -255,7 +286,7 @@ impl Messages {
                 self.notes.entry(*target).or_default().insert(key);
             }
             Body::Receipt { delivered, read } => self.receipts.merge(c.author, delivered, read),
-            Body::Document(_) => {}
+            Body::Document(_) | Body::History { .. } => {}
         }
         let lie = self.streams.add(c, id);
         let standing = self.judge(c, id, past.iter().map(|(_, standing)| *standing));

@@ -42,7 +42,11 @@ fn bodies() -> impl Strategy<Value = Body> {
         }),
         (marks(), marks()).prop_map(|(delivered, read)| Body::Receipt { delivered, read }),
         vec(any::<u8>(), 1..300).prop_map(Body::Document),
-        (6..=255_u8, vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Body::Unknown { kind, bytes }),
+        (any::<[u8; 32]>(), btree_set(ids(), 1..9)).prop_map(|(add, lines)| Body::History {
+            add: OpId::from_bytes(add),
+            lines: lines.into_iter().collect()
+        }),
+        (11..=255_u8, vec(any::<u8>(), 0..300)).prop_map(|(kind, bytes)| Body::Unknown { kind, bytes }),
     ]
 }
 

@@ -215,6 +215,11 @@ pub enum Command {
         /// The new role
         role: RoleName,
     },
+    /// Show or say what newcomers are given of what was written before they came (admins)
+    History {
+        /// `none`, a number of lines (`50`), or a number of days (`7d`)
+        policy: Option<String>,
+    },
     /// Leave the group
     Leave,
     /// Mute the microphone, or the loudspeaker with --speaker

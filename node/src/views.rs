@@ -1,7 +1,7 @@
 //! Engine values as JSON for the local door: one shape each, the same for answers and events.
 
 use crate::place_name::PrecisionName;
-use halloo_crdt::log::Role;
+use halloo_crdt::log::{History, Role};
 use halloo_crypto::id::DeviceId;
 use halloo_engine::output::{
     Activity, ActivityEntry, ChatEntry, DeviceView, Event, InviteView, LocationView, MemberView,
@@ -70,6 +70,8 @@ pub fn chat(entry: &ChatEntry) -> Value {
         "read_by": entry.read_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "own": entry.own,
         "void": entry.void,
+        "forwarded": entry.forwarded,
+        "forwarded_by": entry.forwarded_by.map(|by| by.to_string()),
     })
 }
 
@@ -127,11 +129,25 @@ pub fn activity(entry: &ActivityEntry) -> Value {
         Activity::DeviceRevoked(device) => ("device-revoked", Some(device.to_string())),
         Activity::InviteOpened(_) => ("invite-opened", None),
         Activity::InviteClosed(_) => ("invite-closed", None),
+        Activity::History(policy) => {
+            let mut value = history(policy);
+            value["op"] = json!(entry.op.to_string());
+            value["by"] = json!(entry.by.to_string());
+            value["at_ms"] = json!(entry.at_ms);
+            value["act"] = json!("history");
+            value["void"] = json!(entry.void);
+            return value;
+        }
     };
     json!({
         "op": entry.op.to_string(), "by": entry.by.to_string(), "at_ms": entry.at_ms, "act": act, "whom": whom,
         "void": entry.void,
     })
+}
+
+/// What newcomers are given of the past: at most so many lines, none older than so many days (0: of any age).
+pub fn history(policy: &History) -> Value {
+    json!({ "lines": policy.lines, "days": policy.days })
 }
 
 /// How a member stands.
@@ -172,6 +188,7 @@ pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
         Event::RoleChanged { account, role } => {
             json!({"event": "role", "account": account.to_string(), "role": role_word(*role)})
         }
+        Event::HistoryChanged(policy) => tagged("history", history(policy)),
         Event::DeviceAdded { account, device } => {
             json!({"event": "device-added", "account": account.to_string(), "device": device.to_string()})
         }

@@ -23,14 +23,15 @@
 //!   kind 4 receipt   n delivered (1 byte), 56 n marks, m read (1 byte), 56 m marks; each list strictly ascending by stream
 //!                    mark = 32 author, 16 incarnation, 8 seq (from 1)
 //!   kind 5 document  one uncompressed automerge change (the rest, 1..=32768)
-//!   kind 6..=255     reserved; kept as they are
+//!   kind 10 history  32 Add operation, 32 n lines, strictly ascending (1..=500)
+//!   others           reserved; kept as they are
 //! ```
 
 use halloo_crypto::id::{DeviceId, GroupId, Incarnation, MessageId, OpId, Signature};
 
 use super::{
-    Body, Content, ContentError, MAX_CHANGE_BYTES, MAX_CONTENT_BYTES, MAX_DEPS, MAX_HEADS, MAX_MARKS,
-    MAX_REACTION_BYTES, MAX_TEXT_BYTES, Mark,
+    Body, Content, ContentError, MAX_CHANGE_BYTES, MAX_CONTENT_BYTES, MAX_DEPS, MAX_HEADS, MAX_HISTORY,
+    MAX_MARKS, MAX_REACTION_BYTES, MAX_TEXT_BYTES, Mark,
 };
 use crate::clock::Hlc;
 
@@ -41,6 +42,8 @@ const FIXED: usize = 119;
 const FRAME_HEAD: usize = 1 + 64;
 /// First kind that this build does not know.
 pub(super) const FIRST_UNKNOWN: u8 = 6;
+/// One that it does know beyond.
+const HISTORY: u8 = 10;
 
 /// Version, signature, content: the frame of `SignedContent`.
 pub(super) fn frame(signature: &Signature, content: &Content) -> Vec<u8> {
@@ -124,6 +127,11 @@ fn encode_body(body: &Body, out: &mut Vec<u8>) {
             out.push(5);
             out.extend_from_slice(change);
         }
+        Body::History { add, lines } => {
+            out.push(HISTORY);
+            out.extend_from_slice(add.as_bytes());
+            lines.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
+        }
         Body::Unknown { kind, bytes } => {
             out.push(*kind);
             out.extend_from_slice(bytes);
@@ -178,6 +186,16 @@ fn decode_body(kind: u8, mut at: Reader<'_>) -> Result<Body, ContentError> {
             Body::Receipt { delivered, read }
         }
         5 => Body::Document(at.0.to_vec()),
+        HISTORY => {
+            let add = OpId::from_bytes(at.array("add")?);
+            let lines = at.0.len() / 32;
+            limit("lines", lines, MAX_HISTORY)?;
+            let lines = at.ids("lines", lines, MessageId::from_bytes)?;
+            if !at.0.is_empty() {
+                return Err(ContentError::NotCanonical("history"));
+            }
+            Body::History { add, lines }
+        }
         _ => Body::Unknown { kind, bytes: at.0.to_vec() },
     };
     check_body(&body)?;
@@ -195,8 +213,14 @@ pub(super) fn check_body(body: &Body) -> Result<(), ContentError> {
             ascending("read", read)
         }
         Body::Document(change) => sized("change", change.len(), MAX_CHANGE_BYTES),
+        Body::History { lines, .. } => {
+            if !lines.is_sorted_by(|a, b| a < b) {
+                return Err(ContentError::NotCanonical("lines"));
+            }
+            sized("lines", lines.len(), MAX_HISTORY)
+        }
         Body::Unknown { kind, bytes } => {
-            if *kind < FIRST_UNKNOWN {
+            if *kind < FIRST_UNKNOWN || *kind == HISTORY {
                 return Err(ContentError::NotCanonical("kind"));
             }
             limit("body", bytes.len(), MAX_CONTENT_BYTES - FIXED - 32 * (MAX_DEPS + MAX_HEADS) - 1)

@@ -6,6 +6,7 @@ use halloo_crypto::identity::{DeviceSecret, Revocation};
 use super::board::{Fact, Row};
 use super::dag::Node;
 use super::error::LogError;
+use super::history::History;
 use super::op::{DeviceGrant, InviteUse, MAX_PARENTS, OpContext, OpKind, Role, SignedOp};
 use super::roster::{Action, VoidReason};
 use super::{Inserted, Log};
@@ -176,6 +177,14 @@ impl Log {
         let kind =
             OpKind::Invite { key, expires_ms: terms.expires_ms, max_uses: terms.max_uses, role: terms.role };
         self.author(author, kind)
+    }
+
+    /// Says what newcomers are given of the past from now on.
+    ///
+    /// # Errors
+    /// As [`Log::author`]; [`LogError::Malformed`] outside the limits.
+    pub fn author_set_history(&mut self, author: Author<'_>, history: History) -> Result<SignedOp, LogError> {
+        self.author(author, OpKind::SetHistory { history })
     }
 
     /// Closes an invite.

@@ -9,7 +9,7 @@ use halloo_crypto::id::{AccountId, DeviceId};
 
 use super::dag::{Dag, Node, Past};
 use super::op::{DeviceGrant, InviteUse, OpKind, Role, SignedOp};
-use super::roster::{VoidReason, may_grant, may_remove, may_set_role};
+use super::roster::{VoidReason, may_grant, may_remove, may_set_history, may_set_role};
 use super::standing::{Standing, revokes_invite};
 
 /// Most operations of one device that stand within one minute of its own stamps: a person who lets in a queue at the
@@ -36,6 +36,7 @@ pub(super) fn conceivable(op: &SignedOp, account: AccountId, highest: Role) -> b
         OpKind::DeviceRevoke { account: who, revocation, .. } => *who == account || revocation.is_some(),
         OpKind::Invite { role, .. } => may_grant(highest, *role),
         OpKind::InviteRevoke { .. } => true,
+        OpKind::SetHistory { .. } => may_set_history(highest),
     }
 }
 
@@ -272,6 +273,7 @@ impl Case<'_> {
                 }
             }
             OpKind::Invite { role, .. } => entitled(may_grant(self.own, *role)),
+            OpKind::SetHistory { .. } => entitled(may_set_history(self.own)),
             OpKind::InviteRevoke { invite } => {
                 let invite = self.dag.node(invite).ok_or(VoidReason::InviteClosed)?;
                 if !self.standing.invite_open(self.dag, self.past, invite) {

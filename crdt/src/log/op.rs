@@ -17,6 +17,7 @@
 //!   5  DeviceRevoke  account 32 | device 32 | 0 or 1, revocation (account 32, device 32, revoked_ms, signature 64)
 //!   6  Invite        invite key 32 | expires_ms | max uses | role
 //!   7  InviteRevoke  invite op 32
+//!   8  SetHistory    lines | days
 //!  device grant = certificate (account 32, device 32, box key 32, created_ms, signature 64, consent 64) | n, key package
 //! ```
 //!
@@ -29,6 +30,7 @@ use halloo_crypto::kdf;
 use serde::{Deserialize, Serialize};
 
 use super::error::LogError;
+use super::history::History;
 
 /// Version byte of the format above.
 pub const VERSION: u8 = 1;
@@ -159,6 +161,11 @@ pub enum OpKind {
     InviteRevoke {
         /// The Invite operation.
         invite: OpId,
+    },
+    /// Says what newcomers are given of the past, from the next one on.
+    SetHistory {
+        /// How much.
+        history: History,
     },
 }
 
@@ -323,7 +330,7 @@ impl SignedOp {
             | OpKind::Remove { account }
             | OpKind::SetRole { account, .. }
             | OpKind::DeviceRevoke { account, .. } => Some(*account),
-            OpKind::Invite { .. } | OpKind::InviteRevoke { .. } => None,
+            OpKind::Invite { .. } | OpKind::InviteRevoke { .. } | OpKind::SetHistory { .. } => None,
         }
     }
 }

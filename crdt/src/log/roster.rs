@@ -75,6 +75,8 @@ pub enum Action {
     AddDevice,
     /// Retire a device of this account.
     RevokeDevice(AccountId),
+    /// Say what newcomers get of the past.
+    SetHistory,
 }
 
 /// When an account was first let in: earlier is senior. Height of the first Add that stands, then its id.
@@ -218,6 +220,7 @@ impl Roster {
                 self.invites.get(&op).is_some_and(|invite| invite.maker == *account || own >= Role::Moderator)
             }
             Action::RevokeDevice(who) => who == *account,
+            Action::SetHistory => may_set_history(own),
         }
     }
 }
@@ -249,4 +252,9 @@ pub(super) fn may_set_role(own: Role, own_account: bool, from: Role, to: Role) -
         Role::Admin => from < Role::Admin && to < Role::Admin,
         Role::Moderator | Role::Member => false,
     }
+}
+
+/// May a member of role `own` say what newcomers get of the past?
+pub(super) fn may_set_history(own: Role) -> bool {
+    own >= Role::Admin
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use halloo_crypto::id::{AccountId, DeviceId, OpId};
 
 use super::dag::{Dag, Node, Past};
+use super::history::History as Policy;
 use super::op::{OpKind, Role};
 use super::roster::{DeviceEntry, FirstGrant, Member, OpenInvite, Roster};
 
@@ -35,6 +36,8 @@ pub(super) struct Standing {
     accounts: BTreeMap<AccountId, History>,
     devices: BTreeMap<DeviceId, AccountId>,
     invites: BTreeMap<Node, InviteHistory>,
+    /// What was said of the past that newcomers get.
+    policies: Vec<(Node, Policy)>,
 }
 
 impl Standing {
@@ -88,6 +91,7 @@ impl Standing {
                     self.invites.entry(invite).or_default().closes.push(node);
                 }
             }
+            OpKind::SetHistory { history } => self.policies.push((node, *history)),
             OpKind::DeviceAdd { .. } => {}
         }
     }
@@ -123,6 +127,13 @@ impl Standing {
             .collect();
         let last = live.iter().filter(|(node, _)| !live.iter().any(|(later, _)| dag.precedes(*node, *later)));
         last.map(|(_, role)| *role).min()
+    }
+
+    /// What newcomers get at `past`: of what was said there and nothing there follows, what all of it allows.
+    pub(super) fn history(&self, dag: &Dag, past: &Past) -> Policy {
+        let said: Vec<_> = self.policies.iter().filter(|(node, _)| dag.contains(past, *node)).collect();
+        let last = said.iter().filter(|(node, _)| !said.iter().any(|(later, _)| dag.precedes(*node, *later)));
+        last.map(|(_, policy)| *policy).reduce(Policy::strictest).unwrap_or_default()
     }
 
     /// The grant by which a device is in the group at `past`, and for whom; a revoked device never is.

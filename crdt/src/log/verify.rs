@@ -40,6 +40,7 @@ fn fields(op: &SignedOp) -> bool {
             revocation.as_ref().is_none_or(|said| said.account == *account && said.device == *device)
         }
         OpKind::Invite { max_uses, .. } => (1..=MAX_INVITE_USES).contains(max_uses),
+        OpKind::SetHistory { history } => history.is_well_formed(),
         OpKind::Remove { .. } | OpKind::SetRole { .. } | OpKind::InviteRevoke { .. } => true,
     }
 }

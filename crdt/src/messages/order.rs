@@ -41,6 +41,13 @@ impl Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(pub(super) Key);
 
+impl Cursor {
+    /// The line that it stands at.
+    pub fn id(&self) -> MessageId {
+        self.0.id
+    }
+}
+
 impl Messages {
     /// Whether `earlier` (sorting before `later`) is in the causal past of `later`.
     pub(super) fn follows(&self, later: &Key, earlier: &Key) -> bool {

@@ -99,6 +99,7 @@ fn weight(content: &Content) -> usize {
         Body::Chat { text, .. } | Body::Edit { text, .. } => text.len(),
         Body::Document(bytes) | Body::Unknown { bytes, .. } => bytes.len(),
         Body::Receipt { delivered, read } => 56 * (delivered.len() + read.len()),
+        Body::History { lines, .. } => 32 * lines.len(),
         Body::Redact { .. } | Body::Reaction { .. } => 64,
     };
     256 + 32 * (content.deps.len() + content.heads.len()) + body

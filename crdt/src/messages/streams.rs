@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use halloo_crypto::id::{DeviceId, Incarnation, MessageId};
 
 use super::{Equivocation, MAX_PER_SLOT};
-use crate::content::{Body, Content};
+use crate::content::Content;
 
 #[derive(Debug, Clone)]
 struct Slot {
@@ -57,7 +57,7 @@ impl Streams {
     /// Files an accepted content; returns the proof if it is the first at a lower number than any known.
     pub(super) fn add(&mut self, content: &Content, id: MessageId) -> Option<Equivocation> {
         let stream = self.0.entry((content.author, content.incarnation)).or_default();
-        let worth = !matches!(content.body, Body::Receipt { .. });
+        let worth = content.body.is_worth_a_receipt();
         let mut wins = false;
         match stream.slots.entry(content.seq) {
             Entry::Vacant(free) => {

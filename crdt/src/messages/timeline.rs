@@ -46,6 +46,8 @@ impl Authority for DeviceOnly {
 pub struct Item {
     /// The message.
     pub id: MessageId,
+    /// Its place in the timeline.
+    pub place: Cursor,
     /// The device that wrote it.
     pub author: DeviceId,
     /// When its author says it was written.
@@ -113,6 +115,7 @@ impl Messages {
         let before = self.lines.range(..*key).next_back();
         let mut item = Item {
             id: key.id,
+            place: Cursor(*key),
             author: c.author,
             hlc: c.hlc,
             text,

@@ -228,6 +228,7 @@ impl<'a> Reference<'a> {
                 (*account == actor || revocation.is_some()) && self.has_device(&among, account, device)
             }
             OpKind::Invite { role, .. } => may_give(*role),
+            OpKind::SetHistory { .. } => own >= Role::Admin,
             OpKind::InviteRevoke { invite } => {
                 self.open(&among, invite) && (own >= Role::Moderator || self.actor(invite) == actor)
             }

@@ -1,9 +1,11 @@
 //! Who may do what: the permission table, line by line.
 
-use halloo_crdt::log::{Action, LogError, OpKind, Role, VoidReason};
+use halloo_crdt::log::{
+    Action, History, LogError, MAX_HISTORY_DAYS, MAX_HISTORY_LINES, OpKind, Role, VoidReason,
+};
 use halloo_crypto::id::OpId;
 
-use crate::kit::{Invitation, NOW_MS, act, denied, group, people, sign_at};
+use crate::kit::{Invitation, NOW_MS, act, act_at, denied, group, heads, people, sign_at};
 
 const ALL: [Role; 4] = [Role::Member, Role::Moderator, Role::Admin, Role::Owner];
 
@@ -62,6 +64,8 @@ fn the_log_allows_what_the_permission_table_allows() {
                     Role::Member => false,
                 },
             );
+            let history = OpKind::SetHistory { history: History::last(3) };
+            check(&log, &p, own, Action::SetHistory, history, own >= Role::Admin);
             let leave = Action::Remove(p[1].id());
             check(&log, &p, own, leave, p[1].remove(), true);
             let device = OpKind::DeviceAdd { device: p[1].grant(1) };
@@ -152,4 +156,48 @@ fn two_who_add_the_same_person_meanwhile_agree() {
     assert_eq!((left.void(&a.id()), left.void(&b.id())), (None, None));
     assert_eq!(left.view().role(&p[3].id()), Some(Role::Member));
     assert_eq!(left.view(), right.view());
+}
+
+#[test]
+fn of_what_is_said_of_the_past_the_last_word_counts_and_of_several_what_all_allow() {
+    let p = people(2);
+    let mut log = group(&p, &[Role::Admin]);
+    let says = |history| OpKind::SetHistory { history };
+    assert_eq!(log.history_at(&heads(&log)), History::NONE);
+    let first = act(&mut log, p[0].device(), says(History::last(9)));
+    let (old, parents) = (vec![first.id()], heads(&log));
+    let second = act(&mut log, p[1].device(), says(History::of_days(7)));
+    assert_eq!(log.history_at(&[second.id()]), History::of_days(7), "the last word");
+    let beside = act_at(&mut log, p[0].device(), &parents, says(History { lines: 4, days: 30 }));
+    assert_eq!(log.history_at(&heads(&log)), History { lines: 4, days: 7 });
+    assert_eq!(log.history_at(&[beside.id()]), History { lines: 4, days: 30 });
+    assert_eq!(log.history_at(&old), History::last(9), "what was said then stays said");
+    act(&mut log, p[0].device(), says(History::NONE));
+    assert_eq!(log.history_at(&heads(&log)), History::NONE);
+}
+
+#[test]
+fn a_word_on_the_past_of_somebody_who_was_put_out_beside_it_counts_for_nothing() {
+    let p = people(2);
+    let mut log = group(&p, &[Role::Admin]);
+    let before = heads(&log);
+    let says = OpKind::SetHistory { history: History::last(9) };
+    act_at(&mut log, p[1].device(), &before, says);
+    assert_eq!(log.history_at(&heads(&log)), History::last(9));
+    act_at(&mut log, p[0].device(), &before, p[1].remove());
+    assert_eq!(log.history_at(&heads(&log)), History::NONE);
+}
+
+#[test]
+fn a_word_on_the_past_outside_the_limits_is_refused() {
+    let p = people(1);
+    let log = group(&p, &[]);
+    for history in [
+        History { lines: MAX_HISTORY_LINES + 1, days: 0 },
+        History { lines: 1, days: MAX_HISTORY_DAYS + 1 },
+        History { lines: 0, days: 1 },
+    ] {
+        let op = sign_at(&log, p[0].device(), &heads(&log), NOW_MS, OpKind::SetHistory { history });
+        assert_eq!(log.clone().insert(op), Err(LogError::Malformed), "{history:?}");
+    }
 }

@@ -18,6 +18,7 @@ use crate::epochs::{Epochs, Node};
 use crate::handshake;
 use crate::location::{self, Here};
 use crate::output::MAX_NAME_BYTES;
+use crate::past::Past;
 use crate::snapshot::{Snapshot, Table};
 use crate::start::{Identity, Origin, StartError};
 use crate::state::{Ground, State, row_name};
@@ -105,8 +106,8 @@ fn found(identity: &Identity, name: String, rng: &mut ChaCha20Rng, now: Now) -> 
     rng.fill_bytes(&mut secret);
     let mut beacons = Beacons::default();
     beacons.insert(Beacon::new(Secret::new(secret), log.heads().iter().copied().collect()));
-    let messages = Messages::new(log.group());
-    let ground = Ground { log, epochs: Epochs::new(node), beacons, messages, start: now.wall_ms };
+    let (messages, past) = (Messages::new(log.group()), Past::new(log.group()));
+    let ground = Ground { log, epochs: Epochs::new(node), beacons, messages, past, start: now.wall_ms };
     Ok(fresh(ground, Kind::Founded(name)))
 }
 
@@ -149,8 +150,8 @@ fn join(
     for record in &bundle.beacons {
         beacons.insert(Beacon::parse(record).map_err(|_| bad("a beacon is malformed"))?);
     }
-    let messages = Messages::new(log.group());
-    let ground = Ground { log, epochs: Epochs::new(node), beacons, messages, start: now.wall_ms };
+    let (messages, past) = (Messages::new(log.group()), Past::new(log.group()));
+    let ground = Ground { log, epochs: Epochs::new(node), beacons, messages, past, start: now.wall_ms };
     let (cells, trail) = (bundle.cells, bundle.trail);
     Ok(fresh(ground, Kind::Joined { key_package: Box::new(key_package), cells, trail }))
 }
@@ -221,13 +222,10 @@ fn restore(identity: &Identity, snapshot: &Snapshot, now: Now) -> Result<Birth, 
     for (_, record) in snapshot.table(Table::Beacon) {
         beacons.insert(Beacon::parse(record).map_err(|_| bad("a beacon is damaged"))?);
     }
-    let mut contents = Vec::new();
-    for (id, bytes) in snapshot.table(Table::Content) {
-        let id = MessageId::from_bytes(name(id)?);
-        contents.push(VerifiedContent::trusted(id, bytes).map_err(|_| bad("a message is damaged"))?);
-    }
+    let contents = restore_contents(snapshot, Table::Content)?;
     let count = contents.len();
     let messages = Messages::load(group, contents);
+    let past = Past::load(group, restore_contents(snapshot, Table::Handed)?, &messages);
     assert!(messages.len() + messages.pending() <= count, "nothing is made up");
     let mut invites = Vec::new();
     for (op, secret) in snapshot.table(Table::Invite) {
@@ -242,8 +240,17 @@ fn restore(identity: &Identity, snapshot: &Snapshot, now: Now) -> Result<Birth, 
     let undelivered = undelivered.collect::<Result<_, _>>()?;
     let start = now.wall_ms.max(last_start.saturating_add(1));
     assert!(start > last_start || last_start == u64::MAX, "each start is later than the one before");
-    let ground = Ground { log, epochs, beacons, messages, start };
+    let ground = Ground { log, epochs, beacons, messages, past, start };
     Ok(Birth { ground, undelivered, here, invites, kind: Kind::Restored })
+}
+
+fn restore_contents(snapshot: &Snapshot, table: Table) -> Result<Vec<VerifiedContent>, StartError> {
+    let mut contents = Vec::new();
+    for (id, bytes) in snapshot.table(table) {
+        let content = VerifiedContent::trusted(MessageId::from_bytes(name(id)?), bytes);
+        contents.push(content.map_err(|_| StartError::Snapshot("a message is damaged"))?);
+    }
+    Ok(contents)
 }
 
 fn name<const N: usize>(key: &[u8]) -> Result<[u8; N], StartError> {

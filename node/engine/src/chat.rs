@@ -3,6 +3,8 @@
 //! Order of an own message: content, store, *durable*, then the event, the reply and the frame. If the epoch is tainted the frame
 //! waits for the next epoch (INV-2); if nobody is there the neighbours get it by reconciliation.
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use halloo_crdt::content::{
@@ -10,8 +12,9 @@ use halloo_crdt::content::{
 };
 use halloo_crdt::log::Role;
 use halloo_crdt::messages::InsertError;
-use halloo_crypto::id::{DeviceId, Incarnation, MessageId};
+use halloo_crypto::id::{DeviceId, Incarnation, MessageId, OpId};
 
+use crate::history::{self, Claim};
 use crate::lane::PeerKey;
 use crate::output::{Event, Refusal, Warning};
 use crate::snapshot::Table;
@@ -99,7 +102,7 @@ pub(crate) fn write(room: &mut Chat, state: &mut State, body: Body) -> Result<Me
     if room.own.len() < MAX_UNDELIVERED {
         room.own.insert((content.content().incarnation, content.content().seq), id);
     }
-    let worth_keeping = !matches!(content.content().body, Body::Receipt { .. });
+    let worth_keeping = content.content().body.is_worth_a_receipt();
     store(state, &content);
     let accepted = state
         .messages
@@ -141,7 +144,7 @@ fn begin_stream(room: &mut Chat, state: &mut State) {
 fn shared_frontier(state: &State) -> Vec<MessageId> {
     let grants: BTreeSet<_> =
         state.log.view().members().values().flat_map(|m| m.devices.values()).map(|d| d.op).collect();
-    let mut judged: BTreeMap<Vec<halloo_crypto::id::OpId>, bool> = BTreeMap::new();
+    let mut judged: BTreeMap<Vec<OpId>, bool> = BTreeMap::new();
     let shared = |id: &MessageId| {
         let Some(content) = state.messages.get(id).map(VerifiedContent::content) else { return false };
         if matches!(content.body, Body::Document(_)) {
@@ -230,12 +233,21 @@ pub(crate) fn on_content(room: &mut Chat, state: &mut State, from: &PeerKey, fra
     if state.log.author_at(&signed.content().author, heads).is_none() {
         return state.drop_frame(from, "content by somebody who was not a member");
     }
+    match history::claim(state, &signed.id(), signed.content()) {
+        Claim::Ordinary => {}
+        Claim::Handed => return words::on_handed(room, state, from, signed),
+        Claim::Foreign => return state.count("older content that nobody named for this device"),
+    }
     let Ok(content) = signed.verify() else { return state.drop_frame(from, "content with a bad signature") };
     let (hlc, bytes, id) = (content.content().hlc, content.to_bytes(), content.id());
     match state.messages.insert(content) {
         Ok(inserted) => {
             state.clock.observe(hlc, state.now.wall_ms);
             state.out.put(Table::Content, id.as_bytes(), bytes);
+            if let Some(content) = state.messages.get(&id) {
+                // The lines that it names may be next in the same frame.
+                state.past.note_word(content);
+            }
             if let Some(lie) = inserted.equivocation {
                 state.durable_event(Event::Warning(Warning::Equivocation { device: lie.author }));
                 state.tell(Fact::DocumentLie);
@@ -279,14 +291,16 @@ pub(crate) fn on_contents(room: &mut Chat, state: &mut State, ids: &[MessageId])
         }
         timeline::vouch(&mut room.vouchers, state, content.content());
         let c = content.content();
-        owed |= c.author != state.me() && !matches!(c.body, Body::Receipt { .. });
+        owed |= c.author != state.me() && c.body.is_worth_a_receipt();
         match &c.body {
             Body::Chat { .. } | Body::Unknown { .. } => {
                 if let Some(entry) = timeline::entry(&room.vouchers, state, id).filter(|entry| !entry.void) {
                     state.durable_event(Event::Message(entry));
                 }
             }
+            Body::History { .. } => state.past.note_word(&content),
             Body::Edit { target, .. } | Body::Redact { target } | Body::Reaction { target, .. } => {
+                state.past.follow(&content, target);
                 if shown.insert(*target)
                     && let Some(entry) = timeline::entry(&room.vouchers, state, target)
                 {
@@ -357,7 +371,7 @@ pub(crate) fn send_receipts(
 }
 
 /// After the log changed: contents that waited for it, and whom it removed.
-pub(crate) fn on_operations(room: &mut Chat, state: &mut State, ends: bool) {
+pub(crate) fn on_operations(room: &mut Chat, state: &mut State, new: &[OpId], ends: bool) {
     let ahead = core::mem::take(&mut room.ahead);
     let nobody = state.identity.peer;
     for frame in ahead {
@@ -366,6 +380,7 @@ pub(crate) fn on_operations(room: &mut Chat, state: &mut State, ends: bool) {
     if ends {
         timeline::revouch(&mut room.vouchers, state);
     }
+    words::on_added(room, state, new);
     flush(room, state);
 }
 

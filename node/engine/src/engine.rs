@@ -25,7 +25,7 @@ use crate::time::Now;
 use crate::timers::Timer;
 use crate::wire::parcel::{Parcel, ParcelKind};
 use crate::wire::{WireError, direct::DirectFrame, gossip::GossipFrame};
-use crate::{handshake, membership, names, rejoin, talk, topics};
+use crate::{handshake, history, membership, names, rejoin, talk, topics};
 
 mod boxes;
 
@@ -100,7 +100,7 @@ impl Engine {
         let group_name = match kind {
             Kind::Restored => {
                 invites::refresh(&mut self.invites, &mut self.state);
-                chat::on_operations(&mut self.chat, &mut self.state, true);
+                chat::on_operations(&mut self.chat, &mut self.state, &[], true);
                 commits::schedule(&mut self.commits, &mut self.state);
                 return;
             }
@@ -271,7 +271,7 @@ impl Engine {
         commits::on_operations(&mut self.commits, state);
         rejoin::on_operations(&mut self.commits, state);
         invites::refresh(&mut self.invites, state);
-        chat::on_operations(&mut self.chat, state, ends);
+        chat::on_operations(&mut self.chat, state, new, ends);
         names::on_operations(state, new);
         location::on_operations(&mut self.here, state);
         talk::refresh(&mut self.call, &mut self.here, state);
@@ -398,6 +398,7 @@ impl Engine {
                 invites::open_for_device(&mut self.invites, state, device, secret)?;
             }
             Command::SetRole { account, role } => membership::set_role(state, account, role)?,
+            Command::SetHistory(history) => history::set(state, history)?,
             Command::Leave => membership::leave(state)?,
             Command::Rename(name) => names::rename(chat, state, name)?,
             Command::SetProfile { name } => names::set_profile(chat, state, name)?,

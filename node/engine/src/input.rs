@@ -149,6 +149,8 @@ pub enum Command {
         /// The new role.
         role: Role,
     },
+    /// Say what newcomers are given of the past from now on.
+    SetHistory(halloo_crdt::log::History),
     /// Leave the group with this account.
     Leave,
     /// Change the group's name.

@@ -23,6 +23,7 @@ pub mod epochs;
 pub mod peers;
 
 mod feeds;
+mod past;
 mod state;
 mod topics;
 mod handshake;
@@ -34,6 +35,7 @@ mod rejoin;
 mod membership;
 mod readmission;
 mod invites;
+mod history;
 mod timeline;
 mod chat;
 mod names;

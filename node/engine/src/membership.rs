@@ -340,6 +340,7 @@ fn event_of(state: &State, id: &OpId) -> Option<Event> {
         OpKind::Remove { account } if *account == by => Event::MemberLeft { account: *account },
         OpKind::Remove { account } => Event::MemberRemoved { account: *account, by },
         OpKind::SetRole { account, role } => Event::RoleChanged { account: *account, role: *role },
+        OpKind::SetHistory { history } => Event::HistoryChanged(*history),
         OpKind::DeviceRevoke { account, device, .. } => {
             Event::DeviceRevoked { account: *account, device: *device }
         }

@@ -188,6 +188,8 @@ pub enum Event {
         /// By whom, if a Remove did it.
         by: Option<AccountId>,
     },
+    /// An admin said what newcomers are given of the past.
+    HistoryChanged(halloo_crdt::log::History),
     /// A role changed.
     RoleChanged {
         /// Whose.

@@ -1,7 +1,7 @@
 //! What a user interface asks a member: who is in, what was said, where everybody is. Nothing here changes anything.
 
 use halloo_crdt::live::{Cell, Kind};
-use halloo_crdt::log::OpKind;
+use halloo_crdt::log::{History, OpKind};
 use halloo_crdt::messages::Cursor;
 use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId, OpId};
 
@@ -177,6 +177,7 @@ impl Engine {
                     OpKind::DeviceAdd { device } => Activity::DeviceAdded(device.certificate.device),
                     OpKind::DeviceRevoke { device, .. } => Activity::DeviceRevoked(device),
                     OpKind::Invite { .. } => Activity::InviteOpened(invite_name(&line.op)),
+                    OpKind::SetHistory { history } => Activity::History(history),
                     OpKind::InviteRevoke { invite } => Activity::InviteClosed(invite_name(&invite)),
                 };
                 ActivityEntry {
@@ -188,6 +189,11 @@ impl Engine {
                 }
             })
             .collect()
+    }
+
+    /// What newcomers are given of the past from now on.
+    pub fn history(&self) -> History {
+        self.state.log.history_at(&self.state.heads())
     }
 
     /// Invites that are open.

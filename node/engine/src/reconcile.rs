@@ -15,7 +15,7 @@ mod gap;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halloo_crdt::content::{Body, VerifiedContent};
+use halloo_crdt::content::{Body, Content, VerifiedContent};
 use halloo_crdt::log::{Fact as Acknowledged, Row, SignedOp};
 use halloo_crdt::sync::{KeyedId, Session};
 use halloo_crypto::id::{DeviceId, MessageId, OpId};
@@ -23,6 +23,7 @@ use halloo_crypto::kdf;
 
 use crate::chat::{self, Chat};
 use crate::commits;
+use crate::history::{self, Lines};
 use crate::lane::PeerKey;
 use crate::output::Event;
 use crate::peers::STRANDED_PATIENCE;
@@ -246,12 +247,21 @@ fn items(state: &State, realm: Realm, device: &DeviceId) -> Vec<(u64, MessageId)
             rows.map(|row| (0, MessageId::from_bytes(row_name(&row.to_bytes())))).collect()
         }
         Realm::Contents => {
-            let mut entitled = Entitlement::of(*device);
-            state
-                .messages
-                .sync_items()
+            let mut entitled = Entitlement::of(state, *device);
+            let here = state.messages.sync_items();
+            let mut items: Vec<(u64, MessageId)> = here
                 .filter(|(_, id)| state.messages.get(id).is_some_and(|content| entitled.to(state, content)))
-                .collect()
+                .collect();
+            // What was handed on to this device it hands on as long as it is still for this one itself.
+            let own = history::lines_for(state, &state.me());
+            let handed = state.past.handed();
+            let apart = handed.sync_items().filter(|(_, id)| !state.messages.holds(id));
+            items.extend(apart.filter(|(_, id)| {
+                handed.get(id).is_some_and(|content| {
+                    own.owe(state, id, content.content()) && entitled.to(state, content)
+                })
+            }));
+            items
         }
     }
 }
@@ -265,19 +275,24 @@ fn may_keep(state: &State, device: &DeviceId, row: &Row) -> bool {
 }
 
 /// Whom a content may be told to: every member of today gets the document, everything else only whose account was a member at its
-/// place in history (INV-4). A device that came later reads what its siblings could.
+/// place in history (INV-4), or whom whoever let it in was allowed to hand it to. A device that came later reads what its siblings
+/// could.
 struct Entitlement {
     device: DeviceId,
+    lines: Lines,
     judged: BTreeMap<Vec<OpId>, bool>,
 }
 
 impl Entitlement {
-    fn of(device: DeviceId) -> Self {
-        Entitlement { device, judged: BTreeMap::new() }
+    fn of(state: &State, device: DeviceId) -> Self {
+        Entitlement { device, lines: history::lines_for(state, &device), judged: BTreeMap::new() }
     }
 
     fn to(&mut self, state: &State, content: &VerifiedContent) -> bool {
-        let content = content.content();
+        self.was_in(state, content.content()) || self.lines.owe(state, &content.id(), content.content())
+    }
+
+    fn was_in(&mut self, state: &State, content: &Content) -> bool {
         if matches!(content.body, Body::Document(_)) {
             return true;
         }
@@ -453,8 +468,14 @@ fn hand_over(state: &mut State, to: PeerKey, realm: Realm, ids: &[MessageId]) {
         Realm::Contents => {
             let order = state.messages.in_causal_order(ids.iter().copied());
             debug_assert!(order.len() <= ids.len(), "nothing is handed over unasked");
-            let frames =
-                order.iter().filter_map(|id| state.messages.get(id)).map(VerifiedContent::to_bytes).collect();
+            let here = order.iter().filter_map(|id| state.messages.get(id));
+            // A newcomer takes in older lines by the word that names them, so words go first.
+            let (words, others): (Vec<_>, Vec<_>) =
+                here.partition(|content| matches!(content.content().body, Body::History { .. }));
+            let apart = ids.iter().filter(|id| !state.messages.holds(id));
+            let apart = apart.filter_map(|id| state.past.handed().get(id));
+            let frames = words.into_iter().chain(others).chain(apart).map(VerifiedContent::to_bytes);
+            let frames = frames.collect();
             state.send_boxed(to, ParcelKind::BoxedContents, frames);
         }
     }

@@ -104,7 +104,7 @@ impl Rig {
         self.settle();
     }
 
-    /// Somebody new comes in.
+    /// Somebody new comes in by a code of the first.
     pub(crate) fn let_in(&mut self, name: &str, peer: u8) {
         let account = AccountSecret::generate(&mut self.rng);
         let newcomer = identity_of(&mut self.rng, &account, name, peer);

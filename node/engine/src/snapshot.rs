@@ -6,6 +6,7 @@
 //! 'o'  op id (32)                 signed operation of the log
 //! 'a'  hash of the row (32)       signed row of the acknowledgement board
 //! 'c'  message id (32)            content with its signature
+//! 'f'  message id (32)            older content that was handed on to this device, with its signature
 //! 'e'  epoch id (32)              MLS state of one branch of the epoch tree
 //! 'h'  (nothing)                  epoch id of the current branch
 //! 'k'  epoch tag (8)              depth and commit that began an epoch, for members who come back
@@ -57,6 +58,8 @@ pub enum Table {
     Acknowledgement = b'a',
     /// Contents with their signatures.
     Content = b'c',
+    /// Older contents that were handed on.
+    Handed = b'f',
     /// MLS states, one per branch.
     Epoch = b'e',
     /// Which branch is current.

@@ -24,6 +24,7 @@ use crate::invariants::{inv_3_only_current_seals, uphold};
 use crate::lane::{Lane, PeerKey};
 use crate::outbox::Outbox;
 use crate::output::{Event, Output, Warning};
+use crate::past::Past;
 use crate::peers::{BAD_FRAMES_WARNED, Peers};
 use crate::start::{Config, Identity};
 use crate::time::Now;
@@ -118,6 +119,8 @@ pub(crate) struct State {
     pub(crate) peers: Peers,
     /// What was written.
     pub(crate) messages: Messages,
+    /// What was written before this device came.
+    pub(crate) past: Past,
     /// Names and profiles.
     pub(crate) document: Document,
     /// [`Log::settlements`] when the document was last made of what counts.
@@ -146,6 +149,8 @@ pub(crate) struct Ground {
     pub(crate) beacons: Beacons,
     /// Contents.
     pub(crate) messages: Messages,
+    /// What was handed on of older ones.
+    pub(crate) past: Past,
     /// Grows with every start, for live reports.
     pub(crate) start: u64,
 }
@@ -179,6 +184,7 @@ impl State {
             epochs: ground.epochs,
             beacons: ground.beacons,
             messages: ground.messages,
+            past: ground.past,
             peers: Peers::default(),
             timers: Timers::default(),
             out: Outbox::default(),

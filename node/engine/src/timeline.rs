@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::content::{Body, Content};
 use halloo_crdt::log::{OpKind, Role};
-use halloo_crdt::messages::{Authority, Cursor, Item};
+use halloo_crdt::messages::{Authority, Cursor, Item, MAX_PAGE};
 use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId, OpId};
 
+use crate::history::{self, Lines};
 use crate::output::ChatEntry;
 use crate::state::{State, name_of};
 
@@ -118,10 +119,44 @@ impl Authority for ByLog<'_> {
     }
 }
 
+/// What the log and the word of who let this device in say of older contents. Whether the line of somebody who is out counted, only
+/// those know who were there; a note of such a one counts as any other would.
+struct ByWord<'a> {
+    by_log: ByLog<'a>,
+    lines: &'a Lines,
+}
+
+impl Authority for ByWord<'_> {
+    fn counts(&self, content: &Content) -> bool {
+        match content.body {
+            Body::Chat { .. } | Body::Unknown { .. } => {
+                self.by_log.state.log.author_entitled_at(&content.author, &content.heads)
+                    && self.lines.name(&content.id(), content)
+            }
+            _ => self.by_log.counts(content),
+        }
+    }
+
+    fn owns(&self, actor: &DeviceId, author: &DeviceId) -> bool {
+        self.by_log.owns(actor, author)
+    }
+
+    fn moderates(&self, content: &Content) -> bool {
+        self.by_log.moderates(content)
+    }
+}
+
 /// One line as it stands now; `None` for what is not a line.
 pub(crate) fn entry(room: &Vouchers, state: &State, id: &MessageId) -> Option<ChatEntry> {
-    let item = state.messages.item(&ByLog { room, state }, id)?;
-    Some(to_entry(state, item))
+    let by_log = ByLog { room, state };
+    if let Some(item) = state.messages.item(&by_log, id) {
+        return Some(to_entry(state, item));
+    }
+    state.past.handed().contains(id).then(|| {
+        let lines = history::lines_for(state, &state.me());
+        let item = state.past.handed().item(&ByWord { by_log, lines: &lines }, id)?;
+        Some(to_forwarded(state, &lines, item))
+    })?
 }
 
 /// Lines before `before`, or the newest, oldest first.
@@ -131,10 +166,30 @@ pub(crate) fn page(
     before: Option<Cursor>,
     limit: usize,
 ) -> (Vec<ChatEntry>, Option<Cursor>) {
-    let page = state.messages.page(&ByLog { room, state }, before, limit);
+    let by_log = ByLog { room, state };
+    let page = state.messages.page(&by_log, before, limit);
     debug_assert!(page.items.len() <= limit.max(1), "a page holds what was asked for");
-    let lines = page.items.into_iter().map(|item| to_entry(state, item));
-    (lines.collect(), page.older)
+    if state.past.handed().is_empty() {
+        return (page.items.into_iter().map(|item| to_entry(state, item)).collect(), page.older);
+    }
+    // Both sets give their newest; of both together the newest are the page.
+    let lines = history::lines_for(state, &state.me());
+    let handed = state.past.handed().page(&ByWord { by_log, lines: &lines }, before, limit);
+    let more = page.older.is_some() || handed.older.is_some();
+    let ordinary = page.items.into_iter().map(|item| (item.place, to_entry(state, item)));
+    let handed = handed.items.into_iter().filter(|item| !state.messages.contains(&item.id));
+    let handed = handed.map(|item| (item.place, to_forwarded(state, &lines, item)));
+    let all: BTreeMap<Cursor, ChatEntry> = ordinary.chain(handed).collect();
+    let skipped = all.len().saturating_sub(limit.clamp(1, MAX_PAGE));
+    assert!(all.len() - skipped <= limit.max(1), "a page of both holds what was asked for");
+    let older = all.keys().nth(skipped).copied().filter(|_| more || skipped > 0);
+    (all.into_values().skip(skipped).collect(), older)
+}
+
+/// A line that was handed on.
+fn to_forwarded(state: &State, lines: &Lines, item: Item) -> ChatEntry {
+    let forwarded_by = lines.by(&item.id);
+    ChatEntry { forwarded: true, forwarded_by, ..to_entry(state, item) }
 }
 
 fn to_entry(state: &State, item: Item) -> ChatEntry {
@@ -143,7 +198,8 @@ fn to_entry(state: &State, item: Item) -> ChatEntry {
         devices.iter().filter_map(account_of).collect::<BTreeSet<_>>().into_iter().collect()
     };
     // Whoever was let in by an act that is void has an account too: it is shown, as void.
-    let heads = state.messages.get(&item.id).map_or(&[][..], |content| &content.content().heads);
+    let content = state.messages.get(&item.id).or_else(|| state.past.handed().get(&item.id));
+    let heads = content.map_or(&[][..], |content| &content.content().heads);
     let author = account_of(&item.author).or_else(|| state.log.author_at(&item.author, heads));
     let author = author.unwrap_or(AccountId::from_bytes([0; 32]));
     let holders = state.messages.who_has(&item.id);
@@ -162,6 +218,8 @@ fn to_entry(state: &State, item: Item) -> ChatEntry {
         read_by: accounts(&holders.read).into_iter().filter(|a| *a != author).collect(),
         own: author == state.account(),
         void: item.void,
+        forwarded: item.author != state.me() && !state.log.author_entitled_at(&state.me(), heads),
+        forwarded_by: None,
     }
 }
 

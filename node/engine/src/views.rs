@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use halloo_crdt::log::Role;
+use halloo_crdt::log::{History, Role};
 use halloo_crypto::id::{AccountId, DeviceId, EpochId, InviteId, MessageId, OpId};
 
 use crate::place::Precision;
@@ -39,6 +39,10 @@ pub struct ChatEntry {
     /// Whether it counts for nothing: its author was removed before anybody who remains vouched for it. Shown as such, never
     /// dropped.
     pub void: bool,
+    /// Whether it is older than this device and was handed on to it: forwarded history.
+    pub forwarded: bool,
+    /// Who chose it for this device, when it let it in.
+    pub forwarded_by: Option<AccountId>,
 }
 
 /// A member as the member list shows it.
@@ -169,6 +173,8 @@ pub enum Activity {
     InviteOpened(InviteId),
     /// An invite was closed.
     InviteClosed(InviteId),
+    /// What newcomers get of the past was said.
+    History(History),
 }
 
 /// How the member stands, for `status` and `doctor`.

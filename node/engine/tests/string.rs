@@ -38,6 +38,9 @@ mod strangers;
 #[path = "string/newcomers.rs"]
 mod newcomers;
 
+#[path = "string/forwarded.rs"]
+mod forwarded;
+
 #[path = "string/limits.rs"]
 mod limits;
 

@@ -4,6 +4,7 @@ use super::{Command, DeviceCommand, Key};
 use crate::args::SoundArgs;
 use crate::door::{InviteAsk, Request, TalkAsk, TrackAsk};
 use anyhow::{Context as _, Result, bail};
+use halloo_crdt::log::{MAX_HISTORY_DAYS, MAX_HISTORY_LINES};
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         }
         Command::Remove { member } => Request::Remove { member: member.clone() },
         Command::Role { member, role } => Request::Role { member: member.clone(), role: role.word() },
+        Command::History { policy: None } => Request::History,
+        Command::History { policy: Some(policy) } => history(policy)?,
         Command::Leave => Request::Leave,
         Command::Mute { off, speaker: false } => Request::MuteMicrophone { on: !off },
         Command::Mute { off, speaker: true } => Request::MuteSpeaker { on: !off },
@@ -59,6 +62,20 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::Watch => Request::Watch,
         _ => return Ok(None),
     }))
+}
+
+/// `none`, `50` lines, `7d`.
+fn history(policy: &str) -> Result<Request> {
+    let says = || format!("`{policy}` is no policy; write none, a number of lines (50) or of days (7d)");
+    let request = match (policy, policy.strip_suffix('d')) {
+        ("none", _) => Request::SetHistory { lines: 0, days: 0 },
+        (_, Some(days)) => {
+            let days = days.parse().ok().filter(|days| (1..=MAX_HISTORY_DAYS).contains(days));
+            Request::SetHistory { lines: MAX_HISTORY_LINES, days: days.with_context(says)? }
+        }
+        (lines, None) => Request::SetHistory { lines: lines.parse().with_context(says)?, days: 0 },
+    };
+    Ok(request)
 }
 
 /// The sound of a call; what was not named is the system's default device.

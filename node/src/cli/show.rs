@@ -70,6 +70,7 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
         }
         Command::Say { .. } | Command::Send { .. } => line(text(answer, "message")),
         Command::Key { .. } => key(answer),
+        Command::History { policy: None } => line(&history(answer)),
         Command::Status => line(&serde_json::to_string_pretty(answer)?),
         _ if answer["invite"].is_object() => invite(&answer["invite"]),
         _ => Ok(()),
@@ -88,6 +89,7 @@ pub fn event(event: &Value) -> Option<String> {
             "! another of your devices took this one out of this group; it stays out for good".to_owned()
         }
         "evicted" => "! you are no longer a member of this group".to_owned(),
+        "history" => format!("* newcomers get: {}", history(event)),
         "role" => format!("* {} is now {}", name(), text(event, "role")),
         "message" => message(event),
         "edited" => format!("{} (changed)", message(event)),
@@ -296,8 +298,17 @@ fn message(m: &Value) -> String {
     let words = if m["deleted"] == true { "(withdrawn)" } else { text(m, "text") };
     let private = if m["with"].is_string() { " (to you alone)" } else { "" };
     let void = if m["void"] == true { "  (void)" } else { "" };
+    let old = if m["forwarded"] == true { "  (forwarded history)" } else { "" };
     let at = clock(m["sent_ms"].as_u64().unwrap_or(0));
-    format!("{at}  {}{private}: {words}{void}", text(m, "from"))
+    format!("{at}  {}{private}: {words}{old}{void}", text(m, "from"))
+}
+
+fn history(policy: &Value) -> String {
+    match (policy["lines"].as_u64().unwrap_or(0), policy["days"].as_u64().unwrap_or(0)) {
+        (0, _) => "nothing of what was written before they came".to_owned(),
+        (lines, 0) => format!("the last {lines} lines"),
+        (lines, days) => format!("the lines of the last {days} days, {lines} at most"),
+    }
 }
 
 fn activity(a: &Value) -> String {

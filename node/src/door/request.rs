@@ -109,6 +109,15 @@ pub enum Request {
         /// `admin`, `moderator`, `member` or `owner`.
         role: String,
     },
+    /// What newcomers are given of what was written before they came.
+    History,
+    /// Say what newcomers are given of it from now on.
+    SetHistory {
+        /// At most so many of the last lines; 0 is nothing.
+        lines: u16,
+        /// None older than so many days; 0 is any age.
+        days: u16,
+    },
     /// Leave the group.
     Leave,
     /// Enter the call with this sound, or change the sound of the running one.

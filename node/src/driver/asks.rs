@@ -5,6 +5,7 @@ use super::{Driver, now};
 use crate::door::{Asked, DoorError, InviteAsk, Reply as DoorReply, Request, TalkAsk, TrackAsk};
 use crate::net::NetCommand;
 use crate::views;
+use halloo_crdt::log::History;
 use halloo_crypto::id::{GroupId, MessageId};
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::Reply;
@@ -175,6 +176,7 @@ impl Driver {
             Request::Role { member: name, role: word } => {
                 Command::SetRole { account: member(&name)?.account, role: role(&word)? }
             }
+            Request::SetHistory { lines, days } => Command::SetHistory(History { lines, days }),
             Request::Leave => Command::Leave,
             Request::MuteMicrophone { on } => Command::MuteMicrophone(on),
             Request::MuteSpeaker { on } => Command::MuteSpeaker(on),

@@ -26,6 +26,7 @@ impl Driver {
             Request::Invites => {
                 Ok(json!({"invites": engine.invites().iter().map(views::invite).collect::<Vec<_>>()}))
             }
+            Request::History => Ok(views::history(&engine.history())),
             Request::Status => Ok(self.status_view(group, engine)),
             _ => return None,
         })

@@ -59,6 +59,8 @@ pub(crate) fn line(number: u8, author: HostId) -> ChatEntry {
         read_by: Vec::new(),
         own: false,
         void: false,
+        forwarded: false,
+        forwarded_by: None,
     }
 }
 

@@ -54,7 +54,7 @@ fn the_items_for_a_newcomer_hold_the_document_and_nothing_from_before_it_came() 
     let told = items(&engine.state, Realm::Contents, &newcomer);
     assert!(told.len() <= all.len());
     let founder = engine.state.me();
-    let mut entitled = Entitlement::of(newcomer);
+    let mut entitled = Entitlement::of(&engine.state, newcomer);
     for (_, id) in &told {
         let content = engine.state.messages.get(id).expect("held");
         assert!(entitled.to(&engine.state, content), "INV-4");
