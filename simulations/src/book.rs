@@ -11,6 +11,7 @@ use halloo_engine::Engine;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::{Batch, Event, Output};
 use halloo_engine::snapshot::Table;
+use halloo_engine::views::Activity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Written {
     pub gone: Accounts,
     /// A change of the document, which newcomers get from the beginning; everything else only from their coming on.
     pub document: bool,
+    /// Who came later and is given it by the word of who let it in.
+    pub handed: BTreeSet<AccountId>,
 }
 
 /// A position as it was when it was taken.
@@ -73,6 +76,8 @@ pub struct Book {
     devices: BTreeMap<DeviceId, HostId>,
     accounts: BTreeMap<AccountId, HostId>,
     contents: BTreeMap<MessageId, Written>,
+    /// Edits, reactions and withdrawals by their line.
+    notes: BTreeMap<MessageId, Vec<MessageId>>,
     /// Positions by device and the time in them.
     places: BTreeMap<(DeviceId, u64), Taken>,
     /// When the world last gave a device a reason to renew its position.
@@ -257,7 +262,9 @@ impl Book {
             let Ok(signed) = SignedContent::parse(value) else { continue };
             if signed.content().author == engine.device() {
                 self.knows(at.host, engine.accounts().copied().collect());
-                self.wrote(at, id, matches!(signed.content().body, Body::Document(_)));
+                let body = &signed.content().body;
+                self.wrote(at, id, matches!(body, Body::Document(_)));
+                self.hand_on(id, body, engine);
             }
         }
     }
@@ -270,15 +277,48 @@ impl Book {
             audience = Rc::new(audience.union(before).copied().collect());
             gone = Rc::new(gone.difference(before).copied().collect());
         }
-        self.contents.entry(id).or_insert(Written { host: at.host, us: at.us, audience, gone, document });
+        let written = Written { host: at.host, us: at.us, audience, gone, document, handed: BTreeSet::new() };
+        self.contents.entry(id).or_insert(written);
+    }
+
+    /// A word hands lines to somebody, and with a line go all notes on it, whenever they are written.
+    fn hand_on(&mut self, id: MessageId, body: &Body, engine: &Engine) {
+        match body {
+            Body::Edit { target, .. } | Body::Redact { target } | Body::Reaction { target, .. } => {
+                self.notes.entry(*target).or_default().push(id);
+                let handed = self.contents.get(target).map(|line| line.handed.clone()).unwrap_or_default();
+                if let Some(note) = self.contents.get_mut(&id) {
+                    note.handed = handed;
+                }
+            }
+            Body::History { add, lines } => {
+                let added = engine.activity(usize::MAX).into_iter().find(|line| line.op == *add);
+                if let Some(Activity::Added(account)) = added.map(|line| line.act) {
+                    lines.iter().for_each(|line| self.hand(account, line));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A line is for this account from now on.
+    pub fn hand(&mut self, account: AccountId, line: &MessageId) {
+        let notes = self.notes.get(line).into_iter().flatten();
+        for id in notes.chain([line]) {
+            if let Some(written) = self.contents.get_mut(id) {
+                written.handed.insert(account);
+            }
+        }
     }
 }
 
-/// The contents that a batch stores.
+/// The contents that a batch stores, those too that were handed on.
 pub fn contents_of(batch: &Batch) -> impl Iterator<Item = (MessageId, &[u8])> {
     batch.puts.iter().filter_map(|(key, value)| {
         let (table, name) = key.split_first()?;
-        let name = <[u8; 32]>::try_from(name).ok().filter(|_| *table == Table::Content as u8)?;
+        let name = <[u8; 32]>::try_from(name)
+            .ok()
+            .filter(|_| [Table::Content as u8, Table::Handed as u8].contains(table))?;
         Some((MessageId::from_bytes(name), value.as_slice()))
     })
 }

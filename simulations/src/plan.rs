@@ -118,6 +118,8 @@ pub enum Act {
         /// The new role.
         role: halloo_crdt::log::Role,
     },
+    /// Says what newcomers are given of the past.
+    History(HostId, halloo_crdt::log::History),
     /// Leaves the group.
     Leave(HostId),
     /// Renames the group.

@@ -99,6 +99,9 @@ pub struct Scenario {
     /// Whose role changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<people::Roles>,
+    /// Who says what newcomers are given of the past.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub histories: Vec<people::Histories>,
     /// Who gives its group another name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renames: Vec<people::Renames>,

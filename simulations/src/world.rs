@@ -299,6 +299,7 @@ impl World {
             | Act::Mute(..)
             | Act::Remove { .. }
             | Act::Role { .. }
+            | Act::History(..)
             | Act::Leave(_)
             | Act::Rename(..) => self.command(act),
         }
@@ -316,6 +317,7 @@ impl World {
             Act::Mute(who, muted) => (who, Command::MuteMicrophone(muted)),
             Act::Remove { by, whom } => (by, Command::Remove(account(self, whom))),
             Act::Role { by, whom, role } => (by, Command::SetRole { account: account(self, whom), role }),
+            Act::History(who, history) => (who, Command::SetHistory(history)),
             Act::Leave(who) => (who, Command::Leave),
             Act::Rename(who, name) => (who, Command::Rename(name)),
             _ => return,

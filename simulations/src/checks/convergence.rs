@@ -32,7 +32,7 @@ pub struct View {
     /// The group's name.
     pub name: String,
     /// The conversation.
-    pub lines: BTreeMap<MessageId, String>,
+    pub lines: BTreeMap<MessageId, Shown>,
     /// Who of the members is seen where: the time of the position by its owner's clock.
     pub places: BTreeMap<DeviceId, u64>,
 }
@@ -97,7 +97,10 @@ pub fn differences(expected: &View, found: &View, shared: &dyn Fn(&MessageId) ->
     let ids = expected.lines.keys().chain(found.lines.keys().filter(|id| !expected.lines.contains_key(id)));
     let lines = ids.filter(|id| {
         let (one, other) = (expected.lines.get(*id), found.lines.get(*id));
-        one != other && (one.is_some() && other.is_some() || shared(id))
+        match (one, other) {
+            (Some(one), Some(other)) => !one.agrees(other),
+            _ => shared(id),
+        }
     });
     let lines: Vec<&MessageId> = lines.collect();
     for id in lines.iter().take(NAMED_MAX) {
@@ -131,7 +134,7 @@ fn view(engine: &Engine) -> View {
     }
 }
 
-fn lines(engine: &Engine) -> BTreeMap<MessageId, String> {
+fn lines(engine: &Engine) -> BTreeMap<MessageId, Shown> {
     let mut lines = BTreeMap::new();
     let mut before: Option<Cursor> = None;
     while lines.len() < LINES_MAX {
@@ -145,16 +148,36 @@ fn lines(engine: &Engine) -> BTreeMap<MessageId, String> {
     lines
 }
 
+/// A line as somebody shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// On this all agree.
+    line: String,
+    /// On this all agree who were in when it was written: whether it counts, and who has it. Whoever it was handed on to has the word
+    /// of one member for the one, and of the other knows nothing.
+    counted: Option<String>,
+}
+
+impl Shown {
+    /// Whether two show the same, as far as both can know.
+    fn agrees(&self, other: &Self) -> bool {
+        let counted = self.counted.is_none() || other.counted.is_none() || self.counted == other.counted;
+        self.line == other.line && counted
+    }
+}
+
 /// Everything of a line on which all must agree.
-fn line(mut entry: ChatEntry) -> String {
+fn line(mut entry: ChatEntry) -> Shown {
     entry.delivered_to.sort();
     entry.read_by.sort();
     let ChatEntry { author, device, sent_ms, text, reply_to, edited, deleted, reactions, void, .. } = &entry;
-    format!(
-        "{author} {device} {sent_ms} {text:?} {reply_to:?} edited {edited} deleted {deleted} void {void} {reactions:?} \
-         delivered {:?} read {:?}",
-        entry.delivered_to, entry.read_by
-    )
+    let counted = format!("void {void} delivered {:?} read {:?}", entry.delivered_to, entry.read_by);
+    Shown {
+        line: format!(
+            "{author} {device} {sent_ms} {text:?} {reply_to:?} edited {edited} deleted {deleted} {reactions:?}"
+        ),
+        counted: (!entry.forwarded).then_some(counted),
+    }
 }
 
 #[cfg(test)]

@@ -98,6 +98,8 @@ impl Durability {
             .filter_map(|host| self.hosts.get(host))
             .flat_map(|promises| promises.written.iter().chain(&promises.shown))
             .collect();
+        let withdrawn: BTreeSet<&MessageId> =
+            self.hosts.values().flat_map(|promises| &promises.deleted).collect();
         for host in island {
             let (Some(engine), Some(account)) = (end.engine(*host), end.book.account(*host)) else {
                 continue;
@@ -105,9 +107,13 @@ impl Durability {
             if end.book.has_parted(&account) {
                 continue; // What somebody who left and came again is entitled to is for `removed` to say.
             }
-            let entitled = known
-                .iter()
-                .filter(|id| end.book.written(id).is_some_and(|written| written.audience.contains(&account)));
+            let entitled = known.iter().filter(|id| {
+                end.book.written(id).is_some_and(|written| {
+                    // What was withdrawn is not handed on any more.
+                    let handed = written.handed.contains(&account) && !withdrawn.contains(*id);
+                    written.audience.contains(&account) || handed
+                })
+            });
             let missing: Vec<_> = entitled.filter(|id| engine.message(id).is_none()).collect();
             for id in missing.iter().take(NAMED_MAX) {
                 end.note(findings, NAME, *host, format!("at the end {id} is missing"));

@@ -143,7 +143,7 @@ impl Removed {
 /// A host has the plaintext of a content; what is wrong with that, if anything.
 pub fn holds(at: At, id: MessageId, book: &Book) -> Option<Suspicion> {
     let (account, written) = (book.account(at.host)?, book.written(&id)?);
-    if written.host == at.host || written.audience.contains(&account) {
+    if written.host == at.host || written.audience.contains(&account) || written.handed.contains(&account) {
         return None;
     }
     let parted = written.gone.contains(&account);

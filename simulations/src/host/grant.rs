@@ -1,11 +1,12 @@
 //! Feeding the engine and granting what it wishes, in order.
 
+use super::network::since_start;
 use super::{Host, Work};
 use crate::seen::Seen;
 use crate::stage::Stage;
 use halloo_engine::input::Input;
 use halloo_engine::lane::{Lane, PeerKey};
-use halloo_engine::output::Output;
+use halloo_engine::output::{Event, Output};
 use halloo_engine::pairing::{not_mine, peek_door};
 use halloo_mesh::{PairReply, Topic, Verdict};
 use halloo_vtime::now_us;
@@ -96,6 +97,7 @@ impl Host {
             Output::Write(batch) => self.disk.write(now, batch),
             Output::Reply { request, result } => stage.replied(id, request, result),
             Output::Plan(plan) => self.follow(&plan, stage),
+            Output::Event(Event::MemberJoined { .. }) => node.dials.somebody_came(since_start()),
             // Events are for people; judges and records have seen them.
             Output::Event(_) | Output::Deposit { .. } | Output::Fetch { .. } => {}
             Output::Idle(_) => unreachable!("a drain ends at Idle"),

@@ -33,7 +33,7 @@ fn push(scenario: &Scenario, all: &mut Vec<Scenario>, change: impl FnOnce(&mut S
 /// Calls a macro with every list of a scenario.
 macro_rules! lists {
     ($with:ident, $($rest:tt)*) => {
-        $with!($($rest)* joins says moves calls removes leaves roles renames partitions cuts churn crashes sleeps skews stuck_disks weather adversaries)
+        $with!($($rest)* joins says moves calls removes leaves roles histories renames partitions cuts churn crashes sleeps skews stuck_disks weather adversaries)
     };
 }
 
@@ -124,7 +124,7 @@ fn whens(scenario: &mut Scenario) -> Vec<&mut When> {
     macro_rules! gather {
         ($($list:ident)*) => { $( all.extend(scenario.$list.iter_mut().map(|entry| &mut entry.when)); )* };
     }
-    gather!(joins says calls removes leaves roles renames partitions cuts crashes sleeps stuck_disks weather);
+    gather!(joins says calls removes leaves roles histories renames partitions cuts crashes sleeps stuck_disks weather);
     all.extend(scenario.skews.iter_mut().filter_map(|skews| skews.when.as_mut()));
     all
 }

@@ -190,6 +190,7 @@ impl Scenario {
             .chain(self.removes.iter().map(|x| ("removes", &x.when)))
             .chain(self.leaves.iter().map(|x| ("leaves", &x.when)))
             .chain(self.roles.iter().map(|x| ("roles", &x.when)))
+            .chain(self.histories.iter().map(|x| ("histories", &x.when)))
             .chain(self.renames.iter().map(|x| ("renames", &x.when)));
         for (key, when) in whens {
             self.when(key, when)?;

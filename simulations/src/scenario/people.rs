@@ -256,6 +256,26 @@ pub struct Roles {
     pub when: When,
 }
 
+/// What newcomers are given of what was written before they came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Histories {
+    /// Who says it: an admin.
+    pub who: Who,
+    /// At most so many of the last lines, up to 500; 0 is nothing.
+    pub lines: u16,
+    /// None older than so many days; 0 is any age.
+    #[serde(default, skip_serializing_if = "is_any_age")]
+    pub days: u16,
+    /// When.
+    pub when: When,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_any_age(days: &u16) -> bool {
+    *days == 0
+}
+
 /// Groups get another name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -19,6 +19,7 @@ impl Scenario {
             ("removes", !self.removes.is_empty(), "it has no keys that a removal could change"),
             ("leaves", !self.leaves.is_empty(), "it has no keys that a departure could change"),
             ("roles", !self.roles.is_empty(), "it has no roles"),
+            ("histories", !self.histories.is_empty(), "its newcomers compare with everything"),
             ("renames", !self.renames.is_empty(), "it has no documents"),
             ("sleeps", !self.sleeps.is_empty(), "its devices do not sleep; churn switches them off"),
             ("skews", !self.skews.is_empty(), "it has no wall clocks"),

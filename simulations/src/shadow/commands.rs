@@ -4,6 +4,7 @@ use super::{Graph, LEAD_US, Machine, Process, address, missing_act};
 use crate::net::links::HostId;
 use crate::plan::{Act, HostPlan, Plan};
 use halloo_crdt::live::Precision;
+use halloo_crdt::log::History;
 use std::collections::BTreeSet;
 
 /// The port that every daemon listens on: each host is a machine of its own.
@@ -57,6 +58,9 @@ fn add(plan: &Plan, machines: &mut [Machine], at: u64, act: &Act) {
         Act::Role { by, whom, role } => {
             tell(*by, &["role", &person(whom), &format!("{role:?}").to_lowercase()]);
         }
+        Act::History(who, History { lines: 0, .. }) => tell(*who, &["history", "none"]),
+        Act::History(who, History { lines, days: 0 }) => tell(*who, &["history", &lines.to_string()]),
+        Act::History(who, History { days, .. }) => tell(*who, &["history", &format!("{days}d")]),
         Act::Leave(who) => tell(*who, &["leave"]),
         Act::Rename(who, name) => tell(*who, &["name", name]),
         Act::Fix(who, fix) => {

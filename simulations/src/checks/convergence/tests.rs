@@ -8,9 +8,22 @@ fn seen() -> View {
         members: vec![(account(0), "Owner".into(), "a".into()), (account(1), "Member".into(), "b".into())],
         epoch: "00".into(),
         name: "group".into(),
-        lines: [(message(1), "first".to_owned()), (message(2), "second".to_owned())].into(),
+        lines: [(message(1), shown("first")), (message(2), shown("second"))].into(),
         places: [(device(0), 100_000)].into(),
     }
+}
+
+fn shown(line: &str) -> Shown {
+    Shown { line: line.into(), counted: Some("by all".into()) }
+}
+
+#[test]
+fn of_a_line_that_was_handed_on_all_agree_but_for_who_has_it() {
+    let (here, mut handed) = (shown("first"), shown("first"));
+    handed.counted = None;
+    assert!(here.agrees(&handed) && handed.agrees(&here));
+    assert!(!here.agrees(&Shown { counted: None, ..shown("second") }));
+    assert!(!here.agrees(&Shown { counted: Some("by nobody".into()), ..shown("first") }));
 }
 
 fn everything(_: &MessageId) -> bool {
@@ -32,7 +45,7 @@ fn every_part_of_a_view_is_compared() {
         |view| view.epoch = "01".into(),
         |view| view.name = "other".into(),
         |view| {
-            let _ = view.lines.insert(message(2), "second, edited".into());
+            let _ = view.lines.insert(message(2), shown("second, edited"));
         },
         |view| {
             let _ = view.lines.remove(&message(1));

@@ -7,7 +7,7 @@ use crate::plan::Act;
 use crate::scenario::ScenarioError;
 use crate::scenario::clock::us;
 use crate::scenario::people::{Calls, RoleName};
-use halloo_crdt::log::Role;
+use halloo_crdt::log::{History, Role};
 use rand_chacha::ChaCha20Rng;
 
 /// Words that messages are made of; ten, so that texts compress like talk rather than like noise.
@@ -134,6 +134,11 @@ impl Work<'_> {
             for Turn { at_us, who } in self.one_by_one(&format!("{key}.whom"), &roles.whom, &roles.when)? {
                 let by = self.mate(&format!("{key}.by"), who, roles.by.as_ref(), &mut rng)?;
                 self.act(at_us, Act::Role { by, whom: who, role });
+            }
+        }
+        for (n, said) in self.scenario.histories.iter().enumerate() {
+            for Turn { at_us, who } in self.turns(&format!("histories[{n}]"), &said.who, &said.when)? {
+                self.act(at_us, Act::History(who, History { lines: said.lines, days: said.days }));
             }
         }
         let mut number = 0;
