@@ -3,6 +3,7 @@
 mod calls;
 mod figures;
 mod frames;
+mod gaps;
 mod groups;
 mod heals;
 mod messages;
@@ -98,6 +99,7 @@ pub struct Recorder {
     heals: heals::Heals,
     samples: samples::Samples,
     ears: voice::Ears,
+    gaps: gaps::Gaps,
     next_second_us: u64,
     /// Sums over hosts and seconds: neighbours in meshes, meshes.
     degree: (u64, u64),
@@ -132,6 +134,7 @@ impl Recorder {
             heals: heals::Heals::new(clock),
             samples: samples::Samples::new(clock, plan),
             ears: voice::Ears::default(),
+            gaps: gaps::Gaps::default(),
             next_second_us: clock.start_us + samples::SAMPLE_EVERY_US,
             degree: (0, 0),
             copies: 0,
@@ -149,15 +152,22 @@ impl Recorder {
             Seen::Began { origin, engine } => self.began(at, origin, engine),
             Seen::Ended(_) => {
                 self.running[at.host as usize] = false;
+                self.gaps.parted(at.host);
                 self.places.ended(at.us, at.host);
             }
             Seen::NotJoined(_) => self.groups.not_joined(at.host),
             Seen::Acted(act) => self.acted(at.us, act),
             Seen::Broke(what) => self.count(at.host, what),
-            Seen::Heard { speaker, after_us } => {
-                self.calls.heard(at.us, *speaker, at.host, *after_us);
-                self.ears.heard(at.host, *speaker, *after_us);
+            Seen::Heard { speaker, media_time, invented, after_us } => {
+                if let Some(after_us) = after_us {
+                    self.calls.heard(at.us, *speaker, at.host, *after_us);
+                    self.ears.heard(at.host, *speaker, *after_us);
+                }
+                if !invented {
+                    self.gaps.heard(at.host, *speaker, *media_time);
+                }
             }
+            Seen::Spoke { media_time, ready } => self.gaps.spoke(at.us, at.host, *media_time, ready),
             Seen::Ear { speaker, stats } => self.ears.ended(at.host, *speaker, stats),
             _ => {}
         }
@@ -246,8 +256,13 @@ impl Recorder {
                 }
                 self.heals.view_changed(at.host);
             }
+            Event::MemberRemoved { account, .. } => {
+                if let Some(who) = self.accounts.get(account) {
+                    self.gaps.put_out(at.us, *who);
+                }
+                self.heals.view_changed(at.host);
+            }
             Event::MemberLeft { .. }
-            | Event::MemberRemoved { .. }
             | Event::Evicted { .. }
             | Event::RoleChanged { .. }
             | Event::ProfileChanged { .. }
@@ -277,7 +292,9 @@ impl Recorder {
             Act::Join { who, via } => self.groups.asked(us, *who, *via),
             Act::Sleep(who, asleep) => {
                 self.asleep[*who as usize] = *asleep;
-                if !asleep {
+                if *asleep {
+                    self.gaps.parted(*who);
+                } else {
                     self.returned(us, "wake");
                 }
             }
@@ -285,17 +302,25 @@ impl Recorder {
                 self.heals.links_changed();
                 let meets = reunites(&self.islands, islands);
                 self.islands.clone_from(islands);
+                self.gaps.split(islands);
                 if meets {
+                    self.gaps.healed(us);
                     self.returned(us, "partition");
                 }
             }
-            Act::Cut(_, _, cut) => {
+            Act::Cut(one, other, cut) => {
                 self.heals.links_changed();
+                self.gaps.cut(us, (*one, *other), *cut);
                 if !cut {
                     self.returned(us, "link");
                 }
             }
-            Act::Call(who, inside) => self.calls.asked(us, *who, *inside),
+            Act::Call(who, inside) => {
+                if !inside {
+                    self.gaps.parted(*who);
+                }
+                self.calls.asked(us, *who, *inside);
+            }
             Act::Speak(who, speaking) => self.calls.speaks(us, *who, *speaking),
             Act::Move(who, place) => self.places.moved(us, *who, *place),
             _ => {}
@@ -349,6 +374,7 @@ impl Recorder {
         self.places.end(us);
         self.groups.end();
         self.heals.end();
+        self.gaps.end();
         (self.end_us, self.cpu_ns) = (us, cpu_ns);
     }
 
@@ -365,6 +391,7 @@ impl Recorder {
         self.heals.figures(&mut figures);
         self.samples.figures(&mut figures, seconds);
         self.ears.figures(&mut figures);
+        self.gaps.figures(&mut figures);
         figures.put("inputs", self.inputs as f64);
         if self.copies > 0 {
             figures.share("gossip.copies", self.copies as f64, self.frames.gossip_in() as f64);

@@ -81,12 +81,23 @@ pub enum Seen<'a> {
         /// Whether it opened, or why not; `Err(None)` is somebody outside the plan.
         opened: Result<(), Option<halloo_engine::voice::Rejected>>,
     },
-    /// Sound of a speaker is at the ear, this long after it was at the mouth.
+    /// Sound of a speaker is at the ear.
     Heard {
         /// Whose.
         speaker: HostId,
-        /// Microseconds.
-        after_us: u64,
+        /// Media time of its first sample.
+        media_time: u32,
+        /// Whether some of it was made up.
+        invented: bool,
+        /// How long after it was at the mouth, microseconds; `None` for what never left it.
+        after_us: Option<u64>,
+    },
+    /// Somebody spoke a frame, whether or not it could leave; or it is only told to whom connections stand, which is not in the trace.
+    Spoke {
+        /// Media time of its first sample.
+        media_time: Option<u32>,
+        /// To whom a connection stands.
+        ready: &'a [HostId],
     },
     /// A call ended for this ear, or the run did: what became of a speaker's frames since the device came into the plan.
     Ear {

@@ -39,7 +39,7 @@ impl Trace {
 
     /// Notes an event.
     pub fn note(&mut self, at: At, seen: &Seen<'_>) {
-        if let Seen::Load(_) = seen {
+        if let Seen::Load(_) | Seen::Spoke { media_time: None, .. } = seen {
             return;
         }
         self.line.clear();
@@ -132,12 +132,14 @@ fn describe(line: &mut String, seen: &Seen<'_>) -> fmt::Result {
         }
         Seen::VoiceIn { from, opened: Ok(()) } => write!(line, "voice-in h{from}"),
         Seen::VoiceIn { from, opened: Err(why) } => write!(line, "voice-refused h{from} {why:?}"),
-        Seen::Heard { speaker, after_us } => write!(line, "heard h{speaker} {after_us}"),
+        Seen::Heard { speaker, after_us: Some(after_us), .. } => write!(line, "heard h{speaker} {after_us}"),
+        Seen::Heard { speaker, media_time, .. } => write!(line, "heard h{speaker} at {media_time}"),
+        Seen::Spoke { media_time: Some(media_time), ready } => write!(line, "spoke {media_time} {ready:?}"),
         Seen::Ear { speaker, stats } => {
             write!(line, "ear h{speaker} {} {} {}", stats.received, stats.lost, stats.concealed)
         }
         Seen::Acted(act) => write!(line, "act {act:?}"),
-        Seen::Load(_) => Ok(()),
+        Seen::Load(_) | Seen::Spoke { media_time: None, .. } => Ok(()),
         Seen::Broke(what) => write!(line, "broke {what}"),
         Seen::Note(text) => write!(line, "note {text}"),
     }

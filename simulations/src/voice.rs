@@ -41,6 +41,23 @@ pub struct Played {
     pub speaker: HostId,
     /// Media time of its first sample.
     pub media_time: u32,
+    /// Whether some of it was made up, because what was said there had not come.
+    pub invented: bool,
+}
+
+/// What one step of a voice gives.
+#[derive(Debug, Default)]
+pub struct Stepped {
+    /// Sealed payloads, for every ready peer.
+    pub payloads: Vec<Vec<u8>>,
+    /// Peers to whom a connection stands.
+    pub ready: Vec<HostId>,
+    /// What is at the ear.
+    pub played: Vec<Played>,
+    /// Media time of the frame that somebody spoke here, whether or not it could leave.
+    pub spoken: Option<u32>,
+    /// Whether it is time to tell to whom connections stand: somebody speaks, they changed, or a second has passed.
+    pub tells: bool,
 }
 
 /// The voice of one host.
@@ -56,6 +73,10 @@ pub struct Voice {
     next_us: u64,
     active: bool,
     speaking: bool,
+    /// Pieces of each speaker that were made up so far.
+    invented: BTreeMap<DeviceId, u64>,
+    /// To whom connections stood when that was last told.
+    told: Vec<HostId>,
     sample: u64,
     /// What this mouth sent lately.
     pub captured: Captured,
@@ -76,6 +97,8 @@ impl Voice {
             next_us: u64::from(host) * 1_237 % STEP_US,
             active: false,
             speaking: false,
+            invented: BTreeMap::new(),
+            told: Vec::new(),
             sample: 0,
             captured: VecDeque::new(),
             refused: Vec::new(),
@@ -113,7 +136,8 @@ impl Voice {
         for host in connect {
             self.ready_us.entry(host).or_insert_with(|| now_us + 2 * round_trip_us(host) + SET_UP_US);
         }
-        let active = plan.seal.is_some();
+        // Between a removal and the next epoch nothing is sealed, and the microphone stays open.
+        let active = plan.seal.is_some() || self.active && !plan.peers.is_empty();
         if active && !self.active {
             // The next point of its own grid of steps.
             let behind = now_us.saturating_sub(self.next_us) / STEP_US + 1;
@@ -143,34 +167,50 @@ impl Voice {
         self.path().receive(Time::from_micros(now_us), device, payload).map_err(Some)
     }
 
-    /// One step: what was said leaves, what was heard is played. Gives the payloads for every ready peer, and what is at the ear.
-    pub fn step(&mut self, now_us: u64) -> (Vec<Vec<u8>>, Vec<HostId>, Vec<Played>) {
+    /// One step: what was said leaves, what was heard is played.
+    pub fn step(&mut self, now_us: u64) -> Stepped {
         self.next_us += STEP_US;
         let pcm = self.sound();
         let voice = Some(if self.speaking { 1.0 } else { 0.0 });
         let time = Time::from_micros(now_us);
+        let mut spoken = None;
         match self.path().capture(time, &pcm, voice) {
-            Ok(captured) if captured.sent => {
-                if self.captured.len() == CAPTURED_MAX {
-                    self.captured.pop_front();
+            Ok(captured) => {
+                spoken = self.speaking.then_some(captured.media_time);
+                if captured.sent {
+                    if self.captured.len() == CAPTURED_MAX {
+                        self.captured.pop_front();
+                    }
+                    self.captured.push_back((captured.media_time, now_us - STEP_US));
                 }
-                self.captured.push_back((captured.media_time, now_us - STEP_US));
             }
-            Ok(_) => {}
             Err(error) => self.refused.push(error.to_string()),
         }
         let mut payloads = Vec::new();
         while let Some(payload) = self.path().next_payload() {
             payloads.push(payload.bytes.to_vec());
         }
-        let ready = self.ready_us.iter().filter(|(_, at)| **at <= now_us).map(|(host, _)| *host).collect();
+        let ready: Vec<HostId> =
+            self.ready_us.iter().filter(|(_, at)| **at <= now_us).map(|(host, _)| *host).collect();
         self.path().play(time, &mut [0.0; FRAME]);
-        let peers = &self.peers;
-        let played = self.path.iter().flat_map(|path| path.speakers()).filter_map(|speaker| {
-            Some(Played { speaker: *peers.get(&speaker.device)?, media_time: speaker.playing? })
+        let second = self.next_us / STEP_US % (1_000_000 / STEP_US) == 0;
+        let tells = spoken.is_some() || second || ready != self.told;
+        if tells {
+            self.told.clone_from(&ready);
+        }
+        Stepped { payloads, ready, played: self.played(), spoken, tells }
+    }
+
+    /// What the last step brought to the ear.
+    fn played(&mut self) -> Vec<Played> {
+        let Voice { path, peers, invented, .. } = self;
+        let speakers = path.iter().flat_map(|path| path.speakers());
+        let played = speakers.filter_map(|speaker| {
+            let before = invented.insert(speaker.device, speaker.stats.concealed).unwrap_or(0);
+            let (host, media_time) = (*peers.get(&speaker.device)?, speaker.playing?);
+            Some(Played { speaker: host, media_time, invented: speaker.stats.concealed > before })
         });
-        let played = played.collect();
-        (payloads, ready, played)
+        played.collect()
     }
 
     /// Figures of every speaker that this ear has in its plan.

@@ -4,7 +4,7 @@ use super::Host;
 use crate::net::wire;
 use crate::seen::Seen;
 use crate::stage::Stage;
-use crate::voice::mouth_to_ear_us;
+use crate::voice::{Played, Stepped, mouth_to_ear_us};
 use halloo_engine::voice::VoicePlan;
 use halloo_vtime::now_us;
 use std::task::{Context, Poll};
@@ -52,18 +52,20 @@ impl Host {
     fn step_voice(&mut self, stage: &mut Stage) {
         let (id, at, now) = (self.id, self.at(), now_us());
         let Some(node) = self.node.as_mut() else { return };
-        let (payloads, ready, played) = node.voice.step(now);
+        let Stepped { payloads, ready, played, spoken, tells } = node.voice.step(now);
+        if tells {
+            stage.see(at, &Seen::Spoke { media_time: spoken, ready: &ready });
+        }
         for (payload, to) in payloads.iter().flat_map(|payload| ready.iter().map(move |to| (payload, *to))) {
             stage.see(at, &Seen::VoiceOut { to, payload });
             wire::with(|wire| wire.send_datagram(id, to, payload));
         }
         // A mouth's frames are known to the stage, not to the ears: only the measurement looks there.
         stage.mouths.entry(id).or_default().clone_from(&node.voice.captured);
-        for sound in played {
-            let mouth = stage.mouths.get(&sound.speaker);
-            if let Some(after_us) = mouth.and_then(|mouth| mouth_to_ear_us(mouth, sound.media_time, now)) {
-                stage.see(at, &Seen::Heard { speaker: sound.speaker, after_us });
-            }
+        for Played { speaker, media_time, invented } in played {
+            let mouth = stage.mouths.get(&speaker);
+            let after_us = mouth.and_then(|mouth| mouth_to_ear_us(mouth, media_time, now));
+            stage.see(at, &Seen::Heard { speaker, media_time, invented, after_us });
         }
     }
 

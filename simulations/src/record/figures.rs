@@ -145,6 +145,18 @@ pub const LEGEND: &[(&str, Better, &str)] = {
         ("voice.lost_share", Lower, "of these, how many never came"),
         ("voice.concealed_share", Lower, "share of the sound at the ears that had to be made up"),
         ("voice.ear", Lower, "mouth to ear"),
+        (
+            "voice.gap",
+            Lower,
+            "longest run of speech that a listener connected with its speaker did not hear, within ten seconds of each heal and removal",
+        ),
+        (
+            "voice.gap.pairs",
+            Neither,
+            "pairs of a listener and a speaker at a heal or a removal of whom anything was to be heard",
+        ),
+        ("voice.gap.long", Lower, "of these, how many missed more than 200 ms"),
+        ("voice.gap.any", Lower, "the longest such run of the whole run"),
         ("voice.rating", Higher, "R of the E-model, ITU-T G.107"),
         ("voice.mos", Higher, "mean opinion score by the E-model"),
         ("counts", Lower, "things that went wrong without breaking a rule"),
