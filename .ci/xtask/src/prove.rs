@@ -139,6 +139,11 @@ const LINES: &[Line] = &[
         run: heal::stories::eviction,
     },
     Line {
+        name: "heal.5",
+        what: "voice across a heal and across removals: what connected listeners miss; what sealing takes",
+        run: heal::voice::run,
+    },
+    Line {
         name: "heal.6",
         what: "who speaks in another's name behind a forwarder is shown, nobody else ever is",
         run: heal::forgery::run,

@@ -10,3 +10,4 @@ pub mod insiders;
 pub mod rules;
 pub mod secrecy;
 pub mod stories;
+pub mod voice;
