@@ -1,6 +1,7 @@
 //! The `halloo` command: what can be typed, and which exit code says what.
 
 mod asks;
+mod backup;
 mod device;
 mod key;
 mod live;
@@ -22,7 +23,7 @@ fn after_help() -> String {
         crate::terminal::exit::MEANINGS.iter().map(|(code, meaning)| format!("{code} {meaning}")).collect();
     format!(
         "Exit codes: {}.\nWhat is read goes to stdout, what is told goes to stderr. NO_COLOR, HALLOO_HOME, HALLOO_PASSPHRASE, \
-         HALLOO_NEW_PASSPHRASE and HALLOO_KEYRING=off are obeyed; the home is $XDG_DATA_HOME/halloo if nothing else is said.",
+         HALLOO_NEW_PASSPHRASE, HALLOO_BACKUP_PASSPHRASE and HALLOO_KEYRING=off are obeyed; the home is $XDG_DATA_HOME/halloo if nothing else is said.",
         codes.join(", ")
     )
 }
@@ -249,6 +250,10 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<KeyCommand>,
     },
+    /// Write the account key, contacts and groups into a file closed by a passphrase, or show the key as 24 words
+    Backup(backup::BackupArgs),
+    /// Be again who the backup says, on this new device: a member lets it in, and history comes back
+    Restore(RestoreArgs),
     /// How the daemon, its peers and the voice stand
     Status,
     /// Print every event as it happens
@@ -355,6 +360,35 @@ pub struct BeginArgs {
     /// Options that several commands share
     #[command(flatten)]
     pub daemon: DaemonArgs,
+}
+
+/// What `restore` takes.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// The backup
+    #[arg(required_unless_present = "words")]
+    pub file: Option<PathBuf>,
+    /// Type the 24 words instead, or give them on stdin
+    #[arg(long, conflicts_with = "file")]
+    pub words: bool,
+    /// Take the devices that you had before out of every group
+    #[arg(long, conflicts_with = "keep_old")]
+    pub revoke_old: bool,
+    /// Leave them in, without asking
+    #[arg(long)]
+    pub keep_old: bool,
+    /// Go on without the parts of the file that are damaged
+    #[arg(long)]
+    pub salvage: bool,
+    /// How long to wait for a member before the answer; halloo goes on looking afterwards
+    #[arg(long, value_name = "SPAN", default_value = "60s")]
+    pub wait: String,
+    /// Take the passphrase of the backup from this file; `-` is stdin (else HALLOO_BACKUP_PASSPHRASE, or asked for)
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Options that several commands share
+    #[command(flatten)]
+    pub begin: BeginArgs,
 }
 
 /// The manual page of the whole, or of one command.

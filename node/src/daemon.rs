@@ -1,6 +1,7 @@
 //! Starting a node: opens the home, the disk, the network and the local door, and sets the driver going.
 
 use crate::args::DaemonArgs;
+use crate::backup::Notes;
 use crate::door::{Asked, Door, Request, Watchers};
 use crate::driver::{
     Addresses, Driver, Membership, Memberships, Names, Parts, Recording, link_addresses, now,
@@ -96,7 +97,8 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     let addresses = Addresses::load(&loaded.local);
     let names = Names::load(&loaded.local, keys.identity().device.id());
     reach_known(&network.net, &addresses).await;
-    let groups = restore(&keys, loaded, &network.net)?;
+    let restoring = Notes::load(&loaded.local);
+    let groups = restore(&keys, loaded, link_addresses(&network.net))?;
     let door = Door::open(&home.socket())?;
     let (watchers, ask) = (door.watchers(), door.inside());
     let driver = Driver::new(Parts {
@@ -106,6 +108,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
         groups,
         addresses,
         names,
+        restoring,
         net: network.net,
         net_events: network.events,
         storage,
@@ -174,10 +177,13 @@ async fn reach_known(net: &Net, known: &Addresses) {
     }
 }
 
-/// Starts the engine of every group that was on the disk.
-fn restore(keys: &Keys, loaded: Loaded, net: &Net) -> Result<Memberships> {
+/// Starts the engine of every group that was on the disk, with the addresses that links shall carry.
+///
+/// # Errors
+/// A group that cannot be opened.
+pub fn restore(keys: &Keys, loaded: Loaded, addresses: Vec<String>) -> Result<Memberships> {
     let mut groups = Memberships::default();
-    let config = Config { addresses: link_addresses(net), ..Config::default() };
+    let config = Config { addresses, ..Config::default() };
     for (group, snapshot) in loaded.groups {
         let with = conversation_partner(&loaded.local, &group);
         let origin = Origin::Restore(snapshot);

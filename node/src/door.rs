@@ -18,8 +18,8 @@ mod server;
 
 pub use client::{Client, ClientError};
 pub use request::{
-    CloseAsk, DeviceJoinAsk, DoorError, Envelope, InviteAsk, JoinAsk, NewAsk, Passphrase, Request, TalkAsk,
-    TrackAsk,
+    BackupAsk, CloseAsk, DeviceJoinAsk, DoorError, Envelope, InviteAsk, JoinAsk, NewAsk, Passphrase, Request,
+    TalkAsk, TrackAsk,
 };
 pub use server::{Asked, Door, DoorStartError, Reply, Watchers};
 

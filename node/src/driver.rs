@@ -10,6 +10,7 @@
 
 mod addresses;
 mod asks;
+mod backups;
 mod beginnings;
 mod conversations;
 mod crowd;
@@ -19,15 +20,19 @@ mod keeping;
 mod memberships;
 mod network;
 mod news;
+mod pair_lane;
 mod reads;
+mod returning;
 mod siblings;
 mod voice;
 mod wishes;
 
 pub use addresses::Addresses;
+pub use backups::{backup_refused, gather, written};
 pub use beginnings::link_addresses;
 pub use keeping::{close_by, refusal};
 pub use memberships::{GROUPS_MAX, Membership, Memberships};
+pub use returning::no_account_key;
 pub use siblings::Names;
 pub use voice::Recording;
 
@@ -40,7 +45,7 @@ use crate::track::Track;
 use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
-use halloo_engine::pairing::HostInput;
+use halloo_engine::pairing::{HostInput, SeekerInput};
 use halloo_engine::place::Fix;
 use halloo_engine::time::{Now, Time};
 use halloo_mesh::{PairReply, Verdict};
@@ -72,6 +77,8 @@ pub struct Parts {
     pub addresses: Addresses,
     /// How the devices of this person are called.
     pub names: siblings::Names,
+    /// What is left of a restore.
+    pub restoring: crate::backup::Notes,
     /// The network and its events.
     pub net: Net,
     /// What the network tells.
@@ -105,6 +112,8 @@ pub struct Driver {
     watchers: Watchers,
     voice: voice::Voice,
     joining: Option<joining::Joining>,
+    returning: returning::Returning,
+    pair_lane: pair_lane::PairLane,
     connected: BTreeSet<PeerKey>,
     pair_replies: BTreeMap<PeerKey, VecDeque<PairReply>>,
     track: Option<(GroupId, Track)>,
@@ -141,6 +150,8 @@ impl Driver {
         let me = parts.keys.identity().device.id();
         let ways = voice::Ways { loopback: parts.loopback, redundancy: parts.redundancy };
         let (read_tracks_in, read_tracks) = mpsc::channel(TRACKS_WAITING);
+        let here = parts.groups.ids();
+        let returning = returning::Returning::begin(parts.restoring, &parts.keys, &here, now().wall_ms);
         Driver {
             voice: voice::Voice::new(me, parts.recording, ways),
             keeper: keeping::Keeper::new(std::sync::Arc::clone(&parts.vault)),
@@ -156,6 +167,8 @@ impl Driver {
             door: parts.door,
             watchers,
             joining: None,
+            returning,
+            pair_lane: pair_lane::PairLane::default(),
             connected: BTreeSet::new(),
             pair_replies: BTreeMap::new(),
             track: None,
@@ -176,6 +189,7 @@ impl Driver {
         for group in self.groups.ids() {
             self.settle(group).await;
         }
+        self.look_around().await;
         loop {
             match self.wait().await {
                 Happened::Net(event) => self.on_net(event).await,
@@ -193,6 +207,7 @@ impl Driver {
                 Happened::Due => self.on_due().await,
                 Happened::Gone => break,
             }
+            self.revoke_synced().await;
             self.next_way().await;
             self.next_conversation().await;
             self.tell_news().await;
@@ -222,8 +237,9 @@ impl Driver {
     fn due(&self) -> Duration {
         let engines = self.groups.iter().filter_map(|(_, m)| m.deadline).map(|deadline| deadline.at);
         let joining = self.joining.as_ref().and_then(joining::Joining::deadline);
-        let earliest = engines.chain(joining).chain(self.conversations.deadline());
-        let earliest = earliest.chain(self.devices.deadline()).min();
+        let machines =
+            [joining, self.returning.deadline(), self.conversations.deadline(), self.devices.deadline()];
+        let earliest = engines.chain(machines.into_iter().flatten()).min();
         earliest.map_or(NAP, |at| at.since(now().mono)).min(NAP)
     }
 
@@ -237,6 +253,9 @@ impl Driver {
         }
         self.drive_joining(None).await;
         self.drive_account_door(HostInput::Wake).await;
+        if self.returning.deadline().is_some_and(|at| at <= now.mono) {
+            self.drive_returning(SeekerInput::Wake).await;
+        }
         self.say_unsaid().await;
     }
 

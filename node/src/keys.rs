@@ -68,6 +68,27 @@ impl Keys {
         }
     }
 
+    /// Whether a home has keys.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn are_in(home: &Home) -> Result<bool, HomeError> {
+        Ok(home.read(FILE)?.is_some())
+    }
+
+    /// The keys of a new device of an account that came out of a backup; nothing but the account is what it was.
+    ///
+    /// # Errors
+    /// [`KeysError::Vault`] without randomness.
+    pub fn restored(account: AccountSecret, name: Option<String>, now_ms: u64) -> Result<Self, KeysError> {
+        let mut rng = ChaCha20Rng::from_seed(random()?);
+        let device = DeviceSecret::generate(&mut rng);
+        let certificate = DeviceCertificate::issue(&account, &device, now_ms);
+        let name = name.filter(|name| is_name(name)).unwrap_or_else(default_name);
+        let account = Some(account);
+        Ok(Keys { account, device, certificate, transport: Secret::new(random()?), name })
+    }
+
     fn generate(now_ms: u64) -> Result<Self, KeysError> {
         let mut rng = ChaCha20Rng::from_seed(random()?);
         let (account, device) = (AccountSecret::generate(&mut rng), DeviceSecret::generate(&mut rng));
@@ -151,11 +172,14 @@ impl Keys {
     }
 }
 
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= halloo_engine::output::MAX_NAME_BYTES
+}
+
 /// The login name, as people of one household know each other; changed by `--as`.
 fn default_name() -> String {
     let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|key| std::env::var(key).ok());
-    name.filter(|name| !name.is_empty() && name.len() <= halloo_engine::output::MAX_NAME_BYTES)
-        .unwrap_or_else(|| "someone".to_owned())
+    name.filter(|name| is_name(name)).unwrap_or_else(|| "someone".to_owned())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod media;
 pub mod door;
 pub mod keys;
 pub mod storage;
+pub mod backup;
 pub mod track;
 pub mod driver;
 pub mod daemon;

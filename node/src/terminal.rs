@@ -54,6 +54,16 @@ pub fn secret(question: &str) -> Option<Zeroizing<String>> {
     (!typed.is_empty()).then_some(typed)
 }
 
+/// Asks for something that may be seen; `None` where nobody sits at a terminal.
+pub fn ask(question: &str) -> Option<String> {
+    let terminal = console::Term::stderr();
+    if !terminal.is_term() || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        return None;
+    }
+    terminal.write_str(&format!("{question}: ")).ok()?;
+    Some(terminal.read_line().ok()?.trim().to_owned())
+}
+
 /// One line of data on stdout.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! Running one command: ask the daemon, or be the daemon.
 
-use super::{BeginArgs, Cli, Command, DeviceCommand, KeyCommand, asks, device, key, live, progress, show};
+use super::{
+    BeginArgs, Cli, Command, DeviceCommand, KeyCommand, asks, backup, device, key, live, progress, show,
+};
 use crate::args::DaemonArgs;
 use crate::door::{Client, ClientError, DeviceJoinAsk, JoinAsk, NewAsk, Request, TalkAsk};
 use crate::home::{Home, HomeError};
@@ -79,6 +81,8 @@ async fn run(cli: &Cli) -> Result<u8> {
         }
         Command::Man { command } => out(&super::manual(command.as_deref())?),
         Command::Key { what } => key::run(cli, what.as_ref().unwrap_or(&KeyCommand::Show)).await,
+        Command::Backup(args) => backup::back_up(cli, args).await,
+        Command::Restore(args) => backup::restore(cli, args).await,
         Command::Watch => watch(cli).await,
         Command::Call { sound, .. } | Command::Talk { sound } => {
             let mut client = connect(cli).await?;
@@ -162,7 +166,7 @@ async fn begin_with(cli: &Cli, begin: &BeginArgs, request: Request) -> Result<u8
 }
 
 /// Becomes the daemon. On a task of its own: a passphrase is stretched for about a second, and progress must be shown meanwhile.
-async fn start(cli: &Cli, home: &Home, args: &DaemonArgs) -> Result<daemon::Running> {
+pub async fn start(cli: &Cli, home: &Home, args: &DaemonArgs) -> Result<daemon::Running> {
     let (home, args) = (home.clone(), args.clone());
     let starting = tokio::spawn(async move { daemon::start(home, &args).await });
     progress::shown(cli.quiet, "opening the home", None, starting).await?

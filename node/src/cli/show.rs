@@ -71,6 +71,7 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
         Command::Say { .. } | Command::Send { .. } => line(text(answer, "message")),
         Command::Key { .. } => key(answer),
         Command::History { policy: None } => line(&history(answer)),
+        Command::Backup(_) | Command::Restore(_) => super::backup::shown(answer),
         Command::Status => line(&serde_json::to_string_pretty(answer)?),
         _ if answer["invite"].is_object() => invite(&answer["invite"]),
         _ => Ok(()),
@@ -119,6 +120,16 @@ pub fn event(event: &Value) -> Option<String> {
         "sync" if event["done"] == false => {
             format!("* catching up with {}: {} received, {} sent", name(), event["received"], event["sent"])
         }
+        "restore" if event["step"] == "found" => format!("* a member of {} answers", name()),
+        "restore" if event["step"] == "entered" && event["behind"] == true => {
+            format!(
+                "+ back in {}; who let you in knew less than the backup, the rest comes from others",
+                name()
+            )
+        }
+        "restore" if event["step"] == "entered" => format!("+ back in {}", name()),
+        "restore" if event["step"] == "removed" => format!("! you are no longer a member of {}", name()),
+        "restore" if event["step"] == "refused" => format!("! not let in: {}", text(event, "text")),
         "warning" => format!("! {}", text(event, "text")),
         "lagged" => format!("! {} events were not shown", event["missed"]),
         _ => return None,

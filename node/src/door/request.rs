@@ -182,6 +182,16 @@ pub enum Request {
     KeyRotate,
     /// Close the home by something else; nothing stored changes.
     KeyClose(CloseAsk),
+    /// Write a backup of the account into a file.
+    Backup(BackupAsk),
+    /// The account key as 24 words.
+    BackupWords {
+        /// The passphrase that closes the home now, if one does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<Passphrase>,
+    },
+    /// How far a restored home has come: groups entered, missing, lost.
+    Restoring,
     /// How the daemon, its groups, peers and voice stand.
     Status,
     /// All events from now on, one a line.
@@ -260,6 +270,18 @@ pub struct CloseAsk {
     /// The passphrase that shall close it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<Passphrase>,
+}
+
+/// What `backup` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackupAsk {
+    /// The file to write; it must not be there yet.
+    pub file: String,
+    /// What shall close it.
+    pub passphrase: Passphrase,
+    /// The passphrase that closes the home now, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Passphrase>,
 }
 
 /// A passphrase on its way through the door: never printed, erased when dropped.

@@ -2,6 +2,7 @@
 
 use super::asks::answer;
 use super::memberships::Membership;
+use super::pair_lane::Asker;
 use super::{Driver, now};
 use crate::door::{DoorError, JoinAsk, Reply as DoorReply};
 use crate::net::NetCommand;
@@ -152,7 +153,7 @@ impl Driver {
         while let Some(wish) = self.joining.as_mut().and_then(|joining| joining.joiner.poll()) {
             match wish {
                 JoinerOutput::Send { to, bytes } => {
-                    self.carry(NetCommand::Pair { to: halloo_mesh::PeerKey(to.0), bytes }).await;
+                    self.ask_pair(to, Asker::Joiner, bytes).await;
                 }
                 // The steps into each group of a sibling are no news: the person followed those at the door of the account.
                 JoinerOutput::Progress(_) if self.joining.as_ref().is_some_and(Joining::is_way) => {}
@@ -214,6 +215,7 @@ impl Driver {
         self.devices.names.news = true;
         self.note_group(group, with).await;
         self.settle(group).await;
+        self.found_again(group).await;
         if let Some(with) = with {
             let name = self.groups.get(&group).map(|m| m.name_of(&with));
             let (group, account) = (group.to_string(), with.to_string());

@@ -7,6 +7,7 @@ use halloo_engine::engine::Engine;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::lane::PeerKey;
 use halloo_engine::output::{Deadline, MemberView, Output, Refusal, Reply};
+use halloo_engine::pairing::Knock;
 use halloo_engine::time::Now;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -262,6 +263,19 @@ impl Memberships {
     /// The group that has the door of a pairing request.
     pub fn by_door(&self, door: &Door) -> Option<GroupId> {
         self.groups.iter().find(|(_, m)| m.engine.answers(door)).map(|(id, _)| *id)
+    }
+
+    /// The group that a device of one of its accounts knocks at.
+    pub fn by_knock(&self, from: &PeerKey, knock: &Knock) -> Option<GroupId> {
+        match knock {
+            Knock::Nth(tag, nth) => {
+                let sought = self.groups.iter().filter(|(_, m)| m.engine.is_sought(from, tag));
+                sought.map(|(id, _)| *id).nth(usize::from(*nth))
+            }
+            Knock::Group(tag, group) => {
+                self.groups.get(group).filter(|m| m.engine.is_sought(from, tag)).map(|_| *group)
+            }
+        }
     }
 
     /// The group that follows a topic.

@@ -4,7 +4,7 @@ use super::Driver;
 use crate::net::{NetCommand, NetEvent, TapLane};
 use halloo_engine::input::Input;
 use halloo_engine::lane::{Lane, PeerKey};
-use halloo_engine::pairing::HostInput;
+use halloo_engine::pairing::{HostInput, SeekerInput};
 use halloo_mesh::{MeshEvent, PairReply, Verdict};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
@@ -22,7 +22,9 @@ impl Driver {
         match event {
             NetEvent::Listening(addresses) => self.on_listening(&addresses).await,
             NetEvent::Mesh(event) => self.on_mesh(event).await,
-            NetEvent::NotSent { peer, lane: TapLane::Pair } => self.joining_failed(PeerKey(peer.0)).await,
+            NetEvent::NotSent { peer, lane: TapLane::Pair } => {
+                self.on_pair_reply(PeerKey(peer.0), None).await
+            }
             NetEvent::NotSent { peer, .. } => self.on_lost_frame(PeerKey(peer.0)).await,
         }
     }
@@ -33,6 +35,7 @@ impl Driver {
                 let peer = PeerKey(peer.0);
                 self.connected.insert(peer);
                 self.drive_joining(Some(Input::PeerUp(peer))).await;
+                self.drive_returning(SeekerInput::PeerUp(peer)).await;
                 self.feed_all(Input::PeerUp(peer)).await;
             }
             MeshEvent::PeerDown { peer } => {
@@ -41,8 +44,10 @@ impl Driver {
                 self.addresses.gone(&peer);
                 self.pair_replies.remove(&peer);
                 self.tell_lost(&peer);
+                self.pair_lane.gone(&peer);
                 self.drive_joining(Some(Input::PeerDown(peer))).await;
                 self.drive_account_door(HostInput::PeerDown(peer)).await;
+                self.drive_returning(SeekerInput::PeerDown(peer)).await;
                 self.feed_all(Input::PeerDown(peer)).await;
             }
             MeshEvent::PeerAddresses { peer, addresses } => {
@@ -63,10 +68,9 @@ impl Driver {
             MeshEvent::DirectFailed { peer, .. } => self.on_lost_frame(PeerKey(peer.0)).await,
             MeshEvent::Pair { from, bytes, reply } => self.on_pair(PeerKey(from.0), bytes, reply).await,
             MeshEvent::PairReplied { peer, bytes, .. } => {
-                let from = PeerKey(peer.0);
-                self.drive_joining(Some(Input::Frame { from, lane: Lane::Pair, bytes })).await;
+                self.on_pair_reply(PeerKey(peer.0), Some(bytes)).await;
             }
-            MeshEvent::PairFailed { peer, .. } => self.joining_failed(PeerKey(peer.0)).await,
+            MeshEvent::PairFailed { peer, .. } => self.on_pair_reply(PeerKey(peer.0), None).await,
             MeshEvent::GossipDropped { .. } => {}
         }
     }
@@ -88,8 +92,10 @@ impl Driver {
     /// A pairing request goes to whoever has the door it knocks at, the account or an engine; without one it is told so.
     async fn on_pair(&mut self, from: PeerKey, bytes: Vec<u8>, reply: PairReply) {
         let door = halloo_engine::pairing::peek_door(&bytes);
+        let knock = halloo_engine::pairing::peek_knock(&bytes);
         let account = door.is_some_and(|door| self.devices.answers(&door));
         let group = door.and_then(|door| self.groups.by_door(&door));
+        let group = group.or_else(|| self.groups.by_knock(&from, &knock?));
         if group.is_none() && !account {
             let bytes = halloo_engine::pairing::not_mine();
             return self.carry(NetCommand::PairReply { reply, bytes }).await;

@@ -151,6 +151,7 @@ impl Driver {
             {
                 Box::pin(self.revoke_everywhere(*device, None)).await;
             }
+            Event::SyncProgress { done: true, .. } => self.returning.synced(group),
             _ => {}
         }
     }
