@@ -45,6 +45,7 @@ use crate::track::Track;
 use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
+use halloo_engine::output::Output;
 use halloo_engine::pairing::{HostInput, SeekerInput};
 use halloo_engine::place::Fix;
 use halloo_engine::time::{Now, Time};
@@ -126,6 +127,9 @@ pub struct Driver {
     offered_frames: u64,
     conversations: conversations::Conversations,
     devices: devices::Devices,
+    /// Whether wishes are being granted, and what this node asks of its engines meanwhile: they are given it afterwards.
+    granting: bool,
+    later: VecDeque<(GroupId, Input)>,
 }
 
 /// One thing that happened.
@@ -181,6 +185,8 @@ impl Driver {
             offered_frames: 0,
             conversations: conversations::Conversations::default(),
             devices: devices::Devices::new(parts.names),
+            granting: false,
+            later: VecDeque::new(),
         }
     }
 
@@ -321,16 +327,37 @@ impl Driver {
         }
     }
 
-    /// Gives one engine one input and grants its wishes; returns its verdict on a gossip frame.
+    /// Gives one engine one input and grants its wishes; returns its verdict on a gossip frame. While wishes are granted the input
+    /// waits until they are.
     async fn feed(&mut self, group: GroupId, input: Input) -> Option<Verdict> {
+        if self.granting {
+            self.later.push_back((group, input));
+            return None;
+        }
         let wishes = self.groups.get_mut(&group)?.feed(now(), input);
-        self.grant(group, wishes).await
+        self.carry_out(group, wishes).await
+    }
+
+    /// Grants wishes, then what granting them led this node to ask: an engine that is asked in between would see what it writes
+    /// overtaken by what it writes later.
+    async fn carry_out(&mut self, group: GroupId, wishes: Vec<Output>) -> Option<Verdict> {
+        let inside = std::mem::replace(&mut self.granting, true);
+        let verdict = self.grant(group, wishes).await;
+        if inside {
+            return verdict;
+        }
+        while let Some((group, input)) = self.later.pop_front() {
+            let Some(wishes) = self.groups.get_mut(&group).map(|m| m.feed(now(), input)) else { continue };
+            self.grant(group, wishes).await;
+        }
+        self.granting = false;
+        verdict
     }
 
     /// Drains an engine that has just started, and introduces the peers that are connected already.
     async fn settle(&mut self, group: GroupId) {
         let Some(wishes) = self.groups.get_mut(&group).map(Membership::drain) else { return };
-        self.grant(group, wishes).await;
+        self.carry_out(group, wishes).await;
         for peer in self.connected.clone() {
             self.feed(group, Input::PeerUp(peer)).await;
         }
