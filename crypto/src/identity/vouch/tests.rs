@@ -20,3 +20,15 @@ fn a_vouch_becomes_the_certificate_in_the_hands_of_its_device_only() {
     stolen.account = AccountSecret::generate(&mut rng).id();
     assert_eq!(stolen.accept(&device), Err(IdentityError::BadSignature));
 }
+
+#[test]
+fn no_changed_bit_of_a_vouch_makes_a_certificate() {
+    let mut rng = ChaCha20Rng::from_seed([2; 32]);
+    let (account, device) = (AccountSecret::generate(&mut rng), DeviceSecret::generate(&mut rng));
+    let vouch = Vouch::issue(&account, &device.id(), &device.box_public(), 7);
+    for bit in 0..8 * Signature::LEN {
+        let mut changed = vouch.clone();
+        changed.signature.0[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(changed.accept(&device), Err(IdentityError::BadSignature), "bit {bit}");
+    }
+}
