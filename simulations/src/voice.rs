@@ -193,7 +193,7 @@ impl Voice {
         let ready: Vec<HostId> =
             self.ready_us.iter().filter(|(_, at)| **at <= now_us).map(|(host, _)| *host).collect();
         self.path().play(time, &mut [0.0; FRAME]);
-        let second = self.next_us / STEP_US % (1_000_000 / STEP_US) == 0;
+        let second = (self.next_us / STEP_US).is_multiple_of(1_000_000 / STEP_US);
         let tells = spoken.is_some() || second || ready != self.told;
         if tells {
             self.told.clone_from(&ready);
