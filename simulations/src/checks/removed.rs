@@ -22,7 +22,10 @@ pub struct Removed {
     sealers: BTreeMap<HostId, Sealer>,
     /// What the engine said of outsiders, and of what it said it: asking costs a walk through the tree after each input.
     asked: BTreeMap<HostId, ((EpochId, usize, u64), bool)>,
-    /// What somebody has that was written after its removal: no fault if that removal turns out to be void.
+    /// What somebody has just been given that was written after its removal: no fault if its own log calls that removal void now.
+    /// Acknowledgements may settle it the other way later, but whoever hands something over goes by what is known.
+    fresh: BTreeMap<HostId, Vec<Suspicion>>,
+    /// The same, and its log did not: no fault if the removal turns out to be void.
     suspicions: Vec<Suspicion>,
 }
 
@@ -70,13 +73,15 @@ impl Check for Removed {
                 let tainted = asked.map_or_else(|| engine.outsider_holds_epoch(), |(_, tainted)| *tainted);
                 self.asked.insert(at.host, (print, tainted));
                 self.seals(at, Sealer { seals: engine.seals(), tainted }, findings);
+                self.weigh(at.host, || engine.activity(usize::MAX));
             }
             _ => {}
         }
     }
 
     fn end(&mut self, end: &End<'_>, findings: &mut Findings) {
-        for suspicion in std::mem::take(&mut self.suspicions) {
+        let fresh = std::mem::take(&mut self.fresh).into_values().flatten();
+        for suspicion in std::mem::take(&mut self.suspicions).into_iter().chain(fresh) {
             let engines = end.members.iter().filter_map(|member| member.engine);
             let members = engines.filter(|engine| engine.status().member);
             let lines = members.flat_map(|engine| engine.activity(usize::MAX));
@@ -98,10 +103,18 @@ pub fn overturned(lines: impl Iterator<Item = ActivityEntry>, account: &AccountI
 impl Removed {
     fn note(&mut self, suspicion: Option<Suspicion>, findings: &mut Findings) {
         match suspicion {
-            Some(suspicion) if suspicion.parted => self.suspicions.push(suspicion),
+            Some(suspicion) if suspicion.parted => {
+                self.fresh.entry(suspicion.at.host).or_default().push(suspicion);
+            }
             Some(suspicion) => findings.add(NAME, suspicion.at, suspicion.what),
             None => {}
         }
+    }
+
+    /// What a host was given in the input that is done, by the activity log that it has now.
+    pub fn weigh(&mut self, host: HostId, log: impl Fn() -> Vec<ActivityEntry>) {
+        let fresh = self.fresh.remove(&host).into_iter().flatten();
+        self.suspicions.extend(fresh.filter(|suspicion| !overturned(log().into_iter(), &suspicion.account)));
     }
 
     fn event(&mut self, at: At, event: &Event, book: &Book, findings: &mut Findings) {

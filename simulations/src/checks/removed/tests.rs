@@ -46,18 +46,27 @@ fn a_line_on_the_screen_of_the_removed_counts_as_had() {
     assert!(found.len() == 1 && found[0].contains("after it knew it to be out"), "{found:?}");
 }
 
+fn removal(who: HostId, void: bool) -> ActivityEntry {
+    let act = Activity::Removed(account(who));
+    ActivityEntry { op: halloo_crypto::id::OpId::from_bytes([9; 32]), by: account(0), at_ms: 0, act, void }
+}
+
+#[test]
+fn what_the_log_of_the_removed_called_void_when_it_was_given_is_no_fault() {
+    for (log, faults) in [(vec![removal(2, true)], 0), (vec![removal(2, false)], 1), (vec![], 1)] {
+        let (book, mut findings, mut check) = (after_a_removal(), Findings::default(), Removed::default());
+        told(&mut check, at(2, 30), &Event::Message(line(2, 0)), &book, &mut findings);
+        check.weigh(2, || log.clone());
+        // Afterwards is too late.
+        told(&mut check, at(2, 31), &Event::Message(line(1, 0)), &book, &mut findings);
+        check.weigh(2, || vec![removal(2, true)]);
+        assert_eq!(found(check, &book, findings).len(), faults, "{log:?}");
+    }
+}
+
 #[test]
 fn a_removal_that_all_call_void_is_none() {
-    let entry = |who, void| {
-        let act = Activity::Removed(account(who));
-        ActivityEntry {
-            op: halloo_crypto::id::OpId::from_bytes([9; 32]),
-            by: account(0),
-            at_ms: 0,
-            act,
-            void,
-        }
-    };
+    let entry = removal;
     let overturned = |lines: Vec<ActivityEntry>| overturned(lines.into_iter(), &account(2));
     assert!(overturned(vec![entry(2, true), entry(1, false), entry(2, true)]));
     assert!(!overturned(vec![entry(2, true), entry(2, false)]), "somebody calls it valid");
