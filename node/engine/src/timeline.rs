@@ -218,7 +218,7 @@ fn to_entry(state: &State, item: Item) -> ChatEntry {
         read_by: accounts(&holders.read).into_iter().filter(|a| *a != author).collect(),
         own: author == state.account(),
         void: item.void,
-        forwarded: item.author != state.me() && !state.log.author_entitled_at(&state.me(), heads),
+        forwarded: item.author != state.me() && state.log.role_at(&state.account(), heads).is_none(),
         forwarded_by: None,
     }
 }

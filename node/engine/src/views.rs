@@ -39,7 +39,7 @@ pub struct ChatEntry {
     /// Whether it counts for nothing: its author was removed before anybody who remains vouched for it. Shown as such, never
     /// dropped.
     pub void: bool,
-    /// Whether it is older than this device and was handed on to it: forwarded history.
+    /// Whether it was written before the person of this device came, and was handed on: forwarded history.
     pub forwarded: bool,
     /// Who chose it for this device, when it let it in.
     pub forwarded_by: Option<AccountId>,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use halloo_crdt::log::History;
 use halloo_crypto::identity::{DeviceCertificate, Revocation, Vouch};
 use halloo_crypto::invite::InviteSecret;
 use halloo_crypto::invite::link::Link;
@@ -64,6 +65,8 @@ fn a_second_device_reads_what_was_written_before_it_and_all_that_comes() {
     let phone = second_device(&mut world, 0, "Ada\u{2019}s phone", &[0, 1]);
     world.run(10 * SECOND);
     assert_eq!(world.texts(phone), ["meet at the hut", "at nine"], "a sibling is as entitled as the account");
+    let read = world.engine(phone).timeline(None, 10).entries;
+    assert!(read.iter().all(|line| !line.forwarded), "what its person could read was not handed on to it");
     world.say(1, "bring bread");
     world.say(phone, "from the phone");
     world.say(0, "from the laptop");
@@ -106,6 +109,30 @@ fn a_stranger_reads_nothing_older_than_itself_though_a_sibling_does() {
     world.run(10 * SECOND);
     assert_eq!(world.texts(cleo), ["after"]);
     assert_eq!(world.texts(phone), ["after"], "not more than its account");
+}
+
+#[test]
+fn what_a_newcomer_was_given_of_the_past_its_later_device_has_too_and_shows_as_forwarded() {
+    let mut world = World::group(2, 306);
+    for text in ["nobody names this", "one", "two"] {
+        world.say(0, text);
+        world.run(SECOND);
+    }
+    world.command(0, Command::SetHistory(History::last(2))).expect("an owner says so");
+    world.run(SECOND);
+    let cleo = world.join(0, "Cleo");
+    world.run(40 * SECOND);
+    world.say(1, "welcome");
+    world.run(SECOND);
+    let phone = second_device(&mut world, cleo, "Cleo\u{2019}s phone", &[0, 1, cleo]);
+    world.run(40 * SECOND);
+    for who in [cleo, phone] {
+        let read = world.engine(who).timeline(None, 10).entries;
+        let read: Vec<_> =
+            read.iter().map(|line| (line.text.as_str(), line.forwarded, line.forwarded_by)).collect();
+        let by = Some(world.account(0));
+        assert_eq!(read, [("one", true, by), ("two", true, by), ("welcome", false, None)], "{who}");
+    }
 }
 
 #[test]
