@@ -40,6 +40,15 @@ const KEYS: &[Broken] = &[Broken {
 /// Branches: which epoch counts, who may commit, what nobody accepts.
 const BRANCHES: &[Broken] = &[
     engine(
+        "a wish for a leaf ends with the first commit that gave it",
+        &[(
+            "node/engine/src/commits/fresh.rs",
+            "(asked.given.is_none() || asked.instead == leaf).then_some",
+            "asked.given.is_none().then_some",
+        )],
+        "who_asks_for_a_leaf_gets_it_though_the_commit_that_gave_it_loses_a_race",
+    ),
+    engine(
         "weight does not count",
         &[(
             "node/engine/src/epochs/node.rs",
