@@ -12,27 +12,25 @@
 //! entitlement on both sides and travel in boxes to the device key, so the branch that either is on does not matter.
 
 mod gap;
+mod offer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halloo_crdt::content::{Body, Content, VerifiedContent};
-use halloo_crdt::log::{Fact as Acknowledged, Row, SignedOp};
 use halloo_crdt::sync::{KeyedId, Session};
-use halloo_crypto::id::{DeviceId, MessageId, OpId};
+use halloo_crypto::id::{DeviceId, MessageId};
 use halloo_crypto::kdf;
 
 use crate::chat::{self, Chat};
 use crate::commits;
-use crate::history::{self, Lines};
 use crate::lane::PeerKey;
 use crate::output::Event;
 use crate::peers::STRANDED_PATIENCE;
-use crate::state::{State, row_name};
+use crate::state::State;
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::wire::direct::{DirectFrame, Realm, Step, SyncFrame};
-use crate::wire::parcel::ParcelKind;
 use gap::{Gap, Verdict};
+use offer::{hand_over, items};
 
 /// Items handed over in each direction in one session: with 300 bytes each half of what a lane queues. The rest follows in the
 /// next session, begun at once.
@@ -235,77 +233,6 @@ fn begin(room: &mut Reconcile, state: &mut State, peer: PeerKey, realm: Realm) {
     }
 }
 
-/// (time, name) of all that this neighbour may be told of.
-fn items(state: &State, realm: Realm, device: &DeviceId) -> Vec<(u64, MessageId)> {
-    match realm {
-        Realm::Operations => {
-            let ops = state.log.ops().into_iter();
-            ops.map(|op| (op.at_ms(), MessageId::from_bytes(*op.id().as_bytes()))).collect()
-        }
-        Realm::Acknowledgements => {
-            let rows = state.log.board().rows().filter(|row| may_keep(state, device, row));
-            rows.map(|row| (0, MessageId::from_bytes(row_name(&row.to_bytes())))).collect()
-        }
-        Realm::Contents => {
-            let mut entitled = Entitlement::of(state, *device);
-            let here = state.messages.sync_items();
-            let mut items: Vec<(u64, MessageId)> = here
-                .filter(|(_, id)| state.messages.get(id).is_some_and(|content| entitled.to(state, content)))
-                .collect();
-            // What was handed on to this device it hands on as long as it is still for this one itself.
-            let own = history::lines_for(state, &state.me());
-            let handed = state.past.handed();
-            let apart = handed.sync_items().filter(|(_, id)| !state.messages.holds(id));
-            items.extend(apart.filter(|(_, id)| {
-                handed.get(id).is_some_and(|content| {
-                    own.owe(state, id, content.content()) && entitled.to(state, content)
-                })
-            }));
-            items
-        }
-    }
-}
-
-/// Whether a neighbour keeps this row: one about an epoch that it did not name would be offered to it again and again.
-fn may_keep(state: &State, device: &DeviceId, row: &Row) -> bool {
-    let Acknowledged::Commit(commit) = row.fact() else { return true };
-    let known = state.peers.of_device(device).and_then(|peer| state.peers.get(&peer));
-    let node = state.epochs.of_commit(&commit);
-    node.zip(known).is_some_and(|(node, known)| known.epochs.contains(&node.session.tag()))
-}
-
-/// Whom a content may be told to: every member of today gets the document, everything else only whose account was a member at its
-/// place in history (INV-4), or whom whoever let it in was allowed to hand it to. A device that came later reads what its siblings
-/// could.
-struct Entitlement {
-    device: DeviceId,
-    lines: Lines,
-    judged: BTreeMap<Vec<OpId>, bool>,
-}
-
-impl Entitlement {
-    fn of(state: &State, device: DeviceId) -> Self {
-        Entitlement { device, lines: history::lines_for(state, &device), judged: BTreeMap::new() }
-    }
-
-    fn to(&mut self, state: &State, content: &VerifiedContent) -> bool {
-        self.was_in(state, content.content()) || self.lines.owe(state, &content.id(), content.content())
-    }
-
-    fn was_in(&mut self, state: &State, content: &Content) -> bool {
-        if matches!(content.body, Body::Document(_)) {
-            return true;
-        }
-        if let Some(known) = self.judged.get(&content.heads) {
-            return *known;
-        }
-        let account = state.log.view().account_of(&self.device);
-        let entitled = account.is_some_and(|account| state.log.role_at(&account, &content.heads).is_some());
-        self.judged.insert(content.heads.clone(), entitled);
-        entitled
-    }
-}
-
 /// A frame of a reconciliation from a proven member.
 pub(crate) fn on_frame(
     room: &mut Reconcile,
@@ -439,46 +366,6 @@ fn on_want(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncF
     }
     let wanted: Vec<MessageId> = ids.iter().filter_map(|id| session.resolve(id)).collect();
     hand_over(state, from, frame.realm, &wanted);
-}
-
-fn hand_over(state: &mut State, to: PeerKey, realm: Realm, ids: &[MessageId]) {
-    match realm {
-        Realm::Operations => {
-            let wanted: BTreeSet<OpId> = ids.iter().map(|id| OpId::from_bytes(*id.as_bytes())).collect();
-            let ops = state
-                .log
-                .ops()
-                .into_iter()
-                .filter(|op| wanted.contains(&op.id()))
-                .map(SignedOp::to_bytes)
-                .collect();
-            state.send_items(to, ParcelKind::Operations, ops);
-        }
-        Realm::Acknowledgements => {
-            let wanted: BTreeSet<[u8; 32]> = ids.iter().map(|id| *id.as_bytes()).collect();
-            let rows = state
-                .log
-                .board()
-                .rows()
-                .map(Row::to_bytes)
-                .filter(|row| wanted.contains(&row_name(row)))
-                .collect();
-            state.send_items(to, ParcelKind::Acknowledgements, rows);
-        }
-        Realm::Contents => {
-            let order = state.messages.in_causal_order(ids.iter().copied());
-            debug_assert!(order.len() <= ids.len(), "nothing is handed over unasked");
-            let here = order.iter().filter_map(|id| state.messages.get(id));
-            // A newcomer takes in older lines by the word that names them, so words go first.
-            let (words, others): (Vec<_>, Vec<_>) =
-                here.partition(|content| matches!(content.content().body, Body::History { .. }));
-            let apart = ids.iter().filter(|id| !state.messages.holds(id));
-            let apart = apart.filter_map(|id| state.past.handed().get(id));
-            let frames = words.into_iter().chain(others).chain(apart).map(VerifiedContent::to_bytes);
-            let frames = frames.collect();
-            state.send_boxed(to, ParcelKind::BoxedContents, frames);
-        }
-    }
 }
 
 #[cfg(test)]
