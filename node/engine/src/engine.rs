@@ -222,6 +222,9 @@ impl Engine {
     fn on_fact(&mut self, fact: Fact) {
         match fact {
             Fact::Operations(new) => self.on_operations(&new),
+            Fact::Handed(from, new) => {
+                reconcile::pass_on(&mut self.reconcile, &mut self.state, from, &new);
+            }
             Fact::Acknowledged => self.on_operations(&[]),
             Fact::Words => commits::on_words(&mut self.commits, &mut self.state),
             Fact::Epoch => self.on_epoch(),
@@ -455,6 +458,9 @@ impl Engine {
             DirectFrame::Farewell { operations, acknowledgements } => {
                 handshake::on_farewell(state, from, &operations, &acknowledgements);
             }
+            DirectFrame::Parcel(Parcel { kind: ParcelKind::Operations, items }) => {
+                reconcile::on_operations(&mut self.reconcile, state, from, &items);
+            }
             DirectFrame::Parcel(parcel) => self.on_parcel(from, parcel),
             DirectFrame::Sync(frame) => {
                 reconcile::on_frame(&mut self.reconcile, &mut self.chat, state, from, frame);
@@ -462,6 +468,7 @@ impl Engine {
             DirectFrame::Epochs(theirs) => commits::on_epochs(&mut self.commits, state, from, theirs),
             DirectFrame::Stranded => rejoin::on_stranded(&mut self.commits, state, from),
             DirectFrame::Rejoin(package) => rejoin::on_rejoin(&mut self.commits, state, &from, package),
+            DirectFrame::Heads(heads) => reconcile::on_heads(&mut self.reconcile, state, from, &heads),
             DirectFrame::Welcome(seal) => rejoin::on_welcome(&mut self.commits, state, &from, &seal),
             frame @ (DirectFrame::Signal(_) | DirectFrame::Call(_)) => {
                 talk::on_frame(&mut self.call, &mut self.here, state, from, frame);
@@ -473,7 +480,7 @@ impl Engine {
         let Parcel { kind, items } = parcel;
         let state = &mut self.state;
         match kind {
-            ParcelKind::Operations => membership::on_frames(state, &from, &items),
+            ParcelKind::Operations => drop(membership::on_frames(state, &from, &items)),
             ParcelKind::Commits => commits::on_commits(&mut self.commits, state, &from, items),
             ParcelKind::Acknowledgements => membership::on_acknowledgements(state, &from, &items),
             ParcelKind::Contents => chat::on_seals(&mut self.chat, state, &from, &items),

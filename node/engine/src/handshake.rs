@@ -235,7 +235,7 @@ pub(crate) fn on_introduce(state: &mut State, from: PeerKey, operations: &[Vec<u
     if trial.view().account_of(&device).is_none() {
         return state.drop_frame(&from, "introduction that makes nobody a member");
     }
-    adopt(state, trial, new);
+    adopt(state, from, trial, new);
     place(state, from);
 }
 
@@ -262,7 +262,7 @@ pub(crate) fn on_farewell(state: &mut State, from: PeerKey, operations: &[Vec<u8
         let theirs = past_of(&trial, &trial.removed_after(&device, &[]));
         return introduce(state, from, |id| !theirs.contains(id));
     }
-    adopt(state, trial, new);
+    adopt(state, from, trial, new);
     for row in settled {
         let bytes = row.to_bytes();
         state.out.put(Table::Acknowledgement, &row_name(&bytes), bytes);
@@ -284,13 +284,14 @@ fn insert_all(log: &mut Log, operations: &[Vec<u8>]) -> Vec<OpId> {
     new
 }
 
-fn adopt(state: &mut State, trial: Log, new: Vec<OpId>) {
+fn adopt(state: &mut State, from: PeerKey, trial: Log, new: Vec<OpId>) {
     assert_eq!(trial.group(), state.group, "a log stays with its group");
     assert!(trial.len() >= state.log.len(), "a log only grows");
     state.log = trial;
     store_operations(state, &new);
     if !new.is_empty() {
-        state.tell(Fact::Operations(new));
+        state.tell(Fact::Operations(new.clone()));
+        state.tell(Fact::Handed(from, new));
     }
 }
 

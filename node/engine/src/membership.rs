@@ -225,8 +225,8 @@ fn again(
     Ok(())
 }
 
-/// Operations from a neighbour or by gossip; each proves itself.
-pub(crate) fn on_frames(state: &mut State, from: &PeerKey, operations: &[Vec<u8>]) {
+/// Operations from a neighbour or by gossip; each proves itself. Answers which are new.
+pub(crate) fn on_frames(state: &mut State, from: &PeerKey, operations: &[Vec<u8>]) -> Vec<OpId> {
     let mut new = Vec::new();
     for bytes in operations {
         match SignedOp::from_bytes(bytes).and_then(|op| state.log.insert(op)) {
@@ -238,8 +238,9 @@ pub(crate) fn on_frames(state: &mut State, from: &PeerKey, operations: &[Vec<u8>
     }
     if !new.is_empty() {
         store_operations(state, &new);
-        state.tell(Fact::Operations(new));
+        state.tell(Fact::Operations(new.clone()));
     }
+    new
 }
 
 /// Acknowledgements from a neighbour or by gossip.

@@ -12,6 +12,7 @@
 //! entitlement on both sides and travel in boxes to the device key, so the branch that either is on does not matter.
 
 mod gap;
+mod news;
 mod offer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use crate::time::Time;
 use crate::timers::Timer;
 use crate::wire::direct::{DirectFrame, Realm, Step, SyncFrame};
 use gap::{Gap, Verdict};
+pub(crate) use news::{on_brought, on_heads, on_operations, pass_on};
 use offer::{hand_over, items};
 
 /// Items handed over in each direction in one session: with 300 bytes each half of what a lane queues. The rest follows in the
@@ -55,6 +57,8 @@ pub(crate) struct Reconcile {
     /// When one neighbour is compared with whether or not anything seems to be missing.
     routine_at: Option<Time>,
     gap: Option<Gap>,
+    /// When the neighbours are told of what was handed over to us.
+    news_at: Option<Time>,
     /// When each neighbour was last compared with to the end, or had its turn to be; at most [`MAX_TURNS`]. Kept when it goes: one that
     /// begins anew again and again, or never answers, must not keep us from all others.
     turns: BTreeMap<PeerKey, Time>,
@@ -70,6 +74,8 @@ struct Talk {
     again_at: Option<Time>,
     received: u32,
     sent: u32,
+    /// What it was last told of our heads, or told us of its own, hashed.
+    heads: Option<[u8; 32]>,
 }
 
 struct Asking {
@@ -121,7 +127,8 @@ fn schedule(room: &mut Reconcile, state: &mut State) {
     let talks = room.peers.values().flat_map(|talk| {
         [talk.begin_at, talk.again_at, talk.asking.as_ref().map(|a| a.since.after(PATIENCE))]
     });
-    let first = talks.flatten().chain([routine]).chain(room.gap.map(|gap| gap.at())).min();
+    let first =
+        talks.flatten().chain([routine]).chain(room.gap.map(|gap| gap.at())).chain(room.news_at).min();
     if let Some(at) = first {
         state.timers.set(Timer::Reconcile, at);
     }
@@ -151,6 +158,9 @@ pub(crate) fn on_timer(room: &mut Reconcile, chat: &Chat, state: &mut State) {
         }
         begin_with.extend(next);
         room.routine_at = Some(now.after(ROUTINE));
+    }
+    if room.news_at.take_if(|at| *at <= now).is_some() {
+        news::tell(room, state);
     }
     for peer in begin_with {
         begin(room, state, peer, Realm::Operations);

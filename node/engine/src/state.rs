@@ -43,6 +43,8 @@ const MAX_FACTS: usize = 4_096;
 pub(crate) enum Fact {
     /// These operations are new in the log, parents first.
     Operations(Vec<OpId>),
+    /// These operations, new in the log, were handed over by this neighbour, who knew them from others.
+    Handed(PeerKey, Vec<OpId>),
     /// The board of acknowledgements changed.
     Acknowledged,
     /// Somebody acknowledged an epoch.

@@ -2,14 +2,16 @@
 //! the frames. Each sample is built from fixed inputs and compared with its first bytes and the hash of all of it.
 
 use halloo_crypto::data::{DataKeys, DataSealer};
-use halloo_crypto::id::{AccountId, DeviceId, EpochId, GroupId, Incarnation, OpId, Signature};
+use halloo_crypto::id::{AccountId, DeviceId, EpochId, GroupId, Incarnation, MessageId, OpId, Signature};
 use halloo_crypto::identity::Vouch;
 use halloo_crypto::invite::InviteSecret;
 use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
 use halloo_engine::beacons::Beacon;
 use halloo_engine::wire::bundle::{Bundle, WelcomeBack};
-use halloo_engine::wire::direct::{DirectFrame, EpochsFrame, ProofFrame, Realm, Step, SyncFrame, route_tag};
+use halloo_engine::wire::direct::{
+    DirectFrame, EpochsFrame, HeadsFrame, ProofFrame, Realm, Step, SyncFrame, route_tag,
+};
 use halloo_engine::wire::gossip;
 use halloo_engine::wire::parcel::{Parcel, ParcelKind};
 use halloo_engine::wire::sibling::{DeviceBundle, Way};
@@ -34,6 +36,10 @@ fn direct() -> Vec<(&'static str, DirectFrame)> {
     let device = DeviceId::from_bytes([0x22; 32]);
     let proof = ProofFrame { device, nonce: [0x33; 32], signature: Signature::from_bytes([0x44; 64]) };
     let epochs = EpochsFrame { weight: 5, commit: [0x12; 32], tags: vec![[0x77; 8], [0x78; 8]] };
+    let heads = HeadsFrame {
+        operations: vec![OpId::from_bytes([0x66; 32])],
+        contents: vec![MessageId::from_bytes([0x67; 32])],
+    };
     vec![
         ("hello", DirectFrame::Hello { nonce: [0x33; 32] }),
         ("proof", DirectFrame::Proof(proof)),
@@ -47,6 +53,7 @@ fn direct() -> Vec<(&'static str, DirectFrame)> {
         ("epochs", DirectFrame::Epochs(epochs)),
         ("stranded", DirectFrame::Stranded),
         ("rejoin", DirectFrame::Rejoin(vec![0xab; 4])),
+        ("heads", DirectFrame::Heads(heads)),
         ("signal", DirectFrame::Signal(vec![0x88; 4])),
         ("call", DirectFrame::Call(vec![0x99; 4])),
         ("welcome", DirectFrame::Welcome(vec![0xaa; 4])),

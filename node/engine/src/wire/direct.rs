@@ -25,12 +25,14 @@
 //!  kind 44 welcome     | HPKE seal to the receiver's box key |   MLS Welcome, for a member whose branch was lost
 //!  kind 45 stranded    (nothing)                             "none of your epochs leads to mine, and mine outranks yours"
 //!  kind 46 rejoin      | MLS KeyPackage |                    "add me again by this"
+//!  kind 47 heads       | count u16 | head of the log, 32 | ... | count u16 | newest content, 32 | ...
+//!                                      "something was handed to me that you may lack; if you do, compare with me"
 //! ```
 //!
 //! The route tag tells a driver with several engines whose frame it is: the first eight bytes of a hash of the group id. A
 //! stranger who learned the group id can make it; it opens nothing.
 
-use halloo_crypto::id::{DeviceId, GroupId, OpId, Signature};
+use halloo_crypto::id::{DeviceId, GroupId, MessageId, OpId, Signature};
 use halloo_crypto::kdf;
 
 use super::bytes::{Reader, put_blobs};
@@ -41,7 +43,7 @@ use super::{MAX_DIRECT_BYTES, MAX_ITEMS, VERSION, WireError};
 pub const ROUTE_BYTES: usize = 8;
 /// Bytes before the body.
 const HEAD_BYTES: usize = ROUTE_BYTES + 2;
-/// Most heads in an `unknown` and most tags in an `epochs`; a log rarely has more than 8 heads, an epoch tree 64 nodes.
+/// Most heads in an `unknown` or in each list of a `heads`, and most tags in an `epochs`; a log rarely has more than 8 heads, an epoch tree 64 nodes.
 pub const MAX_NAMES: usize = 128;
 /// Longest operation in an `introduce` or `farewell`; the log's own limit is lower.
 const MAX_OPERATION_BYTES: usize = 64 * 1024;
@@ -148,6 +150,17 @@ pub enum DirectFrame {
     Stranded,
     /// Kind 46: a fresh key package of the sender, to be added again by.
     Rejoin(Vec<u8>),
+    /// Kind 47: the newest of what the sender holds.
+    Heads(HeadsFrame),
+}
+
+/// The newest of what a member holds: whoever knows all of it lacks nothing that the member has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeadsFrame {
+    /// Heads of its log, at most [`MAX_NAMES`].
+    pub operations: Vec<OpId>,
+    /// Contents that no other depends on, at most [`MAX_NAMES`].
+    pub contents: Vec<MessageId>,
 }
 
 /// Where a member stands in the epoch tree.
@@ -185,6 +198,7 @@ impl DirectFrame {
             DirectFrame::Epochs(_) => 41,
             DirectFrame::Stranded => 45,
             DirectFrame::Rejoin(_) => 46,
+            DirectFrame::Heads(_) => 47,
             DirectFrame::Signal(_) => 42,
             DirectFrame::Call(_) => 43,
             DirectFrame::Welcome(_) => 44,
@@ -232,6 +246,10 @@ impl DirectFrame {
                 out.extend_from_slice(&weight.to_be_bytes());
                 out.extend_from_slice(commit);
                 put_names(&mut out, tags.iter().map(|t| t.as_slice()));
+            }
+            DirectFrame::Heads(HeadsFrame { operations, contents }) => {
+                put_names(&mut out, operations.iter().map(|id| id.as_bytes().as_slice()));
+                put_names(&mut out, contents.iter().map(|id| id.as_bytes().as_slice()));
             }
             DirectFrame::Stranded => {}
             DirectFrame::Signal(seal)
@@ -310,6 +328,10 @@ impl DirectFrame {
                 package if package.len() <= MAX_PACKAGE_BYTES => DirectFrame::Rejoin(package.to_vec()),
                 _ => return Err(WireError::TooLong),
             },
+            47 => DirectFrame::Heads(HeadsFrame {
+                operations: names(reader)?.into_iter().map(OpId::from_bytes).collect(),
+                contents: names(reader)?.into_iter().map(MessageId::from_bytes).collect(),
+            }),
             other => return Err(WireError::Kind(other)),
         })
     }

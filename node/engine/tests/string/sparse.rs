@@ -242,3 +242,72 @@ fn all_agree_after_storms_that_last_four_times_as_long() {
         storm(seed, 160, 10);
     }
 }
+
+#[test]
+fn who_meets_the_other_side_first_tells_its_own_of_a_removal_at_once() {
+    let mut world = World::group(5, 707);
+    let out = world.account(4);
+    for a in 0..2 {
+        for b in 2..5 {
+            world.cut(a, b);
+        }
+    }
+    world.command(0, Command::Remove(out)).expect("removed");
+    world.run(20 * SECOND);
+    assert_eq!(world.engine(3).members().len(), 5, "it is on the other side");
+    world.connect(1, 2);
+    world.run_until(SECOND, |world| world.engine(2).members().len() == 4);
+    // No commit, no message and no comparison of its own, which begins half a second later at the earliest.
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.engine(3).members().len(), 4, "its neighbour told it");
+    world.run(5 * SECOND);
+    agree(&world, &[0, 1, 2, 3], "after they met");
+}
+
+#[test]
+fn what_was_written_on_the_other_side_goes_down_the_line_behind_whoever_meets_it() {
+    // 0 1 | 2 3 4 5, and nobody writes after the two sides met.
+    let mut world = World::line(6, 708);
+    world.cut(1, 2);
+    world.say(0, "before you came");
+    world.say(5, "while you were away");
+    world.run(40 * SECOND);
+    assert!(world.texts(2).iter().all(|text| text != "before you came"), "the line is cut");
+    world.connect(1, 2);
+    world.run(5 * SECOND);
+    for who in 0..6 {
+        assert_eq!(world.texts(who).len(), 2, "{who}, three hops and comparisons away");
+    }
+    agree(&world, &[0, 1, 2, 3, 4, 5], "after they met");
+}
+
+#[test]
+fn heads_that_nobody_has_cost_a_comparison_a_second_and_no_more() {
+    use halloo_crypto::id::{MessageId, OpId};
+    use halloo_engine::lane::Lane;
+    use halloo_engine::wire::direct::{DirectFrame, HeadsFrame, Realm, Step, SyncFrame};
+
+    let mut world = World::group(3, 709);
+    let (liar, route) = (world.people[1].identity.peer, world.engine(0).route_tag());
+    world.keep_frames = true;
+    for n in 0..50 {
+        let heads = HeadsFrame {
+            operations: vec![OpId::from_bytes([n; 32])],
+            contents: vec![MessageId::from_bytes([n; 32])],
+        };
+        let bytes = DirectFrame::Heads(heads).to_bytes(route);
+        world.hand(0, Input::Frame { from: liar, lane: Lane::Direct, bytes });
+        world.run(Duration::from_millis(100));
+    }
+    let asks = world.flown.iter().filter(|(from, to, lane, bytes)| {
+        let first = |f: &SyncFrame| f.realm == Realm::Operations && f.step == Step::Ask;
+        let frame = DirectFrame::parse(bytes, route);
+        (*from, *to, *lane) == (0, 1, Lane::Direct)
+            && matches!(frame, Ok(DirectFrame::Sync(frame)) if first(&frame))
+    });
+    let asked = asks.count();
+    assert!((2..=6).contains(&asked), "{asked} in five seconds");
+    world.say(2, "and all goes on");
+    world.run(2 * SECOND);
+    assert_eq!(world.texts(0), ["and all goes on"]);
+}

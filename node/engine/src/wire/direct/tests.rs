@@ -27,6 +27,10 @@ fn samples() -> Vec<DirectFrame> {
         DirectFrame::Epochs(EpochsFrame { weight: 3, commit: [4; 32], tags: vec![[8; 8], [9; 8]] }),
         DirectFrame::Stranded,
         DirectFrame::Rejoin(vec![7; 300]),
+        DirectFrame::Heads(HeadsFrame {
+            operations: vec![OpId::from_bytes([5; 32]); 2],
+            contents: vec![MessageId::from_bytes([6; 32]); 3],
+        }),
         DirectFrame::Signal(vec![1; 60]),
         DirectFrame::Call(vec![2; 60]),
         DirectFrame::Welcome(vec![3; 60]),
