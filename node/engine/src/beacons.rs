@@ -89,10 +89,7 @@ impl Beacon {
     /// The peer's.
     pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let secret = Secret::new(reader.array()?);
         let count = usize::from(reader.u16()?);
         if count == 0 || count > MAX_HEADS {

@@ -87,10 +87,7 @@ fn settings(room: &Here) -> Vec<u8> {
 /// [`WireError`] for bytes that were not written by [`settings`].
 pub(crate) fn restore(bytes: &[u8]) -> Result<Here, WireError> {
     let mut reader = crate::wire::bytes::Reader::new(bytes);
-    let version = reader.u8()?;
-    if version != crate::wire::VERSION {
-        return Err(WireError::Version(version));
-    }
+    reader.version(crate::wire::VERSION)?;
     let precision = match reader.u8()? {
         0 => Precision::Exact,
         1 => Precision::Approximate,

@@ -124,10 +124,7 @@ impl Node {
     /// [`WireError`] for bytes that it did not write.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != crate::wire::VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(crate::wire::VERSION)?;
         let flags = reader.u8()?;
         let parent = EpochId::from_bytes(reader.array()?);
         let (weight, seen_ms) = (reader.u64()?, reader.u64()?);

@@ -205,10 +205,7 @@ impl Request {
             return Err(WireError::TooLong);
         }
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let kind = reader.u8()?;
         let door = take_door(&mut reader)?;
         let ask = match kind {

@@ -176,10 +176,7 @@ impl Request {
             return Err(WireError::TooLong);
         }
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let kind = reader.u8()?;
         if reader.u8()? != DOOR {
             return Err(WireError::Kind(kind));

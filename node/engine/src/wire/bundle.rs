@@ -108,10 +108,7 @@ impl JoinRequest {
         }
         let (body, signature) = bytes.split_last_chunk::<64>().ok_or(WireError::Short)?;
         let mut reader = Reader::new(body);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let certificate = DeviceCertificate::from_bytes(reader.take(DeviceCertificate::LEN)?)
             .map_err(|_| WireError::NotCanonical)?;
         let invite = OpId::from_bytes(reader.array()?);
@@ -182,10 +179,7 @@ impl WelcomeBack {
     /// The peer's: shape or limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let decided = match reader.u8()? {
             flags @ 0..=1 => flags == 1,
             _ => return Err(WireError::NotCanonical),
@@ -221,10 +215,7 @@ impl Bundle {
             return Err(WireError::TooLong);
         }
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let bundle = Bundle {
             group: GroupId::from_bytes(reader.array()?),
             welcome: reader.blob(MAX_BUNDLE_BYTES)?.to_vec(),

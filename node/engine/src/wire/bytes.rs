@@ -33,6 +33,12 @@ impl<'a> Reader<'a> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    /// One byte, which must be this version: a frame of another one has another form from here on.
+    pub fn version(&mut self, ours: u8) -> Result<(), WireError> {
+        let theirs = self.u8()?;
+        if theirs == ours { Ok(()) } else { Err(WireError::Version(theirs)) }
+    }
+
     /// Two bytes.
     pub fn u16(&mut self) -> Result<u16, WireError> {
         self.array().map(u16::from_be_bytes)

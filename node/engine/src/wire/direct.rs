@@ -272,10 +272,7 @@ impl DirectFrame {
         if reader.array::<ROUTE_BYTES>()? != route {
             return Err(WireError::UnknownKey);
         }
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let kind = reader.u8()?;
         if ParcelKind::from_byte(kind).is_some() {
             return Parcel::parse(&bytes[HEAD_BYTES - 1..]).map(DirectFrame::Parcel);

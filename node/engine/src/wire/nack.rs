@@ -96,10 +96,7 @@ impl Nack {
             return Err(WireError::TooLong);
         }
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let device = DeviceId::from_bytes(reader.array()?);
         let commits = ascending(&mut reader, MAX_NACKED_COMMITS)?;
         let leaves = ascending(&mut reader, MAX_NACKED_LEAVES)?;

@@ -85,10 +85,7 @@ impl DeviceBundle {
     /// The peer's: shape or limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        let version = reader.u8()?;
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
+        reader.version(VERSION)?;
         let account = AccountId::from_bytes(reader.array()?);
         let created_ms = u64::from_be_bytes(reader.array()?);
         let signature = Signature::from_bytes(reader.array()?);

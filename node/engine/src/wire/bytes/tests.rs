@@ -16,6 +16,13 @@ fn a_reader_gives_fields_in_order_and_notices_what_is_left() {
 }
 
 #[test]
+fn another_version_is_named_and_a_missing_one_is_short() {
+    assert_eq!(Reader::new(&[1, 9]).version(1), Ok(()));
+    assert_eq!(Reader::new(&[2, 9]).version(1), Err(WireError::Version(2)));
+    assert_eq!(Reader::new(&[]).version(1), Err(WireError::Short));
+}
+
+#[test]
 fn a_blob_longer_than_its_limit_is_refused_before_it_is_read() {
     let mut reader = Reader::new(&[0xff, 0xff, 0xff, 0xff]);
     assert_eq!(reader.blob(10), Err(WireError::TooLong));
