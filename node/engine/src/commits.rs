@@ -16,7 +16,7 @@ use halloo_crypto::id::{DeviceId, EpochId};
 use halloo_crypto::identity::DeviceCertificate;
 
 use crate::bundles::{hand_bundle, open_welcome_of};
-use crate::epochs::{MAX_NODES, Node, Planted, commit_name};
+use crate::epochs::{MAX_NODES, Node, Planted, Pruned, commit_name};
 use crate::invariants::{
     BranchTrail, inv_2_ends_alone, inv_6_commit_realises_the_plan, inv_6_within_bound, uphold,
 };
@@ -419,6 +419,8 @@ fn move_to_chosen(room: &mut Commits, state: &mut State, settled: bool) {
 
 /// At a start: what in the tree is fit, who stands behind it, and when the current epoch is acknowledged.
 pub(crate) fn begin(room: &mut Commits, state: &mut State) {
+    let gone = state.epochs.take_gone();
+    delete(state, &gone);
     judge_again(room, state);
     weigh(state);
     schedule_word(state);
@@ -460,9 +462,14 @@ pub(crate) fn on_settle(room: &mut Commits, state: &mut State) {
 
 fn prune(state: &mut State) {
     let pruned = state.epochs.prune(state.now.wall_ms);
-    pruned.epochs.iter().for_each(|id| state.out.del(Table::Epoch, id.as_bytes()));
-    pruned.traces.iter().for_each(|tag| state.out.del(Table::Trail, tag));
+    delete(state, &pruned);
     anchors::forget_settled(state);
+}
+
+/// Deletes from the store what the tree gave up.
+fn delete(state: &mut State, gone: &Pruned) {
+    gone.epochs.iter().for_each(|id| state.out.del(Table::Epoch, id.as_bytes()));
+    gone.traces.iter().for_each(|tag| state.out.del(Table::Trail, tag));
 }
 
 /// Keeps the commits that led here, for members who stand where they begin.
@@ -473,7 +480,7 @@ pub(crate) fn lay_trail(state: &mut State, trail: &[Vec<u8>]) {
     }
 }
 
-/// Writes one epoch and the commit that began it.
+/// Writes one epoch and the commit that began it, and deletes what they took the place of.
 pub(crate) fn store_node(state: &mut State, id: &EpochId) {
     let node = state.epochs.get(id).expect("stored when it is planted");
     let tag = node.session.tag();
@@ -483,6 +490,8 @@ pub(crate) fn store_node(state: &mut State, id: &EpochId) {
     if let Some(trace) = trace {
         state.out.put(Table::Trail, &tag, trace);
     }
+    let gone = state.epochs.take_gone();
+    delete(state, &gone);
 }
 
 #[cfg(test)]

@@ -77,6 +77,7 @@ pub struct Epochs {
     tip: EpochId,
     trail: BTreeMap<EpochTag, Trace>,
     voices: Voices,
+    gone: Pruned,
 }
 
 impl Epochs {
@@ -91,6 +92,7 @@ impl Epochs {
             tip: id,
             trail: BTreeMap::new(),
             voices: Voices::default(),
+            gone: Pruned::default(),
         };
         tree.plant(root);
         tree
@@ -348,7 +350,6 @@ impl Epochs {
             path.push(parent);
         }
         path.reverse();
-        let mut gone = Vec::new();
         for next in path.iter().skip(1) {
             let settled =
                 self.nodes.get(next).is_some_and(|node| now_ms.saturating_sub(node.seen_ms) > SETTLE_MS);
@@ -356,25 +357,29 @@ impl Epochs {
                 break;
             }
             self.root = *next;
-            gone.extend(self.drop_strays());
+            self.drop_strays();
         }
         assert!(
             self.nodes.contains_key(&self.root) && self.nodes.contains_key(&self.tip),
             "the current branch stays"
         );
-        let mut lost = Vec::new();
         while self.trail.len() > MAX_TRAIL {
             let oldest =
                 self.trail.iter().min_by_key(|(tag, trace)| (trace.depth, **tag)).map(|(tag, _)| *tag);
             let oldest = oldest.expect("longer than the limit");
             self.trail.remove(&oldest);
-            lost.push(oldest);
+            self.gone.traces.push(oldest);
         }
-        Pruned { epochs: gone, traces: lost }
+        self.take_gone()
+    }
+
+    /// What was given up since this was asked last: whoever keeps the tree in a store deletes it there.
+    pub fn take_gone(&mut self) -> Pruned {
+        core::mem::take(&mut self.gone)
     }
 
     /// Drops every epoch that does not follow from the root, unless it is of a transplanted branch still within the limits.
-    fn drop_strays(&mut self) -> Vec<EpochId> {
+    fn drop_strays(&mut self) {
         let mut kept = BTreeSet::from([self.root]);
         let mut open = vec![self.root];
         while let Some(at) = open.pop() {
@@ -385,16 +390,18 @@ impl Epochs {
         }
         let gone: Vec<EpochId> = self.nodes.keys().filter(|id| !kept.contains(id)).copied().collect();
         gone.iter().for_each(|id| self.uproot(id));
-        gone
+        self.gone.epochs.extend(gone);
     }
 
+    /// Gives up a rival and what follows it, with the commits: a member that makes one after the other must not fill the trail.
     fn uproot_branch(&mut self, id: &EpochId) {
         for child in self.children(id) {
             self.uproot_branch(&child);
         }
-        if *id != self.tip {
-            self.uproot(id);
-        }
+        let Some(tag) = self.nodes.get(id).filter(|_| *id != self.tip).map(|node| node.tag) else { return };
+        self.uproot(id);
+        self.gone.epochs.push(*id);
+        self.gone.traces.extend(self.trail.remove(&tag).map(|_| tag));
     }
 }
 

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use halloo_crypto::id::EpochId;
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
 use halloo_crypto::invite::code::ShortCode;
 use rand_chacha::ChaCha20Rng;
@@ -13,7 +14,7 @@ use crate::input::{Command, Input, WakeReason};
 use crate::lane::{Lane, PeerKey};
 use crate::output::{Event, Output, Refusal, Reply};
 use crate::pairing::{Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Table};
 use crate::start::{Config, Identity, Origin};
 use crate::time::{Now, Time};
 use crate::voice::VoicePlan;
@@ -60,6 +61,21 @@ fn identity_of(rng: &mut ChaCha20Rng, account: &AccountSecret, name: &str, peer:
 
 impl Rig {
     /// A group of `n`.
+impl Member {
+    /// **INV-6** of the store: what the tree of epochs has given up is deleted.
+    fn stores_no_more_than_it_holds(&self) {
+        let tree = &self.engine.state.epochs;
+        for (id, _) in self.disk.table(Table::Epoch) {
+            let id = id.try_into().map(EpochId).expect("an epoch is stored by its id");
+            assert!(tree.get(&id).is_some(), "{id:?} is stored and nowhere else");
+        }
+        for (tag, _) in self.disk.table(Table::Trail) {
+            let tag = tag.try_into().expect("a commit is stored by the tag of its epoch");
+            assert!(tree.trace_bytes(&tag).is_some(), "the commit to {tag:?} is stored and nowhere else");
+        }
+    }
+}
+
     pub(crate) fn group(n: u8, seed: u64) -> Rig {
         let mut rig = Rig {
             members: Vec::new(),
@@ -240,6 +256,7 @@ impl Rig {
 
     /// Lets time pass, waking who wants to be woken.
     pub(crate) fn pass(&mut self, span: Duration) {
+        self.members.iter().for_each(Member::stores_no_more_than_it_holds);
         let end = self.now.mono.after(span);
         self.settle();
         loop {

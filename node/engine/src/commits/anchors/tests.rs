@@ -1,6 +1,7 @@
 //! Late rivals of an insider, ground until they rank first, and what the words about epochs cost.
 
 use super::*;
+use crate::epochs::MAX_RIVALS;
 use crate::input::{Command, Input, WakeReason};
 use crate::lane::Lane;
 use crate::rig::Rig;
@@ -30,6 +31,17 @@ fn ground(rig: &mut Rig, kept: &GroupSession, tries: u64) -> Vec<u8> {
     let made =
         (0..tries).map(|seed| kept.prepare(&plan, &mut ChaCha20Rng::seed_from_u64(seed)).expect("made"));
     made.min_by_key(|made| made.next.commit_id()).expect("some").commit
+}
+
+/// As many siblings of the current epoch, the worst first: each takes the place of another one.
+fn ever_better(rig: &mut Rig, kept: &GroupSession, tries: u64) -> Vec<Vec<u8>> {
+    let heads = rig.engine(1).state.heads();
+    let plan = CommitPlan { heads, ..CommitPlan::default() };
+    let made =
+        (0..tries).map(|seed| kept.prepare(&plan, &mut ChaCha20Rng::seed_from_u64(seed)).expect("made"));
+    let mut made: Vec<_> = made.collect();
+    made.sort_by_key(|made| core::cmp::Reverse(made.next.commit_id()));
+    made.into_iter().map(|made| made.commit).collect()
 }
 
 /// Five minutes awake, the rest asleep, and awake again.
@@ -159,4 +171,30 @@ fn inv_6_rows_about_epochs_that_are_not_here_fill_no_board() {
         rig.hand(0, Input::Frame { from, lane: Lane::Direct, bytes });
     }
     assert_eq!(rows(&mut rig, 0), before);
+}
+
+#[test]
+fn inv_6_who_makes_commits_without_end_fills_no_tree_and_no_store() {
+    let mut rig = Rig::group(5, 85);
+    let kept = renewed(&mut rig);
+    sleep(&mut rig, 20 * HOUR);
+    let before = tips(&mut rig);
+    let sizes = |rig: &Rig| {
+        let disk = &rig.members[0].disk;
+        (disk.table(Table::Epoch).count(), disk.table(Table::Trail).count())
+    };
+    let (epochs, traces) = sizes(&rig);
+    for commit in ever_better(&mut rig, &kept, 60) {
+        hand_all(&mut rig, &commit);
+        let (epochs_now, traces_now) = sizes(&rig);
+        assert!(epochs_now < epochs + MAX_RIVALS, "{epochs_now} epochs in the store, there were {epochs}");
+        assert!(traces_now < traces + MAX_RIVALS, "{traces_now} commits in the store, there were {traces}");
+    }
+    let tree = &rig.engine(0).state.epochs;
+    assert_eq!(tree.children(&kept.epoch_id()).len(), MAX_RIVALS, "all places are taken");
+    assert_eq!(tips(&mut rig), before);
+    let origin = crate::start::Origin::Restore(rig.members[0].disk.clone());
+    let identity = rig.members[0].identity.clone();
+    let again = crate::Engine::new(crate::start::Config::default(), identity, origin, [99; 32], rig.now);
+    assert_eq!(again.expect("a member starts").state.epochs.tip().id(), before[0]);
 }
