@@ -44,7 +44,7 @@ pub(crate) struct Invites {
     /// Own invites whose end the user was told.
     told_closed: BTreeSet<OpId>,
     /// Those who come back out of a backup, on the same lane.
-    readmission: Readmission,
+    pub(crate) readmission: Readmission,
 }
 
 impl Invites {

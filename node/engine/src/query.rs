@@ -45,9 +45,9 @@ impl Engine {
         self.state.heads()
     }
 
-    /// Whether a device of an account that is or was in this group knocks.
-    pub fn is_sought(&self, from: &PeerKey, tag: &Tag) -> bool {
-        readmission::is_sought(&self.state, from, tag)
+    /// Whether a device of an account that is or was in this group knocks, or somebody who knocks too often to be looked for.
+    pub fn is_sought(&mut self, from: &PeerKey, tag: &Tag) -> bool {
+        readmission::is_sought(&mut self.invites.readmission, &self.state, from, tag)
     }
 
     /// Members, senior first.

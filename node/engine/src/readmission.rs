@@ -31,9 +31,12 @@ use crate::wire::parcel::ParcelKind;
 const SESSIONS_MAX: usize = 8;
 /// How long one may be silent before it is forgotten.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Proofs looked at in [`BURST_SPAN`]: each costs a signature check, and a look at every account.
-const BURST_MAX: u32 = 64;
-/// The span of [`BURST_MAX`].
+/// Looks that one peer gets in [`BURST_SPAN`]: each costs a hash for every account that is or was here, then maybe a signature check.
+/// A request takes two, where it is routed and where it is answered; to come back takes about ten requests.
+const PEER_LOOKS_MAX: u32 = 64;
+/// Looks that all peers get together: eight that ask without end leave the ninth nothing, and cost less than a second.
+const LOOKS_MAX: u32 = 512;
+/// The span of both.
 const BURST_SPAN: Duration = Duration::from_secs(10);
 
 enum Stage {
@@ -50,11 +53,36 @@ struct Session {
     held: Option<Time>,
 }
 
+/// How often was looked for accounts lately, for whom.
+#[derive(Default)]
+struct Looks {
+    since: Time,
+    all: u32,
+    of: BTreeMap<PeerKey, u32>,
+}
+
+impl Looks {
+    /// Whether there may be one more for this peer.
+    fn take(&mut self, now: Time, peer: &PeerKey) -> bool {
+        if now.since(self.since) >= BURST_SPAN {
+            *self = Looks { since: now, ..Looks::default() };
+        }
+        let own = self.of.get(peer).copied().unwrap_or(0);
+        if self.all >= LOOKS_MAX || own >= PEER_LOOKS_MAX {
+            return false;
+        }
+        self.all += 1;
+        self.of.insert(*peer, own + 1);
+        assert!(self.of.len() <= LOOKS_MAX as usize, "INV-6: who is counted had a look");
+        true
+    }
+}
+
 /// The room's own memory.
 #[derive(Default)]
 pub(crate) struct Readmission {
     sessions: BTreeMap<PeerKey, Session>,
-    burst: (Time, u32),
+    looks: Looks,
 }
 
 /// The account that is or was in the group and that this tag names.
@@ -65,9 +93,9 @@ fn sought(state: &State, from: &PeerKey, tag: &Tag) -> Option<AccountId> {
     now.or_else(once)
 }
 
-/// Whether a knock of this peer is for this engine.
-pub(crate) fn is_sought(state: &State, from: &PeerKey, tag: &Tag) -> bool {
-    state.is_member() && sought(state, from, tag).is_some()
+/// Whether a knock of this peer is for this engine. Who has knocked too often is not looked for: it is taken in, and hears "busy".
+pub(crate) fn is_sought(room: &mut Readmission, state: &State, from: &PeerKey, tag: &Tag) -> bool {
+    state.is_member() && (!room.looks.take(state.now.mono, from) || sought(state, from, tag).is_some())
 }
 
 /// A frame of the family.
@@ -99,11 +127,7 @@ fn answer(
     request: Request,
 ) -> Result<Option<Answer>, RefusedWhy> {
     let (Knock::Nth(tag, _) | Knock::Group(tag, _)) = request.knock;
-    if state.now.mono.since(room.burst.0) >= BURST_SPAN {
-        room.burst = (state.now.mono, 0);
-    }
-    room.burst.1 += 1;
-    if room.burst.1 > BURST_MAX || state.out.is_choked() {
+    if !room.looks.take(state.now.mono, &from) || state.out.is_choked() {
         return Err(RefusedWhy::Busy);
     }
     let account = sought(state, &from, &tag).filter(|_| state.is_member()).ok_or(RefusedWhy::NotMine)?;

@@ -266,14 +266,15 @@ impl Memberships {
     }
 
     /// The group that a device of one of its accounts knocks at.
-    pub fn by_knock(&self, from: &PeerKey, knock: &Knock) -> Option<GroupId> {
+    pub fn by_knock(&mut self, from: &PeerKey, knock: &Knock) -> Option<GroupId> {
         match knock {
             Knock::Nth(tag, nth) => {
-                let sought = self.groups.iter().filter(|(_, m)| m.engine.is_sought(from, tag));
-                sought.map(|(id, _)| *id).nth(usize::from(*nth))
+                let groups = self.groups.iter_mut();
+                let mut sought = groups.filter_map(|(id, m)| m.engine.is_sought(from, tag).then_some(*id));
+                sought.nth(usize::from(*nth))
             }
             Knock::Group(tag, group) => {
-                self.groups.get(group).filter(|m| m.engine.is_sought(from, tag)).map(|_| *group)
+                self.groups.get_mut(group)?.engine.is_sought(from, tag).then_some(*group)
             }
         }
     }

@@ -13,17 +13,26 @@ use crate::rig::Rig;
 
 const ASKER: PeerKey = PeerKey([88; 32]);
 
-/// Member 0's answer to a request of this peer; none if it is held back.
+/// Member 0's answer to a request of [`ASKER`]; none if it is held back.
 fn ask(rig: &mut Rig, request: &Request) -> Option<Answer> {
+    ask_as(rig, ASKER, request)
+}
+
+/// The same to a request of this peer.
+fn ask_as(rig: &mut Rig, asker: PeerKey, request: &Request) -> Option<Answer> {
     let before = rig.members[0].sent.len();
-    rig.hand(0, Input::Frame { from: ASKER, lane: Lane::Pair, bytes: request.to_bytes() });
-    let sent = rig.members[0].sent[before..].iter().find(|(to, _)| *to == Some(ASKER));
+    rig.hand(0, Input::Frame { from: asker, lane: Lane::Pair, bytes: request.to_bytes() });
+    let sent = rig.members[0].sent[before..].iter().find(|(to, _)| *to == Some(asker));
     sent.map(|(_, bytes)| Answer::parse(bytes).expect("a sound answer"))
 }
 
 fn find(rig: &Rig, account: &AccountSecret, by: &AccountSecret) -> Request {
-    let tag = Tag::of(&account.id(), &ASKER, &rig.peer(0));
-    let proof = crate::pairing::readmission::prove(by, &ASKER, &rig.peer(0));
+    find_as(rig, ASKER, account, by)
+}
+
+fn find_as(rig: &Rig, asker: PeerKey, account: &AccountSecret, by: &AccountSecret) -> Request {
+    let tag = Tag::of(&account.id(), &asker, &rig.peer(0));
+    let proof = crate::pairing::readmission::prove(by, &asker, &rig.peer(0));
     Request { knock: Knock::Nth(tag, 0), ask: Ask::Find { proof } }
 }
 
@@ -139,7 +148,7 @@ fn who_was_removed_is_told_so_and_a_member_that_is_out_answers_nobody() {
     let request = come_back(&mut rig, &ben, |_, _| {});
     assert_eq!(refusal(ask(&mut rig, &request)), Some(RefusedWhy::NotAdmitted));
     let tag = Tag::of(&ada.id(), &ASKER, &rig.peer(1));
-    assert!(!rig.members[1].engine.is_sought(&ASKER, &tag), "Ben is out and lets nobody in");
+    assert!(!rig.engine(1).is_sought(&ASKER, &tag), "Ben is out and lets nobody in");
 }
 
 #[test]
@@ -147,8 +156,8 @@ fn the_impatient_hear_busy() {
     let mut rig = Rig::group(2, 704);
     let ben = rig.members[1].account.clone();
     let request = find(&rig, &ben, &ben);
-    let busy = (0..=BURST_MAX).filter(|_| refusal(ask(&mut rig, &request)) == Some(RefusedWhy::Busy)).count();
-    assert_eq!(busy, 1);
+    let busy = |rig: &mut Rig| refusal(ask(rig, &request)) == Some(RefusedWhy::Busy);
+    assert_eq!((0..=PEER_LOOKS_MAX).filter(|_| busy(&mut rig)).count(), 1);
     rig.pass(BURST_SPAN);
     assert!(matches!(ask(&mut rig, &request), Some(Answer::Found(_))));
     let mut other = request.to_bytes();
@@ -157,4 +166,42 @@ fn the_impatient_hear_busy() {
     rig.hand(0, Input::Frame { from: ASKER, lane: Lane::Pair, bytes: other });
     let (_, bytes) = rig.members[0].sent[before..].first().expect("an answer");
     assert_eq!(refusal(Answer::parse(bytes).ok()), Some(RefusedWhy::Version(VERSION)));
+}
+
+#[test]
+fn who_asks_without_end_takes_the_answer_from_nobody_else() {
+    let mut rig = Rig::group(2, 705);
+    let ben = rig.members[1].account.clone();
+    let peer = |at: u32| PeerKey([100 + u8::try_from(at).expect("a few"); 32]);
+    let flood = |rig: &mut Rig, at: u32| {
+        let request = find_as(rig, peer(at), &ben, &ben);
+        let asked = (0..4 * PEER_LOOKS_MAX).filter_map(|_| ask_as(rig, peer(at), &request));
+        asked.filter(|answer| matches!(answer, Answer::Found(_))).count()
+    };
+    let own = find(&rig, &ben, &ben);
+    let found = |rig: &mut Rig| matches!(ask(rig, &own), Some(Answer::Found(_)));
+    let flooding = LOOKS_MAX / PEER_LOOKS_MAX;
+    for at in 1..flooding {
+        assert_eq!(flood(&mut rig, at), PEER_LOOKS_MAX as usize);
+        assert!(found(&mut rig), "{at} who flood leave the others their answers");
+    }
+    assert!(flood(&mut rig, flooding) < PEER_LOOKS_MAX as usize, "all together have a limit too");
+    assert!(!found(&mut rig));
+    rig.pass(BURST_SPAN);
+    assert!(found(&mut rig));
+}
+
+#[test]
+fn who_knocked_too_often_is_not_looked_for_and_hears_busy() {
+    let mut rig = Rig::group(2, 706);
+    let ben = rig.members[1].account.clone();
+    let stranger = AccountSecret::generate(&mut ChaCha20Rng::seed_from_u64(1));
+    let tag = Tag::of(&stranger.id(), &ASKER, &rig.peer(0));
+    let looked = |rig: &mut Rig| !rig.engine(0).is_sought(&ASKER, &tag);
+    assert_eq!((0..2 * PEER_LOOKS_MAX).filter(|_| looked(&mut rig)).count(), PEER_LOOKS_MAX as usize);
+    // It is routed here whatever it seeks, and the answer costs no look either.
+    let request = find(&rig, &ben, &ben);
+    assert_eq!(refusal(ask(&mut rig, &request)), Some(RefusedWhy::Busy));
+    let other = PeerKey([99; 32]);
+    assert!(rig.engine(0).is_sought(&other, &Tag::of(&ben.id(), &other, &PeerKey([1; 32]))));
 }

@@ -758,7 +758,7 @@ impl World {
         match lane {
             Lane::Pair if peek_knock(&bytes).is_some() => {
                 let knock = peek_knock(&bytes).expect("just seen");
-                let answers = self.people[to].engine.as_ref().is_some_and(|engine| match knock {
+                let answers = self.people[to].engine.as_mut().is_some_and(|engine| match knock {
                     Knock::Nth(tag, nth) => nth == 0 && engine.is_sought(&peer, &tag),
                     Knock::Group(tag, group) => engine.group() == group && engine.is_sought(&peer, &tag),
                 });
