@@ -12,7 +12,7 @@ use rand_core::SeedableRng as _;
 use crate::engine::Engine;
 use crate::input::{Command, Input, WakeReason};
 use crate::lane::{Lane, PeerKey};
-use crate::output::{Event, Output, Refusal, Reply};
+use crate::output::{Event, Output, Refusal, Reply, Verdict};
 use crate::pairing::{Joiner, JoinerIdentity, JoinerInput, JoinerOutput, Ticket};
 use crate::snapshot::{Snapshot, Table};
 use crate::start::{Config, Identity, Origin};
@@ -29,6 +29,8 @@ pub(crate) struct Member {
     pub(crate) events: Vec<Event>,
     /// Frames that went out, kept in order: to whom (`None`: gossip) and what.
     pub(crate) sent: Vec<(Option<PeerKey>, Vec<u8>)>,
+    /// Whether the gossip that came in is passed on, one word for each frame.
+    pub(crate) verdicts: Vec<Verdict>,
     /// What its media thread was told, oldest first.
     pub(crate) plans: Vec<VoicePlan>,
     replies: Vec<Result<Reply, Refusal>>,
@@ -59,8 +61,6 @@ fn identity_of(rng: &mut ChaCha20Rng, account: &AccountSecret, name: &str, peer:
     Identity { device, certificate, peer: PeerKey([peer; 32]), name: name.to_owned() }
 }
 
-impl Rig {
-    /// A group of `n`.
 impl Member {
     /// **INV-6** of the store: what the tree of epochs has given up is deleted.
     fn stores_no_more_than_it_holds(&self) {
@@ -76,6 +76,8 @@ impl Member {
     }
 }
 
+impl Rig {
+    /// A group of `n`.
     pub(crate) fn group(n: u8, seed: u64) -> Rig {
         let mut rig = Rig {
             members: Vec::new(),
@@ -105,6 +107,7 @@ impl Member {
             disk: Snapshot::default(),
             events: Vec::new(),
             sent: Vec::new(),
+            verdicts: Vec::new(),
             plans: Vec::new(),
             replies: Vec::new(),
             due: None,
@@ -238,6 +241,7 @@ impl Member {
                 }
                 Output::Event(event) => self.members[who].events.push(event),
                 Output::Plan(plan) => self.members[who].plans.push(*plan),
+                Output::Verdict(verdict) => self.members[who].verdicts.push(verdict),
                 Output::Reply { result, .. } => self.members[who].replies.push(result),
                 _ => {}
             }
@@ -252,11 +256,11 @@ impl Member {
             assert!(rounds < 100_000, "members keep each other busy for ever");
             self.hand(to, input);
         }
+        self.members.iter().for_each(Member::stores_no_more_than_it_holds);
     }
 
     /// Lets time pass, waking who wants to be woken.
     pub(crate) fn pass(&mut self, span: Duration) {
-        self.members.iter().for_each(Member::stores_no_more_than_it_holds);
         let end = self.now.mono.after(span);
         self.settle();
         loop {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::beacons::MAX_BEACONS;
-use crate::input::Command;
+use crate::input::{Command, Input, WakeReason};
+use crate::lane::Lane;
+use crate::output::Verdict;
 use crate::rig::Rig;
 use crate::wire::direct::DirectFrame;
 use crate::wire::parcel::Parcel;
@@ -113,4 +115,95 @@ fn a_beacon_that_overtakes_the_commit_of_its_epoch_is_taken_when_that_comes() {
     let best = |rig: &mut Rig, who| rig.engine(who).state.beacons.best().map(|beacon| beacon.id());
     assert_eq!(best(&mut rig, 1), best(&mut rig, 0));
     assert!(best(&mut rig, 1).is_some());
+}
+
+/// The gossip of this kind that a member published since, each with its topic.
+fn published(rig: &mut Rig, who: usize, since: usize, kind: ParcelKind) -> Vec<([u8; 32], Vec<u8>)> {
+    let sent = rig.members[who].sent[since..].iter().filter(|(to, _)| to.is_none());
+    let frames: Vec<Vec<u8>> = sent.map(|(_, bytes)| bytes.clone()).collect();
+    let engine = rig.engine(who);
+    let topics: Vec<[u8; 32]> = engine.state.beacons.topics().copied().collect();
+    let read = |bytes: &Vec<u8>| {
+        let on =
+            |topic: &&[u8; 32]| engine.reads_gossip(topic, bytes).is_some_and(|parcel| parcel.kind == kind);
+        topics.iter().find(on).map(|topic| (*topic, bytes.clone()))
+    };
+    frames.iter().filter_map(read).collect()
+}
+
+/// A member renews its leaf and nobody hears of it; gives the commit.
+fn part(rig: &mut Rig, who: usize) -> Vec<u8> {
+    let since = rig.members[who].sent.len();
+    let engine = rig.engine(who);
+    crate::commits::commit_now(&mut engine.commits, &mut engine.state, true);
+    rig.hand(who, Input::Wake(WakeReason::Outside));
+    rig.settle();
+    let (topic, frame) =
+        published(rig, who, since, ParcelKind::Commits).pop().expect("a commit is published");
+    rig.engine(who).reads_gossip(&topic, &frame).expect("its own").items.remove(0)
+}
+
+fn tell(rig: &mut Rig, to: usize, from: usize, commit: &[u8]) {
+    let from = rig.peer(from);
+    let parcel = Parcel::new(ParcelKind::Commits, vec![commit.to_vec()]);
+    rig.hand_direct(to, from, &DirectFrame::Parcel(parcel));
+    rig.settle();
+}
+
+#[test]
+fn who_stands_between_two_branches_passes_on_the_words_of_both() {
+    // 0 - 1 - 2, where 0 and 2 cannot reach each other: 1 holds no key of the branch of 0, and passes on what comes from there.
+    let mut rig = Rig::group(3, 75);
+    rig.cut = true;
+    let (one, other) = (part(&mut rig, 0), part(&mut rig, 2));
+    tell(&mut rig, 1, 2, &other);
+    let epoch = |rig: &mut Rig, who: usize| rig.engine(who).state.epochs.tip().id();
+    assert_ne!(epoch(&mut rig, 0), epoch(&mut rig, 1), "two branches");
+    assert_eq!(epoch(&mut rig, 1), epoch(&mut rig, 2));
+    for (from, to, text, commit) in [(0, 2, "from one branch", &one), (2, 0, "from the other", &other)] {
+        let since = rig.members[from].sent.len();
+        rig.say(from, text);
+        let frames = published(&mut rig, from, since, ParcelKind::Contents);
+        assert!(!frames.is_empty(), "it goes on writing");
+        let (peer, before) = (rig.peer(from), rig.members[1].verdicts.len());
+        for (topic, bytes) in &frames {
+            rig.hand(1, Input::Frame { from: peer, lane: Lane::Gossip(*topic), bytes: bytes.clone() });
+        }
+        let verdicts = &rig.members[1].verdicts[before..];
+        assert!(verdicts.len() == frames.len() && verdicts.iter().all(|verdict| *verdict == Verdict::Accept));
+        // Who is on the far side reads it once the commit comes, as every commit does, by gossip or by comparison.
+        tell(&mut rig, to, 1, commit);
+        let peer = rig.peer(1);
+        for (topic, bytes) in frames {
+            rig.hand(to, Input::Frame { from: peer, lane: Lane::Gossip(topic), bytes });
+        }
+        assert!(rig.texts(to).iter().any(|shown| shown == text), "whichever branch wins");
+    }
+    assert_eq!(epoch(&mut rig, 0), epoch(&mut rig, 2), "with both commits they are on one branch");
+}
+
+#[test]
+fn a_branch_that_has_not_heard_of_a_removal_is_passed_on_too() {
+    // 0 removed 3 and 1 knows it; 2 does not, and writes on under the beacon that 3 has.
+    let mut rig = Rig::group(4, 76);
+    rig.cut = true;
+    let since = rig.members[0].sent.len();
+    let dan = rig.members[3].identity.account();
+    rig.command(0, Command::Remove(dan)).expect("removed");
+    let sent: Vec<Vec<u8>> = rig.members[0].sent[since..].iter().map(|(_, bytes)| bytes.clone()).collect();
+    for bytes in sent.iter().filter(|bytes| bytes.get(9..).is_some_and(|bytes| Parcel::parse(bytes).is_ok()))
+    {
+        let from = rig.peer(0);
+        rig.hand(1, Input::Frame { from, lane: Lane::Direct, bytes: bytes.clone() });
+    }
+    let beacon = |rig: &mut Rig, who: usize| rig.engine(who).state.beacons.best().map(Beacon::id);
+    assert_eq!(beacon(&mut rig, 1), beacon(&mut rig, 0));
+    assert_ne!(beacon(&mut rig, 2), beacon(&mut rig, 0));
+    let since = rig.members[2].sent.len();
+    rig.say(2, "who is not here?");
+    let (topic, bytes) = published(&mut rig, 2, since, ParcelKind::Contents).pop().expect("published");
+    let from = rig.peer(2);
+    rig.hand(1, Input::Frame { from, lane: Lane::Gossip(topic), bytes });
+    assert_eq!(rig.members[1].verdicts.last(), Some(&Verdict::Accept));
+    assert_eq!(rig.texts(1), ["who is not here?"]);
 }
