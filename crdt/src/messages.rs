@@ -285,7 +285,7 @@ impl Messages {
             Body::Edit { target, .. } | Body::Redact { target } | Body::Reaction { target, .. } => {
                 self.notes.entry(*target).or_default().insert(key);
             }
-            Body::Receipt { delivered, read } => self.receipts.merge(c.author, delivered, read),
+            Body::Receipt { delivered, read } => self.receipts.merge((c.author, c.hlc), delivered, read),
             Body::Document(_) | Body::History { .. } => {}
         }
         let lie = self.streams.add(c, id);

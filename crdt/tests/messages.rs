@@ -151,22 +151,82 @@ fn a_clock_that_lies_years_ahead_does_not_hide_the_answers_to_it() {
     assert_eq!(texts(&set), ["before", "meanwhile", "from 2036", "your clock is wrong", "by ten years"]);
 }
 
+/// Which lines are marked as written apart, in timeline order.
+fn apart(contents: &[VerifiedContent], authority: &dyn Authority) -> Vec<bool> {
+    let page = taken(contents).page(authority, None, 500);
+    page.items.iter().map(|item| item.apart).collect()
+}
+
 #[test]
-fn lines_whose_authors_had_not_heard_each_other_are_marked_concurrent() {
+fn lines_of_two_sides_that_did_not_hear_each_other_are_marked_as_written_apart() {
     let (mut a, mut b) = (Device::new(1), Device::new(2));
     let start = a.say(0, &[], "start");
-    let left = a.say(1, &[&start], "left");
-    let right = b.say(2, &[&start], "right");
-    let join = a.say(3, &[&left, &right], "join");
-    let marks: Vec<_> =
-        lines(&taken(&[start, left, right, join])).iter().map(|item| item.concurrent).collect();
-    assert_eq!(marks, [false, false, true, false]);
+    let left = a.say(20_000, &[&start], "left");
+    let right = b.say(40_000, &[&start], "right");
+    let more = b.say(41_000, &[&right], "more on the right");
+    let on = a.say(60_000, &[&left], "and on");
+    let join = a.say(80_000, &[&on, &more], "join");
+    let all = [start, left, right, more, on, join];
+    for order in 0..10 {
+        let marks = apart(&shuffled(&all, order), &DeviceOnly);
+        assert_eq!(marks, [false, false, true, true, true, false]);
+    }
+}
+
+#[test]
+fn lines_that_merely_cross_are_not_marked() {
+    let (mut a, mut b) = (Device::new(1), Device::new(2));
+    let start = a.say(0, &[], "start");
+    let left = a.say(20_000, &[&start], "left");
+    let right = b.say(21_000, &[&start], "right");
+    let join = a.say(50_000, &[&left, &right], "join");
+    assert_eq!(apart(&[start, left, right, join], &DeviceOnly), [false; 4]);
+}
+
+#[test]
+fn what_was_acknowledged_or_never_meant_for_somebody_is_not_held_against_its_line() {
+    let (mut a, mut b) = (Device::new(1), Device::new(2));
+    let start = a.say(0, &[], "start");
+    let mark = Mark { author: a.id(), incarnation: a.incarnation, seq: 1 };
+    let receipt = b.write(1_000, &[], Body::Receipt { delivered: vec![mark], read: vec![] });
+    let cut = b.say(30_000, &[], "written after a newcomer, whose past this must not hold");
+    assert_eq!(apart(&[start.clone(), receipt, cut.clone()], &DeviceOnly), [false, false]);
+    let late = b.write(31_000, &[], Body::Receipt { delivered: vec![mark], read: vec![] });
+    assert_eq!(apart(&[start.clone(), late, cut.clone()], &DeviceOnly), [false, true], "said afterwards");
+    let mut house =
+        House { family: BTreeSet::new(), moderator: a.id(), evicted: None, newcomer: Some(b.id()) };
+    assert_eq!(apart(&[start.clone(), cut.clone()], &house), [false, false], "it came later");
+    (house.newcomer, house.evicted) = (None, Some(a.id()));
+    assert_eq!(apart(&[start, cut], &house), [false, false], "it does not count");
+}
+
+#[test]
+fn a_person_takes_back_on_one_device_what_it_set_on_another() {
+    let (mut phone, mut laptop, mut other) = (Device::new(1), Device::new(2), Device::new(3));
+    let line = other.say(0, &[], "off we go");
+    let target = line.id();
+    let react = |on| Body::Reaction { target, emoji: "🎉".into(), on };
+    let set = phone.write(1, &[&line], react(true));
+    let theirs = other.write(2, &[&line], react(true));
+    let back = laptop.write(3, &[&set], react(false));
+    let house = House {
+        family: BTreeSet::from([phone.id(), laptop.id()]),
+        moderator: DeviceId::from_bytes([0; 32]),
+        evicted: None,
+        newcomer: None,
+    };
+    for order in 0..6 {
+        let all = shuffled(&[line.clone(), set.clone(), theirs.clone(), back.clone()], order);
+        let item = taken(&all).item(&house, &target).unwrap();
+        assert_eq!(item.reactions["🎉"], BTreeSet::from([other.id()]));
+    }
 }
 
 struct House {
     family: BTreeSet<DeviceId>,
     moderator: DeviceId,
     evicted: Option<DeviceId>,
+    newcomer: Option<DeviceId>,
 }
 
 impl Authority for House {
@@ -178,6 +238,9 @@ impl Authority for House {
     }
     fn moderates(&self, content: &Content) -> bool {
         content.author == self.moderator
+    }
+    fn owed(&self, reader: &DeviceId, content: &Content) -> bool {
+        self.counts(content) && self.newcomer != Some(*reader)
     }
 }
 
@@ -192,6 +255,7 @@ fn only_their_owner_edits_and_only_owner_or_moderator_hides() {
         family: BTreeSet::from([phone.id(), laptop.id()]),
         moderator: DeviceId::from_bytes([0; 32]),
         evicted: None,
+        newcomer: None,
     };
     let mut set = taken(&[line.clone(), forged, fixed.clone()]);
     let item = set.item(&house, &target).unwrap();

@@ -70,6 +70,7 @@ pub fn chat(entry: &ChatEntry) -> Value {
         "read_by": entry.read_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "own": entry.own,
         "void": entry.void,
+        "apart": entry.apart,
         "forwarded": entry.forwarded,
         "forwarded_by": entry.forwarded_by.map(|by| by.to_string()),
     })

@@ -16,7 +16,8 @@ use halloo_crypto::id::MessageId;
 use super::Messages;
 use crate::clock::Hlc;
 
-/// Most contents visited to decide whether two lines are concurrent; further than this they count as concurrent.
+/// Most contents visited to decide what is in the past of a line; further than this nothing counts as being in it. Asked only where
+/// no receipt says it, so this is about the last moments before the line.
 const MAX_VISITS: usize = 256;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,20 +49,31 @@ impl Cursor {
     }
 }
 
-impl Messages {
-    /// Whether `earlier` (sorting before `later`) is in the causal past of `later`.
-    pub(super) fn follows(&self, later: &Key, earlier: &Key) -> bool {
-        assert!(earlier < later, "asked in timeline order");
-        let mut to_visit = BTreeSet::from([*later]);
-        for _ in 0..MAX_VISITS {
-            let Some(key) = to_visit.pop_last() else { return false };
-            if key == *earlier {
-                return true;
+/// The causal past of one content, walked backwards as far as it is asked for.
+pub(super) struct Past<'a> {
+    set: &'a Messages,
+    to_visit: BTreeSet<Key>,
+    visits: usize,
+}
+
+impl<'a> Past<'a> {
+    pub(super) fn of(set: &'a Messages, key: &Key) -> Self {
+        Self { set, to_visit: BTreeSet::from([*key]), visits: 0 }
+    }
+
+    /// Whether the past holds `earlier`. To be asked from late to early.
+    pub(super) fn holds(&mut self, earlier: &Key) -> bool {
+        loop {
+            match self.to_visit.last() {
+                Some(key) if key > earlier && self.visits < MAX_VISITS => {}
+                last => return last == Some(earlier),
             }
-            let deps = self.entries.get(&key.id).map_or(&[][..], |e| &e.content.content().deps);
-            let keys = deps.iter().filter_map(|id| self.entries.get(id)).map(|e| e.key);
-            to_visit.extend(keys.filter(|k| k >= earlier));
+            let Some(key) = self.to_visit.pop_last() else { return false };
+            self.visits += 1;
+            let deps = self.set.entries.get(&key.id).map_or(&[][..], |e| &e.content.content().deps);
+            let keys = deps.iter().filter_map(|id| self.set.entries.get(id)).map(|e| e.key);
+            // What was handed on stands at its author's clock: there a past may sort after what follows it, and is not walked.
+            self.to_visit.extend(keys.filter(|dep| *dep < key));
         }
-        false
     }
 }

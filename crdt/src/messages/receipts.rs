@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use halloo_crypto::id::{DeviceId, Incarnation, MessageId};
 
 use super::{Messages, Standing};
-use crate::content::{Body, MAX_MARKS, Mark};
+use crate::clock::Hlc;
+use crate::content::{Body, Content, MAX_MARKS, Mark};
 
 /// Most streams that one reader's marks are kept for, lowest first: a reader that names made-up authors fills its own share.
 const MAX_STREAMS_PER_READER: usize = 8_192;
@@ -19,10 +20,27 @@ pub struct Holders {
     pub read: BTreeSet<DeviceId>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Level {
     delivered: u64,
     read: u64,
+    /// By the reader's own clock: what it had from then on. Each step is later and higher than the one before.
+    steps: Vec<(Hlc, u64)>,
+}
+
+impl Level {
+    /// From `at` on the reader had this much.
+    fn step(&mut self, at: Hlc, seq: u64) {
+        let place = self.steps.partition_point(|(when, _)| *when <= at);
+        if place.checked_sub(1).and_then(|before| self.steps.get(before)).is_some_and(|(_, had)| *had >= seq)
+        {
+            return;
+        }
+        let from = self.steps.partition_point(|(when, _)| *when < at);
+        let higher = self.steps.partition_point(|(_, had)| *had <= seq).max(from);
+        self.steps.splice(from..higher, [(at, seq)]);
+        debug_assert!(self.steps.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "later is higher");
+    }
 }
 
 type Levels = BTreeMap<(DeviceId, Incarnation), Level>;
@@ -31,15 +49,17 @@ type Levels = BTreeMap<(DeviceId, Incarnation), Level>;
 pub(super) struct Receipts(BTreeMap<DeviceId, Levels>);
 
 impl Receipts {
-    pub(super) fn merge(&mut self, reader: DeviceId, delivered: &[Mark], read: &[Mark]) {
+    pub(super) fn merge(&mut self, (reader, at): (DeviceId, Hlc), delivered: &[Mark], read: &[Mark]) {
         let levels = self.0.entry(reader).or_default();
         for mark in delivered {
             let level = levels.entry((mark.author, mark.incarnation)).or_default();
             level.delivered = level.delivered.max(mark.seq);
+            level.step(at, mark.seq);
         }
         for mark in read {
             let level = levels.entry((mark.author, mark.incarnation)).or_default();
             level.read = level.read.max(mark.seq);
+            level.step(at, mark.seq);
         }
         assert!(levels.len() <= MAX_STREAMS_PER_READER + 2 * MAX_MARKS, "one receipt adds its marks at most");
         while levels.len() > MAX_STREAMS_PER_READER {
@@ -47,8 +67,16 @@ impl Receipts {
         }
     }
 
-    fn level(&self, reader: &DeviceId, author: DeviceId, incarnation: Incarnation) -> Level {
-        self.0.get(reader).and_then(|l| l.get(&(author, incarnation))).copied().unwrap_or_default()
+    fn get(&self, reader: &DeviceId, author: DeviceId, incarnation: Incarnation) -> Option<&Level> {
+        self.0.get(reader)?.get(&(author, incarnation))
+    }
+
+    fn delivered(&self, reader: &DeviceId, author: DeviceId, incarnation: Incarnation) -> u64 {
+        self.get(reader, author, incarnation).map_or(0, |level| level.delivered)
+    }
+
+    fn read(&self, reader: &DeviceId, author: DeviceId, incarnation: Incarnation) -> u64 {
+        self.get(reader, author, incarnation).map_or(0, |level| level.read)
     }
 }
 
@@ -61,7 +89,7 @@ impl Messages {
         let c = entry.content.content();
         let mut holders = Holders { delivered: BTreeSet::from([c.author]), read: BTreeSet::from([c.author]) };
         for reader in self.receipts.0.keys() {
-            let level = self.receipts.level(reader, c.author, c.incarnation);
+            let Some(level) = self.receipts.get(reader, c.author, c.incarnation) else { continue };
             if level.delivered >= c.seq {
                 holders.delivered.insert(*reader);
             }
@@ -72,6 +100,18 @@ impl Messages {
         holders
     }
 
+    /// Whether a device had said, before a moment of its own clock, that it has this content.
+    pub(super) fn had(&self, reader: &DeviceId, content: &Content, before: Hlc) -> bool {
+        let Some(level) = self.receipts.get(reader, content.author, content.incarnation) else {
+            return false;
+        };
+        let steps = level.steps.partition_point(|(at, _)| *at < before);
+        steps
+            .checked_sub(1)
+            .and_then(|last| level.steps.get(last))
+            .is_some_and(|(_, had)| *had >= content.seq)
+    }
+
     /// The receipt that `me` owes: streams of others that grew whole beyond what `me` has said, and, with `read_up_to`, what the
     /// person has seen up to that line. `None` when nothing is new. Receipts themselves are never worth a receipt. At most
     /// [`MAX_MARKS`] of each; call again for the rest.
@@ -80,7 +120,7 @@ impl Messages {
             .streams
             .worth()
             .filter(|(author, incarnation, seq)| {
-                author != me && *seq > self.receipts.level(me, *author, *incarnation).delivered
+                author != me && *seq > self.receipts.delivered(me, *author, *incarnation)
             })
             .take(MAX_MARKS)
             .map(|(author, incarnation, seq)| Mark { author, incarnation, seq })
@@ -98,7 +138,7 @@ impl Messages {
         for key in self.lines.range(..=entry.key) {
             let Some(line) = self.entries.get(&key.id) else { continue };
             let c = line.content.content();
-            if c.author != *me && c.seq > self.receipts.level(me, c.author, c.incarnation).read {
+            if c.author != *me && c.seq > self.receipts.read(me, c.author, c.incarnation) {
                 let seq = highest.entry((c.author, c.incarnation)).or_default();
                 *seq = c.seq.max(*seq);
             }
@@ -112,7 +152,7 @@ impl Messages {
         let is_unread = |key: &&super::order::Key| {
             let Some(entry) = self.entries.get(&key.id) else { return false };
             let c = entry.content.content();
-            let read = |me| self.receipts.level(me, c.author, c.incarnation).read >= c.seq;
+            let read = |me| self.receipts.read(me, c.author, c.incarnation) >= c.seq;
             entry.standing != Standing::Equivocated && !mine.contains(&c.author) && !mine.iter().any(read)
         };
         self.lines.iter().filter(is_unread).count()

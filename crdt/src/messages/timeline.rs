@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::id::{DeviceId, MessageId};
 
-use super::order::{Cursor, Key};
+use super::order::{Cursor, Key, Past};
 use super::{Messages, Standing};
 use crate::clock::Hlc;
 use crate::content::{Body, Content};
 
 /// Most lines in one page.
 pub const MAX_PAGE: usize = 500;
+/// Lines above a line that its author is held to have had: what a screen shows.
+const MAX_ABOVE: usize = 50;
+/// Written by this much earlier, a line has come to whom it is for, and in the largest groups the receipt for it has come too: gossip takes
+/// three seconds, receipts are spread over ten. What crosses within it was not written apart.
+const APART_MS: u64 = 10_000;
 /// Most different emoji shown on one line; the lexically first ones are.
 const MAX_EMOJI_PER_LINE: usize = 32;
 
@@ -23,6 +28,8 @@ pub trait Authority {
     fn owns(&self, actor: &DeviceId, author: &DeviceId) -> bool;
     /// Whether the author of this redaction may hide what others wrote.
     fn moderates(&self, content: &Content) -> bool;
+    /// Whether the content counts and was for the person of this device when it was written.
+    fn owed(&self, reader: &DeviceId, content: &Content) -> bool;
 }
 
 /// Every device is its own person, all count, nobody moderates.
@@ -38,6 +45,9 @@ impl Authority for DeviceOnly {
     }
     fn moderates(&self, _: &Content) -> bool {
         false
+    }
+    fn owed(&self, _: &DeviceId, _: &Content) -> bool {
+        true
     }
 }
 
@@ -64,8 +74,8 @@ pub struct Item {
     pub reactions: BTreeMap<String, BTreeSet<DeviceId>>,
     /// The kind byte, if a newer halloo wrote something that this one cannot show.
     pub unknown_kind: Option<u8>,
-    /// Its author had not seen the line before it.
-    pub concurrent: bool,
+    /// Its author did not have everything that stands above it and was for it: written apart. See [`Messages::item`].
+    pub apart: bool,
     /// Whether somebody's lie touches it.
     pub standing: Standing,
     /// Its author was not entitled to write it: shown as void.
@@ -99,6 +109,10 @@ impl Messages {
     }
 
     /// One line; `None` if the id is not in the set or not a line of its own.
+    ///
+    /// It was written apart if one of the [`MAX_ABOVE`] lines above it, by another device, for the person of its author and written at
+    /// least [`APART_MS`] before it by the stamps, is not in its past and was not acknowledged by its author before it: so lines of two sides
+    /// of a split are marked, and those that merely cross are not.
     pub fn item(&self, authority: &dyn Authority, id: &MessageId) -> Option<Item> {
         let key = self.entries.get(id)?.key;
         self.lines.contains(&key).then(|| self.item_at(authority, &key))?
@@ -112,7 +126,6 @@ impl Messages {
             Body::Unknown { kind, .. } => (String::new(), None, Some(*kind)),
             _ => return None,
         };
-        let before = self.lines.range(..*key).next_back();
         let mut item = Item {
             id: key.id,
             place: Cursor(*key),
@@ -124,12 +137,25 @@ impl Messages {
             reply_to,
             reactions: BTreeMap::new(),
             unknown_kind,
-            concurrent: before.is_some_and(|before| !self.follows(key, before)),
+            apart: self.written_apart(authority, key, c),
             standing: entry.standing,
             void: !authority.counts(c),
         };
         self.fold_notes(authority, &mut item);
         Some(item)
+    }
+
+    fn written_apart(&self, authority: &dyn Authority, key: &Key, c: &Content) -> bool {
+        let mut past = Past::of(self, key);
+        let above = self.lines.range(..*key).rev().take(MAX_ABOVE);
+        let mut old = above.filter(|above| above.hlc.wall_ms.saturating_add(APART_MS) <= key.hlc.wall_ms);
+        old.any(|above| {
+            let Some(line) = self.entries.get(&above.id).map(|e| e.content.content()) else { return false };
+            line.author != c.author
+                && !self.had(&c.author, line, c.hlc)
+                && !past.holds(above)
+                && authority.owed(&c.author, line)
+        })
     }
 
     /// Edits, reactions and redactions in causal order: the last one to speak wins.
@@ -154,8 +180,9 @@ impl Messages {
                     item.reactions.entry(emoji.clone()).or_default().insert(c.author);
                 }
                 Body::Reaction { emoji, on: false, .. } => {
+                    // A person takes back what it set, on whichever device.
                     if let Some(devices) = item.reactions.get_mut(emoji) {
-                        devices.remove(&c.author);
+                        devices.retain(|device| *device != c.author && !authority.owns(&c.author, device));
                     }
                 }
                 _ => {}

@@ -117,6 +117,12 @@ impl Authority for ByLog<'_> {
     fn moderates(&self, content: &Content) -> bool {
         self.role_then(content).is_some_and(|role| role >= Role::Moderator)
     }
+
+    fn owed(&self, reader: &DeviceId, content: &Content) -> bool {
+        let person = self.state.log.account_of(reader);
+        person.is_some_and(|person| self.state.log.role_at(&person, &content.heads).is_some())
+            && self.counts(content)
+    }
 }
 
 /// What the log and the word of who let this device in say of older contents. Whether the line of somebody who is out counted, only
@@ -143,6 +149,11 @@ impl Authority for ByWord<'_> {
 
     fn moderates(&self, content: &Content) -> bool {
         self.by_log.moderates(content)
+    }
+
+    fn owed(&self, _: &DeviceId, _: &Content) -> bool {
+        // What its author had is not known to somebody who came later.
+        false
     }
 }
 
@@ -189,7 +200,7 @@ pub(crate) fn page(
 /// A line that was handed on.
 fn to_forwarded(state: &State, lines: &Lines, item: Item) -> ChatEntry {
     let forwarded_by = lines.by(&item.id);
-    ChatEntry { forwarded: true, forwarded_by, ..to_entry(state, item) }
+    ChatEntry { forwarded: true, forwarded_by, apart: false, ..to_entry(state, item) }
 }
 
 fn to_entry(state: &State, item: Item) -> ChatEntry {
@@ -218,6 +229,7 @@ fn to_entry(state: &State, item: Item) -> ChatEntry {
         read_by: accounts(&holders.read).into_iter().filter(|a| *a != author).collect(),
         own: author == state.account(),
         void: item.void,
+        apart: item.apart,
         forwarded: item.author != state.me() && state.log.role_at(&state.account(), heads).is_none(),
         forwarded_by: None,
     }

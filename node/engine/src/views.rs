@@ -39,6 +39,8 @@ pub struct ChatEntry {
     /// Whether it counts for nothing: its author was removed before anybody who remains vouched for it. Shown as such, never
     /// dropped.
     pub void: bool,
+    /// Whether it was written apart: its author did not have all that stands above it and was for it, though that was written long before.
+    pub apart: bool,
     /// Whether it was written before the person of this device came, and was handed on: forwarded history.
     pub forwarded: bool,
     /// Who chose it for this device, when it let it in.

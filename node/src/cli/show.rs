@@ -310,8 +310,9 @@ fn message(m: &Value) -> String {
     let private = if m["with"].is_string() { " (to you alone)" } else { "" };
     let void = if m["void"] == true { "  (void)" } else { "" };
     let old = if m["forwarded"] == true { "  (forwarded history)" } else { "" };
+    let apart = if m["apart"] == true { "  (written apart)" } else { "" };
     let at = clock(m["sent_ms"].as_u64().unwrap_or(0));
-    format!("{at}  {}{private}: {words}{old}{void}", text(m, "from"))
+    format!("{at}  {}{private}: {words}{apart}{old}{void}", text(m, "from"))
 }
 
 fn history(policy: &Value) -> String {

@@ -55,6 +55,7 @@ pub(crate) fn line(number: u8, author: HostId) -> ChatEntry {
         edited: false,
         deleted: false,
         reactions: Vec::new(),
+        apart: false,
         delivered_to: Vec::new(),
         read_by: Vec::new(),
         own: false,

@@ -80,6 +80,59 @@ fn who_was_away_catches_up() {
     }
 }
 
+/// Which lines somebody shows as written apart, oldest first.
+fn apart(world: &World, who: usize) -> Vec<String> {
+    let lines = world.engine(who).timeline(None, 500).entries;
+    lines.into_iter().filter(|line| line.apart).map(|line| line.text).collect()
+}
+
+#[test]
+fn what_two_sides_of_a_split_wrote_is_marked_as_written_apart_everywhere_and_what_crosses_is_not() {
+    let mut world = World::group(3, 21);
+    for n in 0..4 {
+        // All at one moment: they cross.
+        (0..3).for_each(|who| world.say(who, &format!("crossing {n} from {who}")));
+        world.run(Duration::from_secs(1));
+    }
+    world.run(Duration::from_secs(30));
+    world.cut_off(2);
+    for n in 0..3 {
+        world.say(0, &format!("ours {n}"));
+        world.run(Duration::from_secs(15));
+        world.say(2, &format!("theirs {n}"));
+        world.run(Duration::from_secs(15));
+    }
+    assert!((0..3).all(|who| apart(&world, who).is_empty()), "each side has all that it shows");
+    world.connect_all();
+    world.run(Duration::from_secs(20));
+    world.say(1, "together again");
+    world.run(Duration::from_secs(15));
+    world.say(2, "indeed");
+    world.run(Duration::from_secs(5));
+    for who in 0..3 {
+        assert_eq!(world.texts(who).len(), 20, "{who}");
+        // The first line of ours stands above all of theirs, and whoever wrote it had all that stands above it.
+        assert_eq!(apart(&world, who), ["theirs 0", "ours 1", "theirs 1", "ours 2", "theirs 2"], "{who}");
+    }
+}
+
+#[test]
+fn the_lines_around_somebody_who_comes_in_are_not_marked_as_written_apart() {
+    let mut world = World::group(2, 22);
+    world.say(0, "before");
+    world.run(Duration::from_secs(30));
+    let cleo = world.join(0, "Cleo");
+    world.run(Duration::from_secs(30));
+    for who in [1, cleo, 0] {
+        world.say(who, &format!("after, from {who}"));
+        world.run(Duration::from_secs(15));
+    }
+    for who in [0, 1, cleo] {
+        assert!(apart(&world, who).is_empty(), "{who}: {:?}", apart(&world, who));
+    }
+    assert_eq!(world.texts(0).len(), 4);
+}
+
 #[test]
 fn a_removed_member_reads_nothing_more() {
     let mut world = World::group(3, 5);
