@@ -78,6 +78,8 @@ struct Leased {
 #[derive(Debug, Clone)]
 struct Held {
     stamp: Stamp,
+    /// Which filing put it here: who has looked at all before owes nothing older.
+    filing: u64,
     received_ms: u64,
     /// The signed bytes, for neighbours; empty once every cell has expired.
     bytes: Vec<u8>,
@@ -92,6 +94,9 @@ pub struct Live {
     next: Stamp,
     own: BTreeMap<Kind, Leased>,
     held: BTreeMap<DeviceId, Held>,
+    /// Reports filed so far, and whose each of those is that are held.
+    filings: u64,
+    filed: BTreeMap<u64, DeviceId>,
 }
 
 impl Live {
@@ -99,7 +104,8 @@ impl Live {
     /// than the last one stored if that is larger.
     pub fn new(group: GroupId, me: DeviceId, start: u64) -> Self {
         let next = Stamp { start, counter: 1 };
-        Self { group, me, next, own: BTreeMap::new(), held: BTreeMap::new() }
+        let (own, held, filed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { group, me, next, own, held, filings: 0, filed }
     }
 
     /// Sets an own cell for `lease_ms`, cut to the kind's maximum ([`Kind::max_lease_ms`]).
@@ -188,9 +194,15 @@ impl Live {
             }
         }
         let received_ms = now_ms.saturating_sub(u64::from(age_ms));
-        let held = Held { stamp: report.stamp, received_ms, bytes, cells };
+        self.filings += 1;
+        let held = Held { stamp: report.stamp, filing: self.filings, received_ms, bytes, cells };
         let after = held.cells.clone();
         let before = self.held.insert(device, held);
+        if let Some(before) = &before {
+            self.filed.remove(&before.filing);
+        }
+        self.filed.insert(self.filings, device);
+        debug_assert_eq!(self.filed.len(), self.held.len(), "one filing for each that is held");
         assert!(before.as_ref().is_none_or(|b| b.stamp < report.stamp), "a register only moves forward");
         let before = before.map(|b| b.cells).unwrap_or_default();
         Kind::ALL
@@ -250,6 +262,8 @@ impl Live {
 
     /// Forgets a device that is no longer a member.
     pub fn forget(&mut self, device: &DeviceId) {
-        self.held.remove(device);
+        if let Some(held) = self.held.remove(device) {
+            self.filed.remove(&held.filing);
+        }
     }
 }

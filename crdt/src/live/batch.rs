@@ -45,6 +45,10 @@ pub struct PeerView {
     declined_until_ms: u64,
     /// The device at the other end, which is not told its own word.
     whose: Option<Short>,
+    /// The newest filing when it was last given all that it lacked and wanted, and when that was: only what was filed later can be
+    /// owed, unless it wants more by now.
+    looked: u64,
+    looked_ms: u64,
 }
 
 impl PeerView {
@@ -71,6 +75,7 @@ impl PeerView {
             let (items, _) = rest.as_chunks::<DECLINED_ITEM>();
             self.declined = items.iter().copied().map(Short::from_be_bytes).collect();
             self.declined_until_ms = now_ms.saturating_add(DECLINE_MS);
+            self.looked = 0;
             assert!(self.declined.len() <= MAX_DEVICES, "counted above");
             return Ok(true);
         }
@@ -104,6 +109,12 @@ impl PeerView {
 
     fn lacks(&self, device: &DeviceId, stamp: Stamp) -> bool {
         self.has.get(&short(device)).is_none_or(|known| *known < stamp)
+    }
+
+    /// The newest filing of which nothing can be owed.
+    fn looked(&self, now_ms: u64) -> u64 {
+        let ended = (self.looked_ms..=now_ms).contains(&self.declined_until_ms);
+        if ended { 0 } else { self.looked }
     }
 
     /// Whether the neighbour wants the reports of this device from `me` at all.
@@ -176,8 +187,11 @@ impl Live {
     /// a reconnection, by vectors.
     pub fn delta(&self, view: &mut PeerView, now_ms: u64, budget: usize) -> Option<Vec<u8>> {
         let budget = budget.min(MAX_BATCH_BYTES);
-        let mut lacking: Vec<_> =
-            self.held.iter().filter(|(device, held)| self.owed(view, device, held, now_ms)).collect();
+        let later = self.filed.range(view.looked(now_ms) + 1..);
+        let mut lacking: Vec<_> = later
+            .filter_map(|(_, device)| self.held.get_key_value(device))
+            .filter(|(device, held)| self.owed(view, device, held, now_ms))
+            .collect();
         lacking.sort_by_key(|(device, held)| (held.received_ms, **device));
         let mut used = BATCH_HEAD;
         let mut items = Vec::new();
@@ -192,6 +206,10 @@ impl Live {
             items.push((age_ms, held.bytes.as_slice()));
         }
         debug_assert!(items.len() == owed || used > budget, "only what does not fit is left out");
+        if items.len() == owed {
+            (view.looked, view.looked_ms) = (self.filings, now_ms);
+            debug_assert!(!self.held.keys().any(|device| self.owes(view, device, now_ms)), "nothing is owed");
+        }
         let batch = (!items.is_empty()).then(|| encode(items));
         assert!(batch.as_ref().is_none_or(|batch| batch.len() <= budget), "a batch keeps its budget");
         batch
