@@ -108,8 +108,8 @@ pub struct Member {
     pub first_grant: FirstGrant,
     /// Unix milliseconds by the word of who added it; display only.
     pub since_ms: u64,
-    /// The devices that are in, never empty.
-    pub devices: BTreeMap<DeviceId, DeviceEntry>,
+    /// The devices that are in, never empty. Boxed: a map has room for eleven from the first on, and nearly everybody has one.
+    pub devices: BTreeMap<DeviceId, Box<DeviceEntry>>,
 }
 
 /// One invite that is open as far as the log knows; expiry is judged by the clock of who admits.
@@ -182,7 +182,7 @@ impl Roster {
     #[must_use]
     pub fn device(&self, device: &DeviceId) -> Option<&DeviceEntry> {
         let account = self.devices.get(device)?;
-        self.members.get(account)?.devices.get(device)
+        self.members.get(account)?.devices.get(device).map(Box::as_ref)
     }
 
     /// The role of an account in the group.

@@ -244,7 +244,7 @@ impl Standing {
                 };
                 if owner == *account {
                     roster.devices.insert(*device, owner);
-                    devices.insert(*device, entry(dag, node, device));
+                    devices.insert(*device, Box::new(entry(dag, node, device)));
                 }
             }
             let member = Member {
