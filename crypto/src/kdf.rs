@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, wipe_stack};
 
 /// Prefix of every label, so that a key of another protocol or version never collides with ours.
 const PREFIX: &[u8] = b"halloo v1 ";
@@ -15,12 +15,13 @@ const PREFIX: &[u8] = b"halloo v1 ";
 /// `info` is `"halloo v1 " || len(label) as u8 || label || context`; labels are constants of at most 255 bytes.
 #[must_use]
 pub fn derive(secret: &[u8], label: &str, context: &[u8]) -> Secret<[u8; 32]> {
-    let mut key = [0_u8; 32];
-    expand(secret, label, context, &mut key);
-    Secret::new(key)
+    let key = Secret::filled(|key: &mut [u8; 32]| expand(secret, label, context, key));
+    wipe_stack();
+    key
 }
 
 /// As [`derive()`], for any output of at most 255 x 32 bytes.
+#[inline(never)]
 pub(crate) fn expand(secret: &[u8], label: &str, context: &[u8], out: &mut [u8]) {
     let label_len = [label_len(label)];
     Hkdf::<Sha256>::new(None, secret)

@@ -1,6 +1,6 @@
 //! Keys, identities and sealing of halloo: pure functions and small values, randomness and time are arguments.
 //!
-//! From the ground up: [`id`] names things by key or hash, [`secret`] keeps bytes out of logs, [`kdf`] derives and
+//! From the ground up: [`id`] names things by key or hash, [`secret`] keeps bytes out of logs, [`chance`] forgets what was drawn, [`kdf`] derives and
 //! tags with a named purpose, [`aead`] seals under a key, [`identity`] says which device belongs to whom, [`sealed`]
 //! seals to one device, [`data`] seals to an epoch of a group, [`invite`] and [`pake`] let a newcomer in. The voice
 //! keys (feature `media`), the MLS session (feature `group`) and the backup of an account (feature `backup`) are off by
@@ -9,6 +9,7 @@
 
 pub mod id;
 pub mod secret;
+pub mod chance;
 pub mod kdf;
 pub mod aead;
 #[cfg(feature = "memo")]

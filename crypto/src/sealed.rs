@@ -13,12 +13,12 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, Serializable as _};
 use rand_chacha::ChaCha20Rng;
-use rand_core::{CryptoRng, Rng as _};
-use zeroize::Zeroizing;
+use rand_core::CryptoRng;
 
+use crate::chance;
 use crate::id::BoxPublic;
 use crate::identity::DeviceSecret;
-use crate::secret::Secret;
+use crate::secret::{Secret, wipe_stack};
 
 /// Version byte of the frame; it names the suite too.
 const VERSION: u8 = 1;
@@ -133,21 +133,28 @@ impl DeviceSecret {
 }
 
 /// A key made for one opening: [`BoxSecret::open`] consumes it, and dropping erases it.
-pub struct BoxSecret(x25519_dalek::StaticSecret);
+///
+/// It lies in a place of its own, as every [`Secret`].
+pub struct BoxSecret(Box<x25519_dalek::StaticSecret>);
 
 impl BoxSecret {
-    /// Makes a one-use key.
+    /// Makes a one-use key. The generator forgets it.
     #[must_use]
     pub fn generate(rng: &mut ChaCha20Rng) -> Self {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        rng.fill_bytes(bytes.as_mut());
-        Self(x25519_dalek::StaticSecret::from(*bytes))
+        let made = Self::made(&chance::secret(rng));
+        wipe_stack();
+        made
+    }
+
+    #[inline(never)]
+    fn made(bytes: &Secret<[u8; 32]>) -> Self {
+        Self(Box::new(x25519_dalek::StaticSecret::from(*bytes.expose())))
     }
 
     /// The public half, to hand out.
     #[must_use]
     pub fn public(&self) -> BoxPublic {
-        BoxPublic(x25519_dalek::PublicKey::from(&self.0).to_bytes())
+        BoxPublic(x25519_dalek::PublicKey::from(self.0.as_ref()).to_bytes())
     }
 
     /// Opens one frame and is gone, whether it opened or not.

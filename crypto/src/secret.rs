@@ -7,19 +7,44 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Key material: erased when dropped, printed as `Secret(..)`, read only through [`Secret::expose`].
+///
+/// It lies in a place of its own. A value that is moved leaves its bytes behind where it was (a list that grew, a queue, the stack of
+/// whoever made it), and nobody erases those; so only the pointer moves.
 #[derive(Clone)]
-pub struct Secret<T: Zeroize>(Zeroizing<T>);
+pub struct Secret<T: Zeroize>(Box<Zeroizing<T>>);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes ownership of key material.
+    /// Takes ownership of key material. For what must be forgotten while the process lives on, [`Secret::filled`]: the caller's value
+    /// stays on its stack.
     pub fn new(value: T) -> Self {
-        Self(Zeroizing::new(value))
+        Self(Box::new(Zeroizing::new(value)))
+    }
+
+    /// Key material that is written where it will lie.
+    pub fn filled(fill: impl FnOnce(&mut T)) -> Self
+    where
+        T: Default,
+    {
+        let mut place = Box::new(Zeroizing::new(T::default()));
+        fill(&mut place);
+        Self(place)
     }
 
     /// The material itself; the name makes every reading visible in a review.
     pub fn expose(&self) -> &T {
         &self.0
     }
+}
+
+/// What a hash, a generator or a key agreement leaves on the stack below its caller: the last block, which may be the secret itself, and
+/// states that stand for it. The largest, an agreement of curve25519, takes less than half of this in every build.
+const STACK_BYTES: usize = 16 * 1024;
+
+/// Overwrites what the calls before this one left on the stack. They must not be inlined into the caller.
+#[inline(never)]
+pub(crate) fn wipe_stack() {
+    let mut below = [0_u8; STACK_BYTES];
+    core::hint::black_box(&mut below);
 }
 
 impl<T: Zeroize> fmt::Debug for Secret<T> {
@@ -31,7 +56,7 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 /// Comparison in constant time for a given length.
 impl<T: Zeroize + AsRef<[u8]>> PartialEq for Secret<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_ref().ct_eq(other.0.as_ref()).into()
+        self.expose().as_ref().ct_eq(other.expose().as_ref()).into()
     }
 }
 

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::MediaError;
+use crate::chance;
 use crate::id::{BoxPublic, DeviceId, Incarnation};
 use crate::kdf;
 use crate::sealed::{self, BoxSecret};
-use crate::secret::Secret;
+use crate::secret::{Secret, wipe_stack};
 
 /// How long a step is used: what a seized device can open reaches back at most this far and the old-key time.
 pub const CALL_STEP_MS: u64 = 60_000;
@@ -45,12 +46,10 @@ pub struct CallStep {
 }
 
 impl CallStep {
-    /// Starts the chain of a call.
+    /// Starts the chain of a call. The generator forgets it.
     #[must_use]
     pub fn random(rng: &mut ChaCha20Rng) -> Self {
-        let mut secret = Zeroizing::new([0_u8; 32]);
-        rng.fill_bytes(secret.as_mut());
-        Self { index: 0, secret: Secret::new(*secret) }
+        Self { index: 0, secret: chance::secret(rng) }
     }
 
     /// The next step; this one is erased. A step cannot be computed from a later one.
@@ -89,11 +88,26 @@ impl CallStep {
         joiner: &BoxPublic,
         aad: &[u8],
     ) -> Result<Vec<u8>, MediaError> {
+        let sealed = self.sealed_to(rng, joiner, aad);
+        wipe_stack();
+        sealed
+    }
+
+    #[inline(never)]
+    fn sealed_to(
+        &self,
+        rng: &mut ChaCha20Rng,
+        joiner: &BoxPublic,
+        aad: &[u8],
+    ) -> Result<Vec<u8>, MediaError> {
         let mut plain = Zeroizing::new([0_u8; 37]);
         plain[0] = VERSION;
         plain[1..5].copy_from_slice(&self.index.to_be_bytes());
         plain[5..].copy_from_slice(self.secret.expose());
-        sealed::seal_to(rng, joiner, STEP_INFO, aad, plain.as_ref()).map_err(|_| MediaError::Malformed)
+        let sealed = sealed::seal_to(rng, joiner, STEP_INFO, aad, plain.as_ref());
+        // Out of the generator the other half of the seal's key could be computed again.
+        chance::forget(rng);
+        sealed.map_err(|_| MediaError::Malformed)
     }
 
     /// Opens a step with the joiner's one-use key, which is erased by it; an answer to an earlier key opens nothing and erases nothing.
@@ -101,15 +115,22 @@ impl CallStep {
     /// # Errors
     /// [`MediaError::DoesNotOpen`] or [`MediaError::Malformed`].
     pub fn open(key: &mut Option<BoxSecret>, aad: &[u8], bytes: &[u8]) -> Result<Self, MediaError> {
+        let opened = Self::opened(key, aad, bytes);
+        wipe_stack();
+        opened
+    }
+
+    #[inline(never)]
+    fn opened(key: &mut Option<BoxSecret>, aad: &[u8], bytes: &[u8]) -> Result<Self, MediaError> {
         let held = key.take().ok_or(MediaError::DoesNotOpen)?;
         let plain = held.try_open(STEP_INFO, aad, bytes).map_err(|(held, _)| {
             *key = Some(held);
             MediaError::DoesNotOpen
         })?;
         match plain.expose().as_slice() {
-            [VERSION, i0, i1, i2, i3, secret @ ..] => Ok(Self {
+            [VERSION, i0, i1, i2, i3, secret @ ..] if secret.len() == 32 => Ok(Self {
                 index: u32::from_be_bytes([*i0, *i1, *i2, *i3]),
-                secret: Secret::new(secret.try_into().map_err(|_| MediaError::Malformed)?),
+                secret: Secret::filled(|own: &mut [u8; 32]| own.copy_from_slice(secret)),
             }),
             _ => Err(MediaError::Malformed),
         }

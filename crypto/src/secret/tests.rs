@@ -11,6 +11,17 @@ fn secrets_and_private_values_never_print() {
 }
 
 #[test]
+fn a_secret_that_is_moved_leaves_nothing_behind() {
+    let secret = Secret::filled(|bytes: &mut [u8; 32]| bytes.fill(7));
+    let place = secret.expose().as_ptr();
+    let mut list = vec![Some(secret)];
+    list.reserve(1_000);
+    let moved = list.pop().flatten().expect("put in");
+    assert_eq!((moved.expose().as_ptr(), *moved.expose()), (place, [7; 32]), "only the pointer moved");
+    assert_ne!(moved.clone().expose().as_ptr(), place);
+}
+
+#[test]
 fn secrets_compare_by_value() {
     assert_eq!(Secret::new(vec![1_u8, 2]), Secret::from(vec![1, 2]));
     assert_ne!(Secret::new(vec![1_u8, 2]), Secret::new(vec![1, 3]));

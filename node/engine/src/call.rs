@@ -72,7 +72,7 @@ const MAX_OUTPUTS: usize = 1_024;
 /// The call of one group, as one device sees it.
 pub struct Call {
     config: CallConfig,
-    rng: ChaCha20Rng,
+    rng: Box<ChaCha20Rng>,
     joined: Option<Time>,
     chain: Option<Chain>,
     one_use: Option<BoxSecret>,
@@ -93,7 +93,7 @@ pub struct Call {
 
 impl Call {
     /// A call that this device is not in.
-    pub fn new(config: CallConfig, mut rng: ChaCha20Rng) -> Self {
+    pub fn new(config: CallConfig, mut rng: Box<ChaCha20Rng>) -> Self {
         let keys = Sealing::new(&mut rng);
         let plan = VoicePlan { microphone_muted: config.microphone_muted, ..VoicePlan::silent() };
         Call {

@@ -2,10 +2,9 @@
 
 use halloo_crdt::content::Body;
 use halloo_crdt::log::OpKind;
+use halloo_crypto::chance;
 use halloo_crypto::id::{GroupId, OpId};
 use halloo_crypto::pake::Door;
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
 
 use crate::birth::{self, Birth, Kind};
 use crate::call::{Call, CallInput};
@@ -60,7 +59,7 @@ impl Engine {
         seed: [u8; 32],
         now: Now,
     ) -> Result<Self, StartError> {
-        let mut rng = ChaCha20Rng::from_seed(seed);
+        let mut rng = chance::seeded(&seed);
         let Birth { ground, undelivered, here, invites: own_invites, kind } =
             birth::begin(&identity, origin, &mut rng, now)?;
         let start = ground.start;

@@ -98,7 +98,7 @@ pub(crate) struct State {
     /// First bytes of our direct frames.
     pub(crate) route: [u8; 8],
     /// All chance of this run.
-    pub(crate) rng: ChaCha20Rng,
+    pub(crate) rng: Box<ChaCha20Rng>,
     /// Set at the head of each input.
     pub(crate) now: Now,
     /// Stamps for display.
@@ -163,7 +163,7 @@ impl State {
         config: Config,
         identity: Identity,
         ground: Ground,
-        mut rng: ChaCha20Rng,
+        mut rng: Box<ChaCha20Rng>,
         now: Now,
     ) -> Self {
         let group = ground.log.group();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use halloo_crypto::chance;
 use halloo_crypto::group::Export;
 use halloo_crypto::id::{DeviceId, Incarnation};
 use halloo_crypto::sealed;
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
+use halloo_crypto::secret::Secret;
+use rand_core::Rng as _;
 
 use crate::call::{Call, CallConfig, CallInput, CallOutput, EpochKey};
 use crate::lane::PeerKey;
@@ -30,12 +31,16 @@ pub(crate) fn new_call(state: &mut State) -> Call {
         incarnation: Incarnation::generate(&mut state.rng),
         microphone_muted: true,
     };
-    let rng = ChaCha20Rng::from_seed(state.nonce());
-    Call::new(config, rng)
+    let seed = Secret::filled(|seed: &mut [u8; 32]| state.rng.fill_bytes(seed));
+    Call::new(config, chance::seeded(seed.expose()))
 }
 
 /// Hands one input to the call and grants what it wishes.
 pub(crate) fn handle(call: &mut Call, here: &mut Here, state: &mut State, input: CallInput) {
+    if matches!(input, CallInput::Join) {
+        // The generator of the call came out of this one, and could be had from it again.
+        chance::forget(&mut state.rng);
+    }
     call.handle(state.now.mono, input);
     while let Some(wish) = call.poll() {
         match wish {

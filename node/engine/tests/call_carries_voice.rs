@@ -171,7 +171,7 @@ fn member(n: usize, seed: u64) -> Member {
     let path = VoicePath::new(config, Box::new(BareFactory), &mut rng).expect("bare codecs always exist");
     let incarnation = Incarnation::generate(&mut rng);
     let config = CallConfig { me: id(n), group: GroupId([9; 32]), incarnation, microphone_muted: true };
-    Member { id: id(n), call: Call::new(config, rng), path, ppm: 0, plans: 0 }
+    Member { id: id(n), call: Call::new(config, Box::new(rng)), path, ppm: 0, plans: 0 }
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Seized<'a> {
     pub(crate) steps: Vec<&'a CallStep>,
     /// Epochs whose exporters are at hand.
     pub(crate) epochs: Vec<&'a EpochKey>,
+    /// All that its generator gave and will give follows from this.
+    pub(crate) seed: [u8; 32],
 }
 
 impl Call {
@@ -27,6 +29,7 @@ impl Call {
             me: (self.config.me, self.config.incarnation),
             steps: self.chain.iter().flat_map(|chain| chain.steps()).collect(),
             epochs: self.epochs.iter().chain(&self.sealing).collect(),
+            seed: self.rng.get_seed(),
         }
     }
 }

@@ -33,7 +33,7 @@ fn call(n: u8, seed: u64) -> Call {
         incarnation: Incarnation([n; 16]),
         microphone_muted: true,
     };
-    Call::new(config, ChaCha20Rng::seed_from_u64(seed * 1_000 + u64::from(n)))
+    Call::new(config, Box::new(ChaCha20Rng::seed_from_u64(seed * 1_000 + u64::from(n))))
 }
 
 impl World {

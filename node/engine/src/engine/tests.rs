@@ -5,6 +5,8 @@ use crate::output::{Event, WriteId};
 use crate::rig::{Rig, identity};
 use crate::time::Time;
 use core::time::Duration;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 const NOW: Now = Now { mono: Time::from_millis(5), wall_ms: 1_790_000_000_000 };
 

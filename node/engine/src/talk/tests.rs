@@ -4,6 +4,8 @@ use super::*;
 use crate::input::Command;
 use crate::rig::Rig;
 use core::time::Duration;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 #[test]
 fn signalling_is_sealed_and_reaches_the_other_end_whole() {
@@ -65,4 +67,18 @@ fn the_plan_follows_who_is_in_the_call() {
     rig.command(1, Command::LeaveCall).expect("out");
     rig.pass(Duration::from_secs(1));
     assert!(!in_call(&mut rig));
+}
+
+#[test]
+fn who_enters_a_call_cannot_compute_again_what_its_generator_came_from() {
+    let mut rig = Rig::group(2, 96);
+    let seeds = |rig: &mut Rig| {
+        let engine = rig.engine(0);
+        (engine.state.rng.get_seed(), engine.call.seized().seed)
+    };
+    let before = seeds(&mut rig);
+    rig.command(0, Command::JoinCall).expect("entered");
+    let after = seeds(&mut rig);
+    assert_ne!(after.0, before.0, "the generator of the engine, of which the call's was drawn");
+    assert_ne!(after.1, before.1, "and the call's, of which the step was drawn");
 }
