@@ -26,7 +26,7 @@ use crate::content::{Body, Content, MAX_DEPS, VerifiedContent};
 pub use order::Cursor;
 pub use receipts::Holders;
 pub use standing::Standing;
-pub use timeline::{Authority, DeviceOnly, Item, MAX_PAGE, Page};
+pub use timeline::{Authority, DeviceOnly, Item, MAX_PAGE, Page, Version};
 
 use order::Key;
 use pending::Pending;

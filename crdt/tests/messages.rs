@@ -201,6 +201,37 @@ fn what_was_acknowledged_or_never_meant_for_somebody_is_not_held_against_its_lin
 }
 
 #[test]
+fn edits_of_two_devices_that_did_not_hear_each_other_end_in_one_text_and_all_are_kept() {
+    let (mut phone, mut laptop, mut other) = (Device::new(1), Device::new(2), Device::new(3));
+    let line = phone.say(0, &[], "at nine");
+    let target = line.id();
+    let edit = |text: &str| Body::Edit { target, text: text.into() };
+    let left = phone.write(5, &[&line], edit("at ten"));
+    let right = laptop.write(6, &[&line], edit("at eleven"));
+    let forged = other.write(7, &[&line], edit("never"));
+    let back = other.write(8, &[&line], Body::Redact { target });
+    let mut house = House {
+        family: BTreeSet::from([phone.id(), laptop.id()]),
+        moderator: DeviceId::from_bytes([0; 32]),
+        evicted: None,
+        newcomer: None,
+    };
+    let all = [line.clone(), left, right, forged, back];
+    for order in 0..10 {
+        let set = taken(&shuffled(&all, order));
+        let versions = set.versions(&house, &target);
+        let texts: Vec<&str> = versions.iter().map(|version| version.text.as_str()).collect();
+        assert_eq!(texts, ["at nine", "at ten", "at eleven"]);
+        assert_eq!(versions[2].by, laptop.id());
+        assert_eq!(set.item(&house, &target).unwrap().text, "at eleven");
+        assert_eq!(set.lines_from(MessageId::from_bytes([0; 32])).collect::<Vec<_>>(), [target]);
+        assert_eq!(set.lines_from(target).count(), 1);
+    }
+    house.moderator = other.id();
+    assert!(taken(&all).versions(&house, &target).is_empty(), "what was taken back is not told");
+}
+
+#[test]
 fn a_person_takes_back_on_one_device_what_it_set_on_another() {
     let (mut phone, mut laptop, mut other) = (Device::new(1), Device::new(2), Device::new(3));
     let line = other.say(0, &[], "off we go");

@@ -4,6 +4,7 @@ mod asks;
 mod backup;
 mod device;
 mod key;
+mod lines;
 mod live;
 mod progress;
 mod run;
@@ -107,9 +108,38 @@ pub enum Command {
     Say {
         /// The text; `-` reads it from stdin
         text: Vec<String>,
-        /// The message that it answers (id)
+        /// The message that it answers (`last`, or the id that `log` shows beside it)
         #[arg(long, value_name = "MESSAGE")]
         reply_to: Option<String>,
+    },
+    /// Change a line of yours; what it was before stays readable (`edits`)
+    Edit {
+        /// `last` (of yours), or the id that `log` shows beside it
+        message: String,
+        /// The new text; `-` reads it from stdin
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// Take a line of yours back; as a moderator anybody's
+    #[command(visible_alias = "delete")]
+    Withdraw {
+        /// `last` (of yours), or the id that `log` shows beside it
+        message: String,
+    },
+    /// Put a reaction on a line, or take yours off
+    React {
+        /// `last`, or the id that `log` shows beside it
+        message: String,
+        /// An emoji, or a short word
+        emoji: String,
+        /// Take it off again
+        #[arg(long)]
+        off: bool,
+    },
+    /// The texts that a line had, the first one first
+    Edits {
+        /// `last`, or the id that `log` shows beside it
+        message: String,
     },
     /// Write to one person
     Send {
@@ -139,13 +169,13 @@ pub enum Command {
         /// How many
         #[arg(long, short = 'n', default_value_t = 50)]
         limit: usize,
-        /// Older than this message (id)
+        /// Older than this message (`last`, or the id that is shown beside it)
         #[arg(long, value_name = "MESSAGE")]
         before: Option<String>,
     },
     /// Mark everything as read, or all up to a message; your other devices follow
     Read {
-        /// The newest message read (id)
+        /// The newest message read (`last`, or the id that `log` shows beside it)
         message: Option<String>,
     },
     /// What happened to the group itself: who came, went, was made what

@@ -17,6 +17,7 @@ mod crowd;
 mod devices;
 mod joining;
 mod keeping;
+mod lines;
 mod memberships;
 mod network;
 mod news;

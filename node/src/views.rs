@@ -8,6 +8,7 @@ use halloo_engine::output::{
     PairingProgress, StatusView, Warning,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// A role as a word.
 pub fn role_word(role: Role) -> &'static str {
@@ -74,6 +75,17 @@ pub fn chat(entry: &ChatEntry) -> Value {
         "forwarded": entry.forwarded,
         "forwarded_by": entry.forwarded_by.map(|by| by.to_string()),
     })
+}
+
+/// Adds to the reactions of a line how those who put them are called; who is no member any more, by the beginning of the account.
+pub fn name_reactions(line: &mut Value, names: &BTreeMap<String, String>) {
+    for reaction in line["reactions"].as_array_mut().into_iter().flatten() {
+        let by = reaction["by"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let name =
+            |account: &str| names.get(account).cloned().unwrap_or_else(|| account.chars().take(8).collect());
+        let named: Vec<String> = by.map(name).collect();
+        reaction["names"] = json!(named);
+    }
 }
 
 /// A position; distance and direction are from the own last fix.

@@ -7,10 +7,12 @@ use halloo_crypto::id::{DeviceId, MessageId};
 use super::order::{Cursor, Key, Past};
 use super::{Messages, Standing};
 use crate::clock::Hlc;
-use crate::content::{Body, Content};
+use crate::content::{Body, Content, VerifiedContent};
 
 /// Most lines in one page.
 pub const MAX_PAGE: usize = 500;
+/// Most texts of one line that are told: the newest ones.
+const MAX_VERSIONS: usize = 100;
 /// Lines above a line that its author is held to have had: what a screen shows.
 const MAX_ABOVE: usize = 50;
 /// Written by this much earlier, a line has come to whom it is for, and in the largest groups the receipt for it has come too: gossip takes
@@ -80,6 +82,17 @@ pub struct Item {
     pub standing: Standing,
     /// Its author was not entitled to write it: shown as void.
     pub void: bool,
+}
+
+/// One text that a line had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The text.
+    pub text: String,
+    /// The device that wrote it.
+    pub by: DeviceId,
+    /// When, by its clock.
+    pub hlc: Hlc,
 }
 
 /// Lines, oldest first, and where the older ones begin.
@@ -156,6 +169,38 @@ impl Messages {
                 && !past.holds(above)
                 && authority.owed(&c.author, line)
         })
+    }
+
+    /// The texts that a line had, the first one first and the one that is shown last; nothing of one that was taken back. Of edits
+    /// that did not know each other all are there.
+    pub fn versions(&self, authority: &dyn Authority, id: &MessageId) -> Vec<Version> {
+        let told = |item: &Item| item.redacted_by.is_none() && item.unknown_kind.is_none();
+        let Some(item) = self.item(authority, id).filter(told) else {
+            return Vec::new();
+        };
+        let line = self.entries.get(id).map(|entry| entry.content.content());
+        let edits = self.notes_on(id).filter(|note| {
+            let c = note.content();
+            let sound = self.standing(&note.id()) != Some(Standing::Equivocated) && authority.counts(c);
+            sound && authority.owns(&c.author, &item.author)
+        });
+        let texts =
+            line.into_iter().chain(edits.map(VerifiedContent::content)).filter_map(|c| match &c.body {
+                Body::Chat { text, .. } | Body::Edit { text, .. } => {
+                    Some(Version { text: text.clone(), by: c.author, hlc: c.hlc })
+                }
+                _ => None,
+            });
+        let mut versions: Vec<Version> = texts.collect();
+        assert!(versions.last().is_none_or(|last| last.text == item.text), "the last one is what is shown");
+        versions.drain(..versions.len().saturating_sub(MAX_VERSIONS));
+        versions
+    }
+
+    /// The lines in the order of their ids, from `id` on.
+    pub fn lines_from(&self, id: MessageId) -> impl Iterator<Item = MessageId> + '_ {
+        let lines = self.entries.range(id..).filter(|(_, entry)| self.lines.contains(&entry.key));
+        lines.map(|(id, _)| *id)
     }
 
     /// Edits, reactions and redactions in causal order: the last one to speak wins.

@@ -3,14 +3,12 @@
 //! Order of an own message: content, store, *durable*, then the event, the reply and the frame. If the epoch is tainted the frame
 //! waits for the next epoch (INV-2); if nobody is there the neighbours get it by reconciliation.
 
+pub(crate) mod notes;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use halloo_crdt::content::{
-    Body, Composer, MAX_REACTION_BYTES, MAX_TEXT_BYTES, Place, SignedContent, VerifiedContent,
-};
-use halloo_crdt::log::Role;
+use halloo_crdt::content::{Body, Composer, MAX_TEXT_BYTES, Place, SignedContent, VerifiedContent};
 use halloo_crdt::messages::InsertError;
 use halloo_crypto::id::{DeviceId, Incarnation, MessageId, OpId};
 
@@ -399,44 +397,6 @@ pub(crate) fn check_text(text: &str) -> Result<(), Refusal> {
     }
     if text.len() > MAX_TEXT_BYTES {
         return Err(Refusal::TooLarge { what: "the text in bytes", max: MAX_TEXT_BYTES });
-    }
-    Ok(())
-}
-
-/// Checks that a message is known and shown.
-///
-/// # Errors
-/// [`Refusal`].
-pub(crate) fn check_known(room: &Chat, state: &State, id: &MessageId) -> Result<(), Refusal> {
-    timeline::entry(&room.vouchers, state, id).map(drop).ok_or(Refusal::Unknown("message"))
-}
-
-/// Checks that a message is of this account, or that its role lets it hide others'.
-///
-/// # Errors
-/// [`Refusal`].
-pub(crate) fn check_own(
-    room: &Chat,
-    state: &State,
-    id: &MessageId,
-    may_moderate: bool,
-) -> Result<(), Refusal> {
-    let entry = timeline::entry(&room.vouchers, state, id).ok_or(Refusal::Unknown("message"))?;
-    let role = state.log.view().role(&state.account());
-    let moderates = may_moderate && role.is_some_and(|role| role >= Role::Moderator);
-    if entry.own || moderates { Ok(()) } else { Err(Refusal::NotAllowed) }
-}
-
-/// Checks a reaction.
-///
-/// # Errors
-/// [`Refusal`].
-pub(crate) fn check_emoji(emoji: &str) -> Result<(), Refusal> {
-    if emoji.is_empty() || emoji.len() > MAX_REACTION_BYTES {
-        return Err(Refusal::TooLarge {
-            what: "the reaction in bytes (at least 1)",
-            max: MAX_REACTION_BYTES,
-        });
     }
     Ok(())
 }

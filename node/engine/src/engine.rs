@@ -8,7 +8,7 @@ use halloo_crypto::pake::Door;
 
 use crate::birth::{self, Birth, Kind};
 use crate::call::{Call, CallInput};
-use crate::chat::{self, Chat};
+use crate::chat::{self, Chat, notes};
 use crate::commits::{self, Commits};
 use crate::input::{Command, Input};
 use crate::invites::{self, Invites};
@@ -353,22 +353,11 @@ impl Engine {
                 chat::check_text(&text)?;
                 return chat::write(chat, state, Body::Chat { text, reply_to }).map(Reply::Message);
             }
-            Command::Edit { message, text } => {
-                chat::check_text(&text)?;
-                chat::check_own(chat, state, &message, false)?;
-                chat::write(chat, state, Body::Edit { target: message, text })?;
-            }
-            Command::Delete { message } => {
-                chat::check_own(chat, state, &message, true)?;
-                chat::write(chat, state, Body::Redact { target: message })?;
-            }
-            Command::React { message, emoji, on } => {
-                chat::check_emoji(&emoji)?;
-                chat::check_known(chat, state, &message)?;
-                chat::write(chat, state, Body::Reaction { target: message, emoji, on })?;
-            }
+            Command::Edit { message, text } => notes::edit(chat, state, message, text)?,
+            Command::Delete { message } => notes::withdraw(chat, state, message)?,
+            Command::React { message, emoji, on } => notes::react(chat, state, message, (emoji, on))?,
             Command::MarkRead { message } => {
-                chat::check_known(chat, state, &message)?;
+                notes::known(chat, state, &message)?;
                 chat::send_receipts(chat, state, Some(message))?;
             }
             Command::Share { lease } => location::share(&mut self.here, state, lease),

@@ -9,6 +9,7 @@ use crate::voice::VoicePlan;
 
 pub use crate::views::{
     Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, StatusView,
+    VersionView,
 };
 
 /// Longest display name of a person or a group, in bytes of UTF-8.
@@ -136,6 +137,9 @@ pub enum Refusal {
     /// The role of this account does not allow it.
     #[error("your role does not allow this; ask an admin of the group")]
     NotAllowed,
+    /// Only who wrote a line gives it another text, whatever the role.
+    #[error("only who wrote a line changes it; answer it with `halloo say --reply-to`")]
+    NotYours,
     /// This device is no longer a member.
     #[error("this device is no longer a member; ask for a new invite")]
     NotMember,

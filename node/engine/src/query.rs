@@ -1,5 +1,7 @@
 //! What a user interface asks a member: who is in, what was said, where everybody is. Nothing here changes anything.
 
+use std::collections::BTreeSet;
+
 use halloo_crdt::live::{Cell, Kind};
 use halloo_crdt::log::{History, OpKind};
 use halloo_crdt::messages::Cursor;
@@ -12,6 +14,7 @@ use crate::location;
 use crate::membership::invite_name;
 use crate::output::{
     Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, StatusView,
+    VersionView,
 };
 use crate::pairing::Tag;
 use crate::readmission;
@@ -154,6 +157,21 @@ impl Engine {
     /// One line as it stands now.
     pub fn message(&self, id: &MessageId) -> Option<ChatEntry> {
         timeline::entry(&self.chat.vouchers, &self.state, id)
+    }
+
+    /// The texts that a line had, the first one first; nothing of one that was taken back.
+    pub fn versions(&self, id: &MessageId) -> Vec<VersionView> {
+        timeline::versions(&self.chat.vouchers, &self.state, id)
+    }
+
+    /// The lines whose ids begin so (lower-case hexadecimal), at most `most`, ascending.
+    pub fn lines_like(&self, beginning: &str, most: usize) -> Vec<MessageId> {
+        let Ok(from) = format!("{beginning:0<64}").parse::<MessageId>() else { return Vec::new() };
+        let like = |id: &MessageId| id.to_string().starts_with(beginning);
+        let ordinary = self.state.messages.lines_from(from).take_while(like).take(most);
+        let handed = self.state.past.handed().lines_from(from).take_while(like).take(most);
+        let both: BTreeSet<MessageId> = ordinary.chain(handed).collect();
+        both.into_iter().take(most).collect()
     }
 
     /// Where everybody is who shares it, this device included.

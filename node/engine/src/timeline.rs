@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::content::{Body, Content};
 use halloo_crdt::log::{OpKind, Role};
-use halloo_crdt::messages::{Authority, Cursor, Item, MAX_PAGE};
+use halloo_crdt::messages::{Authority, Cursor, Item, MAX_PAGE, Version};
 use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId, OpId};
 
 use crate::history::{self, Lines};
-use crate::output::ChatEntry;
+use crate::output::{ChatEntry, VersionView};
 use crate::state::{State, name_of};
 
 /// What remaining members vouch for, by removed author.
@@ -168,6 +168,20 @@ pub(crate) fn entry(room: &Vouchers, state: &State, id: &MessageId) -> Option<Ch
         let item = state.past.handed().item(&ByWord { by_log, lines: &lines }, id)?;
         Some(to_forwarded(state, &lines, item))
     })?
+}
+
+/// The texts that a line had, oldest first; nothing of one that was taken back.
+pub(crate) fn versions(room: &Vouchers, state: &State, id: &MessageId) -> Vec<VersionView> {
+    let by_log = ByLog { room, state };
+    let versions = if state.messages.contains(id) {
+        state.messages.versions(&by_log, id)
+    } else {
+        let lines = history::lines_for(state, &state.me());
+        state.past.handed().versions(&ByWord { by_log, lines: &lines }, id)
+    };
+    let view =
+        |version: Version| VersionView { text: version.text, device: version.by, at_ms: version.hlc.wall_ms };
+    versions.into_iter().map(view).collect()
 }
 
 /// Lines before `before`, or the newest, oldest first.

@@ -47,6 +47,17 @@ pub struct ChatEntry {
     pub forwarded_by: Option<AccountId>,
 }
 
+/// One text that a line had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VersionView {
+    /// The text.
+    pub text: String,
+    /// The device of its author that wrote it.
+    pub device: DeviceId,
+    /// When, by that clock, Unix milliseconds; display only.
+    pub at_ms: u64,
+}
+
 /// A member as the member list shows it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct MemberView {

@@ -27,6 +27,12 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::Read { message } => Request::Read { message: message.clone() },
         Command::Name { name } => Request::Name { name: name.clone() },
         Command::Say { text, reply_to } => Request::Say { text: words(text)?, reply_to: reply_to.clone() },
+        Command::Edit { message, text } => Request::Edit { message: message.clone(), text: words(text)? },
+        Command::Withdraw { message } => Request::Withdraw { message: message.clone() },
+        Command::React { message, emoji, off } => {
+            Request::React { message: message.clone(), emoji: emoji.clone(), on: !off }
+        }
+        Command::Edits { message } => Request::Edits { message: message.clone() },
         Command::Send { to, text } => Request::Send { to: to.clone(), text: words(text)? },
         Command::Call { to, .. } => Request::Call { to: to.clone() },
         Command::Talk { sound } => Request::Talk(talk(sound)),

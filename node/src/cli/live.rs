@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-const HELP: &str = "type to write; /mute /unmute /where /who /invite /help /quit";
+const HELP: &str = "type to write; /edit TEXT and /withdraw your last line, /react EMOJI to the last one; /mute /unmute /where /who /invite /help /quit";
 
 /// Shows events and takes lines until the end of either. Without a terminal on stdin it only shows.
 pub async fn run(client: Client, running: Running, group: Option<&str>, cli: &Cli) -> Result<u8> {
@@ -63,6 +63,15 @@ async fn typed_line(client: &mut Client, group: Option<&str>, line: &str) {
             Request::Invite(crate::door::InviteAsk { uses: 1, seconds: 86_400, role: "member".into() }),
             Some(super::Command::Watch),
         ),
+        "/withdraw" => (Request::Withdraw { message: "last".into() }, None),
+        text if text.starts_with("/edit ") => {
+            let text = text.trim_start_matches("/edit ").trim().to_owned();
+            (Request::Edit { message: "last".into(), text }, None)
+        }
+        text if text.starts_with("/react ") => {
+            let emoji = text.trim_start_matches("/react ").trim().to_owned();
+            (Request::React { message: "last".into(), emoji, on: true }, None)
+        }
         text if text.starts_with('/') => return tell(&format!("{text} is no command; {HELP}")),
         text => (Request::Say { text: text.to_owned(), reply_to: None }, None),
     };

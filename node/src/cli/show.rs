@@ -1,5 +1,6 @@
 //! Answers and events as text for people: data on stdout, talk on stderr.
 
+use super::lines::{message, version};
 use super::{Command, DeviceCommand};
 use crate::door::{ClientError, DoorError};
 use crate::terminal::{line, tell};
@@ -68,7 +69,12 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
             rows("invites").iter().try_for_each(invite)?;
             if answer["invite"].is_null() { Ok(()) } else { invite(&answer["invite"]) }
         }
-        Command::Say { .. } | Command::Send { .. } => line(text(answer, "message")),
+        Command::Edits { .. } => rows("versions").iter().try_for_each(|v| line(&version(v))),
+        Command::Say { .. }
+        | Command::Send { .. }
+        | Command::Edit { .. }
+        | Command::Withdraw { .. }
+        | Command::React { .. } => line(text(answer, "message")),
         Command::Key { .. } => key(answer),
         Command::History { policy: None } => line(&history(answer)),
         Command::Backup(_) | Command::Restore(_) => super::backup::shown(answer),
@@ -93,7 +99,7 @@ pub fn event(event: &Value) -> Option<String> {
         "history" => format!("* newcomers get: {}", history(event)),
         "role" => format!("* {} is now {}", name(), text(event, "role")),
         "message" => message(event),
-        "edited" => format!("{} (changed)", message(event)),
+        "edited" => format!("~ {}", message(event)),
         "location" if event["own"] == false => location(event),
         "muted" if event["microphone"] == true => format!("* {} is muted", name()),
         "muted" => format!("* {} can speak", name()),
@@ -305,16 +311,6 @@ fn member(m: &Value) -> String {
     format!("{}\t{}\t{}\t{state}\t{voice}", short(m, "account"), text(m, "name"), text(m, "role"))
 }
 
-fn message(m: &Value) -> String {
-    let words = if m["deleted"] == true { "(withdrawn)" } else { text(m, "text") };
-    let private = if m["with"].is_string() { " (to you alone)" } else { "" };
-    let void = if m["void"] == true { "  (void)" } else { "" };
-    let old = if m["forwarded"] == true { "  (forwarded history)" } else { "" };
-    let apart = if m["apart"] == true { "  (written apart)" } else { "" };
-    let at = clock(m["sent_ms"].as_u64().unwrap_or(0));
-    format!("{at}  {}{private}: {words}{apart}{old}{void}", text(m, "from"))
-}
-
 fn history(policy: &Value) -> String {
     match (policy["lines"].as_u64().unwrap_or(0), policy["days"].as_u64().unwrap_or(0)) {
         (0, _) => "nothing of what was written before they came".to_owned(),
@@ -348,17 +344,17 @@ fn emoji(value: &Value) -> String {
     value["emoji"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or("")
 }
 
-fn short<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn short<'a>(value: &'a Value, key: &str) -> &'a str {
     let whole = text(value, key);
     whole.get(..8).unwrap_or(whole)
 }
 
 /// Hours and minutes in UTC: the local zone is not asked for, because reading it is not thread-safe everywhere.
-fn clock(unix_ms: u64) -> String {
+pub(super) fn clock(unix_ms: u64) -> String {
     let minutes = unix_ms / 60_000;
     format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
 }

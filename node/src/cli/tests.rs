@@ -79,11 +79,52 @@ fn a_full_call_and_a_private_word_are_shown_as_such() {
     let forged =
         serde_json::json!({"event": "voice-forged", "on": true, "text": "somebody else speaks as Ana"});
     assert_eq!(show::event(&forged).as_deref(), Some("! somebody else speaks as Ana"));
-    let message = |with: Option<&str>| serde_json::json!({"event": "message", "from": "Ana", "text": "here", "sent_ms": 0, "with": with});
-    assert_eq!(show::event(&message(None)).as_deref(), Some("00:00  Ana: here"));
-    assert_eq!(show::event(&message(Some("ab"))).as_deref(), Some("00:00  Ana (to you alone): here"));
+    let message = |with: Option<&str>| serde_json::json!({"event": "message", "message": "0123456789ab", "from": "Ana", "text": "here", "sent_ms": 0, "with": with});
+    assert_eq!(show::event(&message(None)).as_deref(), Some("00:00  01234567  Ana: here"));
+    assert_eq!(
+        show::event(&message(Some("ab"))).as_deref(),
+        Some("00:00  01234567  Ana (to you alone): here")
+    );
     let call = serde_json::json!({"event": "call-joined", "name": "Ana", "with": "ab"});
     assert!(show::event(&call).unwrap().contains("`halloo call Ana`"));
+}
+
+#[test]
+fn a_line_says_what_became_of_it_and_cannot_pass_for_another() {
+    let mut line = serde_json::json!({
+        "event": "edited", "message": "0123456789ab", "from": "Ana", "text": "at ten", "sent_ms": 60_000, "edited": true,
+        "apart": true, "reply_to": "fedcba9876543210",
+        "reactions": [{"emoji": "\u{1f44d}", "by": ["aa", "bb"], "names": ["Ben", "Cleo"]}],
+    });
+    let shown =
+        "~ 00:01  01234567  Ana (to fedcba98): at ten  (edited)  (written apart)  [\u{1f44d} Ben, Cleo]";
+    assert_eq!(show::event(&line).as_deref(), Some(shown));
+    line["text"] = serde_json::json!("x\n00:02  89abcdef  Ben: forged\u{1b}[2J");
+    let shown = lines::message(&line);
+    assert!(shown.contains("x\n       | 00:02") && !shown.contains('\u{1b}'), "{shown}");
+    line["deleted"] = serde_json::json!(true);
+    assert!(lines::message(&line).contains("Ana (to fedcba98): (taken back)  (written apart)"));
+}
+
+#[test]
+fn lines_are_changed_taken_back_and_reacted_to_in_words() {
+    let request = |words: &[&str]| {
+        let cli = Cli::try_parse_from([&["halloo"], words].concat()).unwrap();
+        serde_json::to_value(asks::request(&cli.command).unwrap().unwrap()).unwrap()
+    };
+    let is = |words: &[&str], json: serde_json::Value| assert_eq!(request(words), json);
+    is(
+        &["edit", "last", "at", "ten"],
+        serde_json::json!({"do": "edit", "message": "last", "text": "at ten"}),
+    );
+    is(&["withdraw", "1f3a"], serde_json::json!({"do": "withdraw", "message": "1f3a"}));
+    is(&["delete", "1f3a"], serde_json::json!({"do": "withdraw", "message": "1f3a"}));
+    is(
+        &["react", "last", "+1"],
+        serde_json::json!({"do": "react", "message": "last", "emoji": "+1", "on": true}),
+    );
+    is(&["edits", "1f3a"], serde_json::json!({"do": "edits", "message": "1f3a"}));
+    assert!(Cli::try_parse_from(["halloo", "edit", "last"]).is_err(), "an edit needs its text");
 }
 
 #[test]

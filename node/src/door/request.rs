@@ -38,9 +38,36 @@ pub enum Request {
     Say {
         /// The text.
         text: String,
-        /// The message that it answers, a full id.
+        /// The message that it answers: `last`, or the beginning of its id.
         #[serde(default)]
         reply_to: Option<String>,
+    },
+    /// Give an own line another text.
+    Edit {
+        /// `last` (of one's own), or the beginning of its id.
+        message: String,
+        /// The new text.
+        text: String,
+    },
+    /// Take an own line back; as a moderator anybody's.
+    Withdraw {
+        /// `last` (of one's own), or the beginning of its id.
+        message: String,
+    },
+    /// Put a reaction on a line, or take it off.
+    React {
+        /// `last`, or the beginning of its id.
+        message: String,
+        /// An emoji, or a short word.
+        emoji: String,
+        /// `false` takes it off.
+        #[serde(default = "yes")]
+        on: bool,
+    },
+    /// The texts that a line had.
+    Edits {
+        /// `last`, or the beginning of its id.
+        message: String,
     },
     /// Write to one person, in the conversation of two.
     Send {
@@ -198,6 +225,10 @@ pub enum Request {
     Watch,
     /// End the daemon.
     Stop,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What `new` needs.

@@ -6,7 +6,7 @@ use crate::door::{Asked, DoorError, InviteAsk, Reply as DoorReply, Request, Talk
 use crate::net::NetCommand;
 use crate::views;
 use halloo_crdt::log::History;
-use halloo_crypto::id::{GroupId, MessageId};
+use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::Reply;
 use halloo_engine::place::Fix;
@@ -165,9 +165,12 @@ impl Driver {
                 .ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
             membership.member(name)
         };
+        if let Some(asked) = self.about_line(group, &request) {
+            return asked;
+        }
         let command = match request {
             Request::Say { text, reply_to } => {
-                let reply_to = reply_to.as_deref().map(message_id).transpose()?;
+                let reply_to = reply_to.map(|text| self.line(group, &text, false)).transpose()?;
                 return Ok((Command::Say { text, reply_to }, said()));
             }
             Request::Share { seconds } => {
@@ -254,7 +257,7 @@ impl Driver {
     /// Marks all up to a message as read, without one all there is.
     async fn mark_read(&mut self, group: GroupId, message: Option<&str>, reply: Waiter) {
         let newest = || self.groups.get(&group)?.engine.timeline(None, 1).entries.pop().map(|line| line.id);
-        let message = match message.map(message_id).transpose() {
+        let message = match message.map(|text| self.line(group, text, false)).transpose() {
             Err(error) => return answer(reply, Err(error)),
             Ok(named) => named.or_else(newest),
         };
@@ -310,11 +313,5 @@ fn invite(ask: &InviteAsk) -> Result<Command, DoorError> {
 fn role(word: &str) -> Result<halloo_crdt::log::Role, DoorError> {
     views::role_of(word).ok_or_else(|| {
         DoorError::new("invalid", format!("{word} is no role"), "owner, admin, moderator or member")
-    })
-}
-
-pub(super) fn message_id(text: &str) -> Result<MessageId, DoorError> {
-    text.parse().map_err(|_| {
-        DoorError::new("invalid", format!("{text} is no message id"), "`halloo log --json` shows them")
     })
 }

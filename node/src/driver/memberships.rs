@@ -313,6 +313,7 @@ impl Memberships {
 pub fn refusal(refusal: Refusal) -> DoorError {
     let code = match &refusal {
         Refusal::NotAllowed => "not-allowed",
+        Refusal::NotYours => "not-yours",
         Refusal::NotMember => "not-member",
         Refusal::Unknown(_) => "unknown",
         Refusal::TooLarge { .. } => "too-large",

@@ -1,12 +1,12 @@
 //! What is only read at the local door: members, messages, places, the state of things.
 
-use super::asks::message_id;
-use super::{Driver, now};
-use crate::door::{DoorError, Reply, Request};
+use super::{Driver, lines, now};
+use crate::door::{Reply, Request};
 use crate::views;
 use halloo_crypto::id::{DeviceId, GroupId};
 use halloo_engine::engine::Engine;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Most entries of one page.
 const PAGE_MAX: usize = 500;
@@ -18,6 +18,7 @@ impl Driver {
         Some(match request {
             Request::Members => Ok(self.members_view(group, engine)),
             Request::Log { limit, before } => log(engine, *limit, before.as_deref()),
+            Request::Edits { message } => lines::versions(engine, message),
             Request::Activity { limit } => {
                 let page = engine.activity((*limit).min(PAGE_MAX));
                 Ok(json!({"activity": page.iter().rev().map(views::activity).collect::<Vec<_>>()}))
@@ -89,14 +90,15 @@ impl Driver {
     }
 }
 
+/// How the members are called, by account.
+pub(super) fn names(engine: &Engine) -> BTreeMap<String, String> {
+    engine.members().into_iter().map(|member| (member.account.to_string(), member.name)).collect()
+}
+
 fn log(engine: &Engine, limit: usize, before: Option<&str>) -> Reply {
-    let before = before.map(message_id).transpose()?;
+    let before = before.map(|text| lines::meant(engine, text, false)).transpose()?;
     let cursor = match before {
         None => None,
-        Some(id) if engine.message(&id).is_none() => {
-            let next = "`halloo log --json` shows the ids";
-            return Err(DoorError::new("unknown", format!("no message {id}"), next));
-        }
         Some(id) => match engine.cursor_of(&id) {
             // Nothing is older than the oldest.
             None => return Ok(json!({ "messages": [], "more": false })),
@@ -105,12 +107,14 @@ fn log(engine: &Engine, limit: usize, before: Option<&str>) -> Reply {
     };
     let page = engine.timeline(cursor, limit.min(PAGE_MAX));
     let own = engine.account();
+    let names = names(engine);
     let messages: Vec<Value> = page
         .entries
         .iter()
         .rev()
         .map(|entry| {
             let mut line = views::chat(entry);
+            views::name_reactions(&mut line, &names);
             line["read"] = json!(entry.own || entry.read_by.contains(&own));
             line
         })

@@ -179,6 +179,11 @@ impl Driver {
             let by: Vec<String> = by.iter().map(|account| membership.name_of(account)).collect();
             value["text"] = json!(views::unreadable_text(&membership.name_of(account), *commits, &by));
         }
+        if let Event::Message(line) | Event::Edited(line) = event
+            && !line.reactions.is_empty()
+        {
+            views::name_reactions(value, &super::reads::names(&membership.engine));
+        }
         let name = match event {
             Event::MemberLeft { account }
             | Event::MemberRemoved { account, .. }

@@ -218,7 +218,7 @@ fn texts_and_reactions_are_checked() {
     assert!(check_text("").is_err());
     assert!(check_text(&"x".repeat(MAX_TEXT_BYTES)).is_ok());
     assert!(check_text(&"x".repeat(MAX_TEXT_BYTES + 1)).is_err());
-    assert!(check_emoji("👩‍👩‍👧‍👦").is_ok());
-    assert!(check_emoji("").is_err());
-    assert!(check_emoji(&"x".repeat(MAX_REACTION_BYTES + 1)).is_err());
+    assert!(notes::check_emoji("👩‍👩‍👧‍👦").is_ok());
+    assert!(notes::check_emoji("").is_err());
+    assert!(notes::check_emoji(&"x".repeat(halloo_crdt::content::MAX_REACTION_BYTES + 1)).is_err());
 }

@@ -17,6 +17,7 @@ use crate::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 const PEOPLE: usize = 3;
+const TAKEN_BACK: Refusal = Refusal::Invalid("that line was taken back; write a new one");
 const EMOJI: [&str; 3] = ["👍", "❤️", "🥾"];
 
 /// A line as a person thinks of it.
@@ -53,16 +54,17 @@ impl Talk {
         self.ids.push(id);
     }
 
-    fn edit(&mut self, who: usize, at: usize, text: &str) -> bool {
+    fn edit(&mut self, who: usize, at: usize, text: &str) -> Result<(), Refusal> {
         let line = &mut self.lines[at];
         if line.author != who {
-            return false;
+            return Err(Refusal::NotYours);
+        }
+        if line.deleted {
+            return Err(TAKEN_BACK);
         }
         line.edited = true;
-        if !line.deleted {
-            line.text = text.to_owned();
-        }
-        true
+        line.text = text.to_owned();
+        Ok(())
     }
 
     fn delete(&mut self, who: usize, at: usize) -> bool {
@@ -76,10 +78,10 @@ impl Talk {
         true
     }
 
-    fn react(&mut self, who: usize, at: usize, emoji: &str, on: bool) {
+    fn react(&mut self, who: usize, at: usize, emoji: &str, on: bool) -> Result<(), Refusal> {
         let line = &mut self.lines[at];
         if line.deleted {
-            return;
+            return Err(TAKEN_BACK);
         }
         let set = line.reactions.entry(emoji.to_owned()).or_default();
         if on {
@@ -88,6 +90,7 @@ impl Talk {
             set.remove(&who);
         }
         line.reactions.retain(|_, set| !set.is_empty());
+        Ok(())
     }
 
     fn read(&mut self, who: usize, up_to: usize) {
@@ -149,11 +152,7 @@ fn talk(seed: u64, steps: usize) {
                 let text = format!("edited in step {step}");
                 let allowed = talk.edit(who, at, &text);
                 let done = world.command(who, Command::Edit { message: talk.ids[at], text });
-                assert_eq!(
-                    done,
-                    if allowed { Ok(Reply::Done) } else { Err(Refusal::NotAllowed) },
-                    "seed {seed}"
-                );
+                assert_eq!(done, allowed.map(|()| Reply::Done), "seed {seed}");
             }
             6 => {
                 let allowed = talk.delete(who, at);
@@ -167,9 +166,9 @@ fn talk(seed: u64, steps: usize) {
             7 | 8 => {
                 let emoji = EMOJI[rng.next_u32() as usize % EMOJI.len()];
                 let on = rng.next_u32() % 4 != 0;
-                talk.react(who, at, emoji, on);
+                let allowed = talk.react(who, at, emoji, on);
                 let command = Command::React { message: talk.ids[at], emoji: emoji.into(), on };
-                world.command(who, command).expect("reacted");
+                assert_eq!(world.command(who, command), allowed.map(|()| Reply::Done), "seed {seed}");
             }
             9 => {
                 talk.read(who, at);

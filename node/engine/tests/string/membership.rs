@@ -275,17 +275,38 @@ fn messages_are_edited_withdrawn_and_reacted_to() {
     world.say(1, "meet at 9");
     world.run(SECOND);
     let id = world.engine(0).timeline(None, 1).entries[0].id;
-    assert_eq!(world.command(0, Command::Edit { message: id, text: "no".into() }), Err(Refusal::NotAllowed));
+    assert_eq!(world.command(0, Command::Edit { message: id, text: "no".into() }), Err(Refusal::NotYours));
+    let beginning = &id.to_string()[..6];
+    assert_eq!(world.engine(0).lines_like(beginning, 2), [id]);
+    assert!(
+        world.engine(0).lines_like("zz", 2).is_empty()
+            && world.engine(0).lines_like(&"0".repeat(65), 2).is_empty()
+    );
     world.command(1, Command::Edit { message: id, text: "meet at 10".into() }).expect("edited");
     world.command(0, Command::React { message: id, emoji: "👍".into(), on: true }).expect("reacted");
     world.run(SECOND);
     let line = world.engine(0).message(&id).expect("there");
     assert_eq!((line.text.as_str(), line.edited), ("meet at 10", true));
     assert_eq!(line.reactions, [("👍".to_string(), vec![world.account(0)])]);
+    let texts = |world: &World| world.engine(0).versions(&id).into_iter().map(|v| v.text).collect::<Vec<_>>();
+    assert_eq!(texts(&world), ["meet at 9", "meet at 10"]);
+    let written = world.engine(0).status().contents;
+    world.command(0, Command::React { message: id, emoji: "👍".into(), on: true }).expect("it is on already");
+    world
+        .command(0, Command::React { message: id, emoji: "🥾".into(), on: false })
+        .expect("it is off already");
+    assert_eq!(world.engine(0).status().contents, written, "what changes nothing is not written");
     world.command(0, Command::Delete { message: id }).expect("an owner moderates");
     world.run(SECOND);
     let line = world.engine(1).message(&id).expect("there");
     assert!(line.deleted && line.text.is_empty());
+    assert!(texts(&world).is_empty(), "what was taken back is not told");
+    for command in [
+        Command::Edit { message: id, text: "meet at 11".into() },
+        Command::React { message: id, emoji: "👍".into(), on: true },
+    ] {
+        assert!(matches!(world.command(1, command), Err(Refusal::Invalid(_))), "it was taken back");
+    }
 }
 
 #[test]
