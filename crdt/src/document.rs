@@ -1,4 +1,4 @@
-//! The automerge document of a group: name, settings, places, profiles; fed only from content.
+//! The automerge document of a group: name, settings, places, profiles, polls, tasks; fed only from content.
 //!
 //! A change is built here from checked fields (`document/change.rs`), so a peer's bytes never reach automerge's parser. The
 //! document is a pure function of the set of contents: a change waits until its dependencies are in, of two changes of one actor
@@ -11,6 +11,7 @@
 
 mod change;
 mod registers;
+mod agenda;
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use automerge::Change;
 use halloo_crypto::id::{AccountId, DeviceId, Incarnation, MessageId};
 
+pub use agenda::{
+    AgendaEdit, AgendaId, MAX_OPTION_BYTES, MAX_OPTIONS, MAX_QUESTION_BYTES, MAX_TITLE_BYTES, Matter, Poll,
+    Task,
+};
 pub use change::{MAX_VALUE_BYTES, Value};
 pub use model::{Edit, MAX_NAME_BYTES, Place, Profile};
 
@@ -131,6 +136,8 @@ pub struct Document {
     /// By change hash: two contents may carry one change.
     held: BTreeMap<[u8; 32], Candidate>,
     in_flight: bool,
+    /// Polls and tasks that changed and nobody has asked about.
+    touched: BTreeSet<Matter>,
 }
 
 impl Document {
@@ -148,6 +155,7 @@ impl Document {
             registers: Registers::default(),
             held: BTreeMap::new(),
             in_flight: false,
+            touched: BTreeSet::new(),
         }
     }
 
@@ -200,6 +208,8 @@ impl Document {
     /// Starts over from all contents that count, in causal order (`Messages::documents` with each author's account): after a lie
     /// came to light, after entitlements changed, and at start. About 10 us a change.
     pub fn rebuild<'a>(&mut self, contents: impl IntoIterator<Item = (&'a VerifiedContent, AccountId)>) {
+        let agenda = (self.polls(), self.tasks());
+        let touched = self.take_touched();
         *self = Self { in_flight: self.in_flight, ..Self::empty(self.me) };
         let candidates: Vec<Candidate> =
             contents.into_iter().filter_map(|(content, account)| candidate(content, &account).ok()).collect();
@@ -215,6 +225,8 @@ impl Document {
             }
         }
         assert!(self.held.keys().all(|hash| !self.merged.contains_key(hash)), "what is merged waits no more");
+        self.touched = touched;
+        self.touch_what_differs(&agenda);
     }
 
     /// Checks one change against what is merged, then whoever waited for it, until nothing moves.
@@ -290,6 +302,7 @@ impl Document {
         });
         self.heads.insert(hash);
         for (number, op) in (fields.first_op..).zip(fields.ops) {
+            self.touched.extend(Matter::of_key(&op.key));
             self.registers.merge(OpName { number, actor }, op);
         }
     }
@@ -393,7 +406,7 @@ fn candidate(content: &VerifiedContent, account: &AccountId) -> Result<Candidate
     {
         return Err(Refusal::Malformed);
     }
-    if !fields.ops.iter().all(|op| model::may_write(account, &op.key)) {
+    if !fields.ops.iter().all(|op| model::may_write(account, &op.key, op.value.as_ref())) {
         return Err(Refusal::NotYours);
     }
     let actor = Actor::of(&c.author, &c.incarnation);

@@ -1,5 +1,6 @@
 //! The `halloo` command: what can be typed, and which exit code says what.
 
+mod agenda;
 mod asks;
 mod backup;
 mod device;
@@ -140,6 +141,18 @@ pub enum Command {
     Edits {
         /// `last`, or the id that `log` shows beside it
         message: String,
+    },
+    /// Polls: ask, vote, close, see how it stands
+    Poll {
+        /// What to do (default: list)
+        #[command(subcommand)]
+        what: Option<agenda::PollCommand>,
+    },
+    /// Tasks: what is to be done, by whom, what is done
+    Task {
+        /// What to do (default: list)
+        #[command(subcommand)]
+        what: Option<agenda::TaskCommand>,
     },
     /// Write to one person
     Send {

@@ -9,6 +9,7 @@
 //! media thread has its own loop, and gets plans from this one.
 
 mod addresses;
+mod agenda;
 mod asks;
 mod backups;
 mod beginnings;

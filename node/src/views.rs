@@ -2,10 +2,10 @@
 
 use crate::place_name::PrecisionName;
 use halloo_crdt::log::{History, Role};
-use halloo_crypto::id::DeviceId;
+use halloo_crypto::id::{AccountId, DeviceId};
 use halloo_engine::output::{
     Activity, ActivityEntry, ChatEntry, DeviceView, Event, InviteView, LocationView, MemberView,
-    PairingProgress, StatusView, Warning,
+    PairingProgress, PollView, StatusView, TaskView, Warning,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -80,12 +80,67 @@ pub fn chat(entry: &ChatEntry) -> Value {
 /// Adds to the reactions of a line how those who put them are called; who is no member any more, by the beginning of the account.
 pub fn name_reactions(line: &mut Value, names: &BTreeMap<String, String>) {
     for reaction in line["reactions"].as_array_mut().into_iter().flatten() {
-        let by = reaction["by"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let name =
-            |account: &str| names.get(account).cloned().unwrap_or_else(|| account.chars().take(8).collect());
-        let named: Vec<String> = by.map(name).collect();
-        reaction["names"] = json!(named);
+        add_names(reaction, names);
     }
+}
+
+/// A poll; who voted is named by [`name_agenda`] or here.
+pub fn poll(view: &PollView, names: &BTreeMap<String, String>) -> Value {
+    let option = |(text, by): &(String, Vec<AccountId>)| json!({"option": text, "votes": by.len(), "by": by.iter().map(ToString::to_string).collect::<Vec<_>>()});
+    let mut value = json!({
+        "poll": view.id.to_string(),
+        "account": view.by.to_string(),
+        "from": view.name,
+        "at_ms": view.at_ms,
+        "question": view.question,
+        "options": view.options.iter().map(option).collect::<Vec<_>>(),
+        "closed": view.closed,
+        "own": view.own,
+        "vote": view.vote.map(|at| at + 1),
+    });
+    name_agenda(&mut value, names);
+    value
+}
+
+/// A task.
+pub fn task(view: &TaskView, names: &BTreeMap<String, String>) -> Value {
+    let account = |account: &Option<AccountId>| account.map(|account| account.to_string());
+    let mut value = json!({
+        "task": view.id.to_string(),
+        "account": view.by.to_string(),
+        "from": view.name,
+        "at_ms": view.at_ms,
+        "title": view.title,
+        "for": account(&view.assigned),
+        "done_by": account(&view.done),
+        "dropped_by": account(&view.dropped),
+        "own": view.own,
+    });
+    name_agenda(&mut value, names);
+    value
+}
+
+/// Adds to a poll or a task how the people in it are called.
+pub fn name_agenda(value: &mut Value, names: &BTreeMap<String, String>) {
+    for option in value["options"].as_array_mut().into_iter().flatten() {
+        add_names(option, names);
+    }
+    for (key, named) in [("for", "for_name"), ("done_by", "done_name"), ("dropped_by", "dropped_name")] {
+        if let Some(account) = value[key].as_str() {
+            value[named] = json!(called(account, names));
+        }
+    }
+}
+
+/// How somebody is called; who is no member any more, by the beginning of the account.
+fn called(account: &str, names: &BTreeMap<String, String>) -> String {
+    names.get(account).cloned().unwrap_or_else(|| account.chars().take(8).collect())
+}
+
+fn add_names(value: &mut Value, names: &BTreeMap<String, String>) {
+    let by = value["by"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let named: Vec<String> = by.map(|account| called(account, names)).collect();
+    value["names"] = json!(named);
 }
 
 /// A position; distance and direction are from the own last fix.
@@ -211,6 +266,8 @@ pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
         Event::ReadElsewhere { device } => json!({"event": "read-elsewhere", "device": device.to_string()}),
         Event::Message(entry) => tagged("message", chat(entry)),
         Event::Edited(entry) => tagged("edited", chat(entry)),
+        Event::Poll(view) => tagged("poll", poll(view, &BTreeMap::new())),
+        Event::Task(view) => tagged("task", task(view, &BTreeMap::new())),
         Event::Receipt { message, account, read } => {
             json!({"event": "receipt", "message": message.to_string(), "account": account.to_string(), "read": read})
         }

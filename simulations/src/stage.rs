@@ -125,7 +125,7 @@ impl Stage {
                     self.errands.push(Errand::Code { who, code });
                 }
             }
-            Ok(Reply::Done | Reply::Message(_)) => {}
+            Ok(Reply::Done | Reply::Message(_) | Reply::Agenda(_)) => {}
             Err(refusal) => {
                 self.errands.extend(newcomer.map(Errand::NotJoined));
                 self.errands.push(Errand::Refused(host, refusal));

@@ -7,7 +7,8 @@
 //!   place/<32 hex>/lat|lon|radius     real     degrees WGS 84; radius in metres, present for a fence
 //!   profile/<64 hex account>/name     text     how a person wants to be called; only that person's devices may write it
 //!   profile/<64 hex account>/colour   whole    0xRRGGBB
-//!   plan/.. task/.. poll/..                    reserved
+//!   poll/.. task/..                            `document/agenda.rs`
+//!   plan/..                                    reserved
 //! ```
 //!
 //! Everything is one flat map: two people who create something at once never create it twice, which nested maps would. Other
@@ -15,6 +16,7 @@
 
 use halloo_crypto::id::AccountId;
 
+use super::agenda::{self, AgendaEdit, hex, unhex};
 use super::change::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Value};
 use super::{Document, DocumentError};
 
@@ -67,6 +69,8 @@ pub enum Edit {
     RemovePlace([u8; 16]),
     /// Sets one's own profile.
     Profile(Profile),
+    /// Changes a poll or a task.
+    Agenda(AgendaEdit),
 }
 
 /// `word(/word){0,3}`, words of lower-case letters, digits and dashes.
@@ -75,27 +79,12 @@ pub(super) fn is_key(key: &str) -> bool {
     key.len() <= MAX_KEY_BYTES && key.split('/').count() <= MAX_PARTS && key.split('/').all(word)
 }
 
-/// Whether devices of `account` may write `key`: a profile is its owner's alone.
-pub(super) fn may_write(account: &AccountId, key: &str) -> bool {
+/// Whether devices of `account` may write this value under `key`: a profile is its owner's alone, a vote its voter's.
+pub(super) fn may_write(account: &AccountId, key: &str, value: Option<&Value>) -> bool {
     match key.strip_prefix("profile/") {
         Some(rest) => rest.split('/').next() == Some(account.to_string().as_str()),
-        None => true,
+        None => agenda::may_write(account, key, value),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 16]> {
-    let mut id = [0; 16];
-    if text.len() != 32 {
-        return None;
-    }
-    for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(id)
 }
 
 /// The keys that an edit sets (or, with `None`, removes).
@@ -144,6 +133,7 @@ pub(super) fn writes(
                 (format!("{at}/colour"), profile.colour.map(|c| Value::Int(i64::from(c & 0x00FF_FFFF)))),
             ]
         }
+        Edit::Agenda(edit) => agenda::writes(account, edit)?,
     };
     let fits = |(_, value): &(String, Option<Value>)| match value {
         Some(Value::Text(text)) => text.len() <= MAX_VALUE_BYTES,

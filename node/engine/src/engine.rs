@@ -24,7 +24,7 @@ use crate::time::Now;
 use crate::timers::Timer;
 use crate::wire::parcel::{Parcel, ParcelKind};
 use crate::wire::{WireError, direct::DirectFrame, gossip::GossipFrame};
-use crate::{handshake, history, membership, names, rejoin, talk, topics};
+use crate::{agenda, handshake, history, membership, names, rejoin, talk, topics};
 
 mod boxes;
 
@@ -67,6 +67,8 @@ impl Engine {
         let meta = birth::meta(&state.identity, &state.group, start);
         state.out.put(Table::Meta, &[], meta);
         names::rebuild_document(&mut state);
+        // What the store held is no news.
+        drop(state.document.take_touched());
         membership::refresh_membership(&mut state);
         commits::refresh_taint(&mut state);
         let mut invites = Invites::new(&mut state);
@@ -231,11 +233,15 @@ impl Engine {
             Fact::Contents(ids) => chat::on_contents(&mut self.chat, &mut self.state, &ids),
             Fact::Document(id) => {
                 names::on_change(&mut self.state, &id);
+                agenda::tell(&mut self.state);
                 if let Some(name) = self.state.document.name() {
                     invites::on_rename(&mut self.invites, name);
                 }
             }
-            Fact::DocumentLie => names::rebuild_document(&mut self.state),
+            Fact::DocumentLie => {
+                names::rebuild_document(&mut self.state);
+                agenda::tell(&mut self.state);
+            }
             Fact::Proven(peer) => self.on_proven(peer),
             Fact::Gone(peer, device) => {
                 reconcile::on_gone(&mut self.reconcile, &peer);
@@ -275,6 +281,7 @@ impl Engine {
         invites::refresh(&mut self.invites, state);
         chat::on_operations(&mut self.chat, state, new, ends);
         names::on_operations(state, new);
+        agenda::tell(state);
         location::on_operations(&mut self.here, state);
         talk::refresh(&mut self.call, &mut self.here, state);
     }
@@ -356,6 +363,7 @@ impl Engine {
             Command::Edit { message, text } => notes::edit(chat, state, message, text)?,
             Command::Delete { message } => notes::withdraw(chat, state, message)?,
             Command::React { message, emoji, on } => notes::react(chat, state, message, (emoji, on))?,
+            Command::Agenda(ask) => return agenda::obey(chat, state, ask),
             Command::MarkRead { message } => {
                 notes::known(chat, state, &message)?;
                 chat::send_receipts(chat, state, Some(message))?;

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use halloo_crdt::document::AgendaId;
 use halloo_crdt::log::Role;
 use halloo_crypto::id::{AccountId, DeviceId, InviteId, MessageId};
 use halloo_crypto::identity::Revocation;
@@ -88,6 +89,8 @@ pub enum Command {
         /// `false` takes it off again.
         on: bool,
     },
+    /// Change polls and tasks.
+    Agenda(AgendaAsk),
     /// Everything up to and including this message has been read.
     MarkRead {
         /// The newest message read.
@@ -159,5 +162,56 @@ pub enum Command {
     SetProfile {
         /// At most [`crate::output::MAX_NAME_BYTES`].
         name: String,
+    },
+}
+
+/// What a user can ask about polls and tasks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AgendaAsk {
+    /// Ask the group a question.
+    OpenPoll {
+        /// At most [`halloo_crdt::document::MAX_QUESTION_BYTES`].
+        question: String,
+        /// Two to [`halloo_crdt::document::MAX_OPTIONS`], all different.
+        options: Vec<String>,
+    },
+    /// Vote, or vote otherwise; a person has one vote, whatever its devices do.
+    Vote {
+        /// Which poll.
+        poll: AgendaId,
+        /// The text of the option; `None` takes the vote back.
+        option: Option<String>,
+    },
+    /// Close an own poll.
+    ClosePoll(AgendaId),
+    /// Note something that is to be done.
+    AddTask {
+        /// At most [`halloo_crdt::document::MAX_TITLE_BYTES`].
+        title: String,
+        /// Who shall do it.
+        assigned: Option<AccountId>,
+    },
+    /// Say otherwise what is to be done, or by whom.
+    ChangeTask {
+        /// Which task.
+        task: AgendaId,
+        /// The new title.
+        title: Option<String>,
+        /// Who shall do it from now on: somebody, or nobody.
+        assigned: Option<Option<AccountId>>,
+    },
+    /// Say that it is done, or that it is not.
+    FinishTask {
+        /// Which task.
+        task: AgendaId,
+        /// Done.
+        done: bool,
+    },
+    /// Say that it need not be done, or that it must be after all.
+    DropTask {
+        /// Which task.
+        task: AgendaId,
+        /// Dropped.
+        dropped: bool,
     },
 }

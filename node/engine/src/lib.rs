@@ -39,6 +39,7 @@ mod history;
 mod timeline;
 mod chat;
 mod names;
+mod agenda;
 mod location;
 mod reconcile;
 mod talk;

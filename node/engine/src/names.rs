@@ -129,12 +129,15 @@ fn apply_document(state: &mut State, content: &VerifiedContent) {
 ///
 /// # Errors
 /// [`Refusal`].
-fn edit_document(room: &mut Chat, state: &mut State, edits: &[Edit]) -> Result<(), Refusal> {
+pub(crate) fn edit_document(room: &mut Chat, state: &mut State, edits: &[Edit]) -> Result<(), Refusal> {
     let account = state.account();
     let bytes = match state.document.edit(&account, edits) {
         Ok(bytes) => bytes,
         Err(DocumentError::Nothing) => return Ok(()),
-        Err(_) => return Err(Refusal::Invalid("the name is empty, too long, or an edit is still under way")),
+        Err(DocumentError::InFlight | DocumentError::TooMany) => return Err(Refusal::Busy),
+        Err(DocumentError::Value(_)) => {
+            return Err(Refusal::Invalid("that is empty, too long or out of range; say it otherwise"));
+        }
     };
     assert!(!bytes.is_empty(), "an edit that changes nothing was sorted out");
     if let Err(refusal) = chat::write(room, state, Body::Document(bytes)) {

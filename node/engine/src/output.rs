@@ -1,5 +1,6 @@
 //! Everything that a member can wish for: frames to send, batches to store, things to tell its user.
 
+use halloo_crdt::document::AgendaId;
 use halloo_crdt::log::Role;
 use halloo_crypto::id::{AccountId, DeviceId, EpochId, InviteId, MessageId, OpId};
 
@@ -8,8 +9,8 @@ use crate::time::Time;
 use crate::voice::VoicePlan;
 
 pub use crate::views::{
-    Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, StatusView,
-    VersionView,
+    Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, PollView,
+    StatusView, TaskView, VersionView,
 };
 
 /// Longest display name of a person or a group, in bytes of UTF-8.
@@ -127,6 +128,8 @@ pub enum Reply {
     Done,
     /// The message now has this id, and is durable.
     Message(MessageId),
+    /// The poll or task now has this id, and is durable.
+    Agenda(AgendaId),
     /// The invite stands.
     Invite(InviteView),
 }
@@ -219,6 +222,10 @@ pub enum Event {
     Message(ChatEntry),
     /// A message changed: edited, deleted or reacted to. The whole entry as it is now.
     Edited(ChatEntry),
+    /// A poll is new or changed: as it is now.
+    Poll(PollView),
+    /// A task is new or changed: as it is now.
+    Task(TaskView),
     /// Someone has a message, or has read up to it.
     Receipt {
         /// The message.

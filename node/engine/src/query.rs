@@ -7,14 +7,15 @@ use halloo_crdt::log::{History, OpKind};
 use halloo_crdt::messages::Cursor;
 use halloo_crypto::id::{AccountId, DeviceId, EpochId, MessageId, OpId};
 
+use crate::agenda;
 use crate::engine::Engine;
 use crate::invites;
 use crate::lane::PeerKey;
 use crate::location;
 use crate::membership::invite_name;
 use crate::output::{
-    Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, StatusView,
-    VersionView,
+    Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, PollView,
+    StatusView, TaskView, VersionView,
 };
 use crate::pairing::Tag;
 use crate::readmission;
@@ -172,6 +173,16 @@ impl Engine {
         let handed = self.state.past.handed().lines_from(from).take_while(like).take(most);
         let both: BTreeSet<MessageId> = ordinary.chain(handed).collect();
         both.into_iter().take(most).collect()
+    }
+
+    /// The newest polls, oldest first.
+    pub fn polls(&self) -> Vec<PollView> {
+        agenda::polls(&self.state)
+    }
+
+    /// The newest tasks, oldest first, also those that are done or dropped.
+    pub fn tasks(&self) -> Vec<TaskView> {
+        agenda::tasks(&self.state)
     }
 
     /// Where everybody is who shares it, this device included.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use halloo_crdt::document::AgendaId;
 use halloo_crdt::log::{History, Role};
 use halloo_crypto::id::{AccountId, DeviceId, EpochId, InviteId, MessageId, OpId};
 
@@ -56,6 +57,52 @@ pub struct VersionView {
     pub device: DeviceId,
     /// When, by that clock, Unix milliseconds; display only.
     pub at_ms: u64,
+}
+
+/// A poll as it stands now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PollView {
+    /// Which.
+    pub id: AgendaId,
+    /// Who asks.
+    pub by: AccountId,
+    /// Their display name now.
+    pub name: String,
+    /// When, by that clock, Unix milliseconds; display only.
+    pub at_ms: u64,
+    /// The question.
+    pub question: String,
+    /// What can be chosen, and who has chosen it.
+    pub options: Vec<(String, Vec<AccountId>)>,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// Whether this account asks.
+    pub own: bool,
+    /// What this account has chosen, from 0.
+    pub vote: Option<usize>,
+}
+
+/// A task as it stands now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskView {
+    /// Which.
+    pub id: AgendaId,
+    /// Who made it.
+    pub by: AccountId,
+    /// Their display name now.
+    pub name: String,
+    /// When, by that clock, Unix milliseconds; display only.
+    pub at_ms: u64,
+    /// What is to be done.
+    pub title: String,
+    /// Who shall do it.
+    pub assigned: Option<AccountId>,
+    /// Who says that it is done.
+    pub done: Option<AccountId>,
+    /// Who says that it need not be done.
+    pub dropped: Option<AccountId>,
+    /// Whether this account made it.
+    pub own: bool,
 }
 
 /// A member as the member list shows it.

@@ -20,6 +20,9 @@ mod membership;
 #[path = "string/accidents.rs"]
 mod accidents;
 
+#[path = "string/agenda.rs"]
+mod agenda;
+
 #[path = "string/places.rs"]
 mod places;
 

@@ -1,6 +1,6 @@
 //! From what was typed to what is asked at the local door.
 
-use super::{Command, DeviceCommand, Key};
+use super::{Command, DeviceCommand, Key, agenda};
 use crate::args::SoundArgs;
 use crate::door::{InviteAsk, Request, TalkAsk, TrackAsk};
 use anyhow::{Context as _, Result, bail};
@@ -32,6 +32,8 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::React { message, emoji, off } => {
             Request::React { message: message.clone(), emoji: emoji.clone(), on: !off }
         }
+        Command::Poll { what } => agenda::poll_request(what.as_ref()),
+        Command::Task { what } => agenda::task_request(what.as_ref())?,
         Command::Edits { message } => Request::Edits { message: message.clone() },
         Command::Send { to, text } => Request::Send { to: to.clone(), text: words(text)? },
         Command::Call { to, .. } => Request::Call { to: to.clone() },

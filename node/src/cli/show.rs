@@ -1,7 +1,7 @@
 //! Answers and events as text for people: data on stdout, talk on stderr.
 
 use super::lines::{message, version};
-use super::{Command, DeviceCommand};
+use super::{Command, DeviceCommand, agenda};
 use crate::door::{ClientError, DoorError};
 use crate::terminal::{line, tell};
 use anyhow::Result;
@@ -69,6 +69,10 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
             rows("invites").iter().try_for_each(invite)?;
             if answer["invite"].is_null() { Ok(()) } else { invite(&answer["invite"]) }
         }
+        Command::Poll { .. } => agenda::answer(answer, true),
+        Command::Task { what } => {
+            agenda::answer(answer, matches!(what, Some(agenda::TaskCommand::List { all: true })))
+        }
         Command::Edits { .. } => rows("versions").iter().try_for_each(|v| line(&version(v))),
         Command::Say { .. }
         | Command::Send { .. }
@@ -100,6 +104,8 @@ pub fn event(event: &Value) -> Option<String> {
         "role" => format!("* {} is now {}", name(), text(event, "role")),
         "message" => message(event),
         "edited" => format!("~ {}", message(event)),
+        "poll" => format!("? {}", agenda::poll(event)),
+        "task" => format!("* task {}", agenda::task(event)),
         "location" if event["own"] == false => location(event),
         "muted" if event["microphone"] == true => format!("* {} is muted", name()),
         "muted" => format!("* {} can speak", name()),

@@ -128,6 +128,47 @@ fn lines_are_changed_taken_back_and_reacted_to_in_words() {
 }
 
 #[test]
+fn polls_and_tasks_are_asked_for_in_words_and_shown_with_who_is_for_what() {
+    let request = |words: &[&str]| {
+        let cli = Cli::try_parse_from([&["halloo"], words].concat()).unwrap();
+        asks::request(&cli.command).map(|request| serde_json::to_value(request.unwrap()).unwrap())
+    };
+    let is = |words: &[&str], json: serde_json::Value| assert_eq!(request(words).unwrap(), json);
+    is(&["poll"], serde_json::json!({"do": "polls"}));
+    is(
+        &["poll", "new", "where?", "hut", "tent"],
+        serde_json::json!({"do": "poll_new", "question": "where?", "options": ["hut", "tent"]}),
+    );
+    is(&["poll", "vote", "last", "hut"], serde_json::json!({"do": "vote", "poll": "last", "option": "hut"}));
+    is(
+        &["poll", "vote", "last", "--none"],
+        serde_json::json!({"do": "vote", "poll": "last", "option": null}),
+    );
+    is(
+        &["task", "add", "the", "rope", "--for", "Eva"],
+        serde_json::json!({"do": "task_new", "title": "the rope", "for": "Eva"}),
+    );
+    is(&["task", "done", "ab12"], serde_json::json!({"do": "task_done", "task": "ab12", "done": true}));
+    is(
+        &["task", "drop", "ab12", "--undo"],
+        serde_json::json!({"do": "task_drop", "task": "ab12", "dropped": false}),
+    );
+    assert!(request(&["task", "change", "last"]).unwrap_err().to_string().contains("--title"));
+    assert!(Cli::try_parse_from(["halloo", "poll", "vote", "last"]).is_err(), "for what?");
+    let poll = serde_json::json!({
+        "event": "poll", "poll": "0123456789ab", "from": "Ana", "question": "where?", "closed": true, "vote": 2,
+        "options": [{"option": "hut", "votes": 0, "names": []}, {"option": "tent", "votes": 2, "names": ["Ana", "Ben"]}],
+    });
+    let shown = "? 01234567  Ana asks: where?  (closed)\n    1  hut  0\n  * 2  tent  2  Ana, Ben";
+    assert_eq!(show::event(&poll).as_deref(), Some(shown));
+    let task = serde_json::json!({
+        "event": "task", "task": "0123456789ab", "title": "the rope", "for_name": "Eva", "done_by": "aa", "done_name": "Ben",
+    });
+    let shown = "* task 01234567  [x] the rope  for Eva  (done by Ben)";
+    assert_eq!(show::event(&task).as_deref(), Some(shown));
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let pipe: anyhow::Error = std::io::Error::from(std::io::ErrorKind::BrokenPipe).into();
     assert!(crate::terminal::is_closed_pipe(&pipe.context("writing")));

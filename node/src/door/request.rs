@@ -69,6 +69,65 @@ pub enum Request {
         /// `last`, or the beginning of its id.
         message: String,
     },
+    /// The polls of the group.
+    Polls,
+    /// Ask the group a question.
+    PollNew {
+        /// The question.
+        question: String,
+        /// What can be chosen.
+        options: Vec<String>,
+    },
+    /// Vote; a person has one vote.
+    Vote {
+        /// `last`, or the beginning of its id.
+        poll: String,
+        /// The number of the option, from 1, or its text; without it the vote is taken back.
+        #[serde(default)]
+        option: Option<String>,
+    },
+    /// Close an own poll.
+    PollClose {
+        /// `last`, or the beginning of its id.
+        poll: String,
+    },
+    /// The tasks of the group.
+    Tasks,
+    /// Note something that is to be done.
+    TaskNew {
+        /// What.
+        title: String,
+        /// By whom: a name or the beginning of an account id.
+        #[serde(default, rename = "for")]
+        assigned: Option<String>,
+    },
+    /// Say otherwise what is to be done, or by whom.
+    TaskChange {
+        /// `last`, or the beginning of its id.
+        task: String,
+        /// What.
+        #[serde(default)]
+        title: Option<String>,
+        /// By whom; `nobody` by no one in particular.
+        #[serde(default, rename = "for")]
+        assigned: Option<String>,
+    },
+    /// Say that it is done, or that it is not.
+    TaskDone {
+        /// `last`, or the beginning of its id.
+        task: String,
+        /// Done.
+        #[serde(default = "yes")]
+        done: bool,
+    },
+    /// Say that it need not be done, or that it must be after all.
+    TaskDrop {
+        /// `last`, or the beginning of its id.
+        task: String,
+        /// Dropped.
+        #[serde(default = "yes")]
+        dropped: bool,
+    },
     /// Write to one person, in the conversation of two.
     Send {
         /// A name or the beginning of an account id.

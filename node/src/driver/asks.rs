@@ -165,7 +165,7 @@ impl Driver {
                 .ok_or_else(|| DoorError::new("unknown", "no such group", "`halloo groups`"))?;
             membership.member(name)
         };
-        if let Some(asked) = self.about_line(group, &request) {
+        if let Some(asked) = self.about_line(group, &request).or_else(|| self.about_agenda(group, &request)) {
             return asked;
         }
         let command = match request {

@@ -1,6 +1,6 @@
 //! What is only read at the local door: members, messages, places, the state of things.
 
-use super::{Driver, lines, now};
+use super::{Driver, agenda, lines, now};
 use crate::door::{Reply, Request};
 use crate::views;
 use halloo_crypto::id::{DeviceId, GroupId};
@@ -29,7 +29,7 @@ impl Driver {
             }
             Request::History => Ok(views::history(&engine.history())),
             Request::Status => Ok(self.status_view(group, engine)),
-            _ => return None,
+            _ => return agenda::read(engine, request),
         })
     }
 

@@ -184,6 +184,9 @@ impl Driver {
         {
             views::name_reactions(value, &super::reads::names(&membership.engine));
         }
+        if let Event::Poll(_) | Event::Task(_) = event {
+            views::name_agenda(value, &super::reads::names(&membership.engine));
+        }
         let name = match event {
             Event::MemberLeft { account }
             | Event::MemberRemoved { account, .. }
