@@ -16,7 +16,7 @@ use halloo_crypto::id::{DeviceId, EpochId};
 use halloo_crypto::identity::DeviceCertificate;
 
 use crate::bundles::{hand_bundle, open_welcome_of};
-use crate::epochs::{MAX_NODES, Node, Planted, Pruned, commit_name};
+use crate::epochs::{MAX_NODES, Node, Planted, Pruned, commit_name, leaves_of};
 use crate::invariants::{
     BranchTrail, inv_2_ends_alone, inv_6_commit_realises_the_plan, inv_6_within_bound, uphold,
 };
@@ -114,7 +114,7 @@ pub(crate) fn expect(
 
 /// The leaf of a device in the current epoch.
 pub(crate) fn leaf_of(state: &State, device: &DeviceId) -> Option<[u8; 32]> {
-    state.epochs.tip().session.roster().get(device).map(|leaf| leaf.leaf_key)
+    state.epochs.tip().leaves.get(device).copied()
 }
 
 /// The newcomer's connection is gone: nobody waits for its bundle any more.
@@ -124,13 +124,13 @@ pub(crate) fn on_peer_down(room: &mut Commits, peer: &PeerKey) {
 
 /// What would make the leaves of the current epoch those of the roster; `None` if they are.
 fn plan(room: &Commits, state: &State) -> Option<CommitPlan> {
-    let session = &state.epochs.tip().session;
-    let leaves = session.roster();
+    let tip = state.epochs.tip();
+    let (session, leaves) = (&tip.session, &tip.leaves);
     let authorised = state.log.view().devices();
     let me = state.me();
     let mut plan = CommitPlan::default();
     let fresh_of = |device: &DeviceId| {
-        let leaf = leaves.get(device).map(|leaf| leaf.leaf_key);
+        let leaf = leaves.get(device).copied();
         let nacked = || room.nacks.package_for(device, &leaf?);
         room.fresh.package_for(device, leaf).or_else(nacked)
     };
@@ -168,7 +168,7 @@ pub(crate) fn commit_now(room: &mut Commits, state: &mut State, update: bool) {
     let Some(mut plan) = plan(room, state).or_else(|| update.then(CommitPlan::default)) else { return };
     plan.heads = state.heads();
     plan.heads.truncate(MAX_HEADS);
-    let leaves: BTreeSet<DeviceId> = state.epochs.tip().session.roster().into_keys().collect();
+    let leaves: BTreeSet<DeviceId> = state.epochs.tip().leaves.keys().copied().collect();
     let authorised: BTreeSet<DeviceId> = state.log.view().devices().keys().copied().collect();
     uphold(inv_2_ends_alone(&leaves, &authorised, &state.me(), &plan));
     let parent = state.epochs.tip().id();
@@ -229,7 +229,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
 pub(crate) fn on_epoch(room: &mut Commits, state: &mut State) {
     topics::on_epoch(state);
     nacks::review(&mut room.nacks, state);
-    let leaves = state.epochs.tip().session.roster();
+    let leaves = &state.epochs.tip().leaves;
     let stranded: Vec<DeviceId> =
         room.joining.keys().filter(|device| leaves.contains_key(device)).copied().collect();
     for device in &stranded {
@@ -355,7 +355,7 @@ fn examine(state: &State, commit: &[u8]) -> Result<Node, Judgement> {
     if applied.heads.iter().any(|head| !state.log.contains(head)) {
         return Err(Judgement::Waits);
     }
-    if !realises(state, &parent.session, &applied.next, &applied.heads) {
+    if !realises(state, &parent.session, &parent.leaves, &leaves_of(&applied.next), &applied.heads) {
         // Acknowledgements that are still to come may make it fit; nothing else ever will.
         let hinges = state.log.hinges_on_acknowledgements(&applied.heads);
         return Err(if hinges { Judgement::Waits } else { Judgement::Bad });
@@ -436,7 +436,7 @@ pub(crate) fn on_words(room: &mut Commits, state: &mut State) {
 /// Looks again whether the current epoch holds a leaf that the log removed.
 pub(crate) fn refresh_taint(state: &mut State) {
     let authorised = state.log.view().devices();
-    state.tainted = state.epochs.tip().session.roster().keys().any(|leaf| !authorised.contains_key(leaf));
+    state.tainted = state.epochs.tip().leaves.keys().any(|leaf| !authorised.contains_key(leaf));
 }
 
 /// After the log changed: commits that waited for operations, and whether one of ours is due.
@@ -483,7 +483,7 @@ pub(crate) fn lay_trail(state: &mut State, trail: &[Vec<u8>]) {
 /// Writes one epoch and the commit that began it, and deletes what they took the place of.
 pub(crate) fn store_node(state: &mut State, id: &EpochId) {
     let node = state.epochs.get(id).expect("stored when it is planted");
-    let tag = node.session.tag();
+    let tag = node.tag();
     let bytes = node.to_bytes().expect("a session that works can be written");
     let trace = state.epochs.trace_bytes(&tag);
     state.out.put(Table::Epoch, id.as_bytes(), bytes);

@@ -302,12 +302,12 @@ pub(crate) fn review(room: &mut Nacks, state: &mut State) {
     if room.held.values().all(|held| held.stand != Stand::Waits) {
         return;
     }
-    let leaves = state.epochs.tip().session.roster();
+    let leaves = state.epochs.tip().leaves.clone();
     let waiting: Vec<DeviceId> =
         room.held.iter().filter(|(_, held)| held.stand == Stand::Waits).map(|(device, _)| *device).collect();
     for device in waiting {
         let Some(account) = state.log.view().account_of(&device) else { continue };
-        let Some(leaf) = leaves.get(&device).map(|leaf| leaf.leaf_key) else { continue };
+        let Some(leaf) = leaves.get(&device).copied() else { continue };
         let nack = room.held.get(&device).map(|held| held.nack.nack().clone()).expect("it waits");
         let Some((commit, tag)) = state.epochs.begun_by(&nack.commits) else { continue };
         let after = state.epochs.of_tag(&tag);

@@ -4,7 +4,7 @@ use halloo_crypto::group::{GroupSession, KeyPackageSecret, check_key_package};
 
 use crate::bundles::open_welcome;
 use crate::commits::{self, Commits};
-use crate::epochs::Node;
+use crate::epochs::{Node, leaves_of};
 use crate::lane::PeerKey;
 use crate::nacks::{self, Step};
 use crate::output::Event;
@@ -88,7 +88,7 @@ fn sign_nack(room: &mut Commits, state: &mut State) {
         return room.nacks.healed();
     };
     let mut leaves = room.welcomes.asked_leaves(&state.group);
-    leaves.extend(state.epochs.tip().session.roster().get(&state.me()).map(|leaf| leaf.leaf_key));
+    leaves.extend(state.epochs.tip().leaves.get(&state.me()).copied());
     let package = secret.key_package().to_vec();
     let mut named = commits::newest_waiting(room, NAMED_WAITING);
     named.extend(room.nacks.unreadable().take(MAX_NACKED_COMMITS - NAMED_WAITING));
@@ -181,7 +181,8 @@ fn enter(room: &mut Commits, state: &mut State, from: &PeerKey, session: GroupSe
         return state.tell(Fact::Gap);
     };
     let current = state.epochs.tip().weight;
-    if weight < current || !commits::realises(state, &session, &session, &heads) {
+    let leaves = leaves_of(&session);
+    if weight < current || !commits::realises(state, &session, &leaves, &leaves, &heads) {
         return state.drop_frame(from, "welcome that does not follow the log");
     }
     let Ok(node) = Node::new(session, None, weight, state.now.wall_ms) else { return };

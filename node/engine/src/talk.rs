@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use halloo_crypto::chance;
-use halloo_crypto::group::Export;
 use halloo_crypto::id::{DeviceId, Incarnation};
 use halloo_crypto::sealed;
 use halloo_crypto::secret::Secret;
@@ -166,7 +165,7 @@ pub(crate) fn refresh(call: &mut Call, here: &mut Here, state: &mut State) {
     let sound = |node: &&crate::epochs::Node| node.leaves.keys().all(|leaf| authorised.contains_key(leaf));
     let before = tip.parent.and_then(|parent| state.epochs.get(&parent)).filter(sound);
     let keys = [Some(tip), before].into_iter().flatten().filter_map(|node| {
-        let exporter = node.session.export_secret(Export::Call).ok()?;
+        let exporter = node.call_secret()?;
         Some(EpochKey { epoch: node.id(), exporter })
     });
     let keys: Vec<EpochKey> = keys.collect();

@@ -7,14 +7,20 @@ use halloo_crypto::group::{GroupSession, check_key_package};
 use halloo_crypto::id::{EpochId, GroupId, OpId};
 
 use super::Commits;
-use crate::epochs::{Leaves, leaves_of};
+use crate::epochs::Leaves;
 use crate::state::State;
 
 /// Whether the leaves of an epoch are the roster of the log at its heads: nobody else is in, and who is missing has a key
 /// package that no commit could have added.
-pub(crate) fn realises(state: &State, parent: &GroupSession, next: &GroupSession, heads: &[OpId]) -> bool {
+pub(crate) fn realises(
+    state: &State,
+    parent: &GroupSession,
+    before: &Leaves,
+    next: &Leaves,
+    heads: &[OpId],
+) -> bool {
     let Ok(roster) = state.log.view_at(heads) else { return false };
-    fits(&state.group, &roster, &leaves_of(parent), &leaves_of(next), &|bytes| parent.clashes(bytes))
+    fits(&state.group, &roster, before, next, &|bytes| parent.clashes(bytes))
 }
 
 /// [`realises`] for a roster that is known; `clashes` is asked for members only whose package never got in.

@@ -1,11 +1,13 @@
 //! One epoch of one branch: its keys, its place in the order of rivals, its bytes in the store.
 
+use core::cell::OnceCell;
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crypto::data::DataKeys;
 use halloo_crypto::group::{CommitId, EpochTag, Export, GroupError, GroupSession};
 use halloo_crypto::id::{DeviceId, EpochId, OpId};
+use halloo_crypto::secret::Secret;
 
 use super::resting::Resting;
 use crate::wire::WireError;
@@ -18,6 +20,8 @@ pub struct Node {
     pub session: Resting,
     /// Data keys of the epoch.
     pub keys: DataKeys,
+    /// What calls are keyed by, once it was asked for.
+    pub(super) call: OnceCell<Secret<[u8; 32]>>,
     /// The epoch before; `None` at a root.
     pub parent: Option<EpochId>,
     /// Operations in the closure of the heads that the commit realises.
@@ -69,6 +73,7 @@ impl Node {
         Ok(Node {
             session: Resting::new(session),
             keys,
+            call: OnceCell::new(),
             parent,
             weight,
             spent: false,
@@ -85,9 +90,24 @@ impl Node {
         })
     }
 
+    /// What calls are keyed by. Kept, because the epoch before the current one is asked for it with every change of the log, and its
+    /// session would have to be woken each time.
+    pub fn call_secret(&self) -> Option<Secret<[u8; 32]>> {
+        if let Some(secret) = self.call.get() {
+            return Some(secret.clone());
+        }
+        let secret = self.session.export_secret(Export::Call).ok()?;
+        Some(self.call.get_or_init(|| secret).clone())
+    }
+
     /// Which epoch.
     pub fn id(&self) -> EpochId {
         self.keys.epoch()
+    }
+
+    /// Its name to others. The session knows it too, but would have to be woken.
+    pub fn tag(&self) -> EpochTag {
+        self.tag
     }
 
     /// The place in the order of rivals: smaller wins, and what is not fit comes last.

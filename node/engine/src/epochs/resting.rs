@@ -14,24 +14,25 @@ use halloo_crypto::secret::Secret;
 pub struct Resting {
     awake: OnceCell<Box<GroupSession>>,
     /// What it wakes from; as the session is a value, it stays true while it is awake.
-    bytes: Option<Secret<Vec<u8>>>,
+    bytes: OnceCell<Secret<Vec<u8>>>,
 }
 
 impl Resting {
     /// An awake session.
     pub fn new(session: GroupSession) -> Self {
-        Resting { awake: OnceCell::from(Box::new(session)), bytes: None }
+        Resting { awake: OnceCell::from(Box::new(session)), bytes: OnceCell::new() }
     }
 
-    /// For the store.
+    /// For the store. Kept for the rest to come: what is stored is current for a while, and then never again.
     ///
     /// # Errors
     /// None that a caller can cause; MLS errors are passed on.
-    pub fn to_bytes(&self) -> Result<Secret<Vec<u8>>, GroupError> {
-        match &self.bytes {
-            Some(bytes) => Ok(bytes.clone()),
-            None => self.deref().to_bytes(),
+    pub fn to_bytes(&self) -> Result<&Secret<Vec<u8>>, GroupError> {
+        if let Some(bytes) = self.bytes.get() {
+            return Ok(bytes);
         }
+        let bytes = self.deref().to_bytes()?;
+        Ok(self.bytes.get_or_init(|| bytes))
     }
 
     /// Puts it to rest. One that cannot be written stays awake.
@@ -39,10 +40,7 @@ impl Resting {
         if self.awake.get().is_none() {
             return;
         }
-        if self.bytes.is_none() {
-            self.bytes = self.to_bytes().ok();
-        }
-        if self.bytes.is_some() {
+        if self.to_bytes().is_ok() {
             self.awake.take();
         }
         debug_assert!(self.awake.get().is_none(), "every session can be written");
@@ -59,7 +57,7 @@ impl Deref for Resting {
 
     fn deref(&self) -> &GroupSession {
         self.awake.get_or_init(|| {
-            let bytes = self.bytes.as_ref().expect("a session at rest has its bytes");
+            let bytes = self.bytes.get().expect("a session at rest has its bytes");
             Box::new(GroupSession::from_bytes(bytes.expose()).expect("written by this very process"))
         })
     }

@@ -379,13 +379,17 @@ fn what_is_not_current_is_at_rest_and_wakes_as_it_was() {
     let start = pair.ada.epoch_id();
     let mut tree = Epochs::new(node(pair.ada.clone(), None, 1));
     let prepared = pair.ada.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
+    let (awake, call) = (tree.tip().to_bytes().unwrap(), tree.tip().call_secret().unwrap());
     tree.insert(node(prepared.next.clone(), Some(start), 2), prepared.commit);
     assert!(tree.settle_on_chosen());
     let resting: Vec<bool> = tree.nodes.values().map(|node| node.session.rests()).collect();
     assert_eq!(resting.iter().filter(|rests| **rests).count(), 1);
     assert!(!tree.tip().session.rests() && tree.get(&start).unwrap().session.rests());
     let stored = tree.get(&start).unwrap().to_bytes().unwrap();
-    assert!(tree.get(&start).unwrap().session.rests(), "written as it lies");
+    assert_eq!(stored, awake, "written once for all");
+    assert_eq!(tree.get(&start).unwrap().call_secret().unwrap().expose(), call.expose());
+    assert_eq!(tree.get(&start).unwrap().tag(), pair.ada.tag());
+    assert!(tree.get(&start).unwrap().session.rests(), "written as it lies, and its secrets are at hand");
     // A rival from the epoch that rests, made by the other member, is applied as if it had never rested.
     let rival = pair.ben.prepare(&CommitPlan::default(), &mut pair.rng).unwrap();
     let woken = tree.parent_of(&rival.commit).unwrap();

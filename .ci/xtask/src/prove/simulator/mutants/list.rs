@@ -19,8 +19,8 @@ pub const MUTANTS: &[Mutant] = &[
         edits: &[
             (
                 "node/engine/src/commits.rs",
-                "    state.tainted = state.epochs.tip().session.roster().keys().any(|leaf| !authorised.contains_key(leaf));",
-                "    let out = !state.is_member();\n    state.tainted = out && state.epochs.tip().session.roster().keys().any(|leaf| !authorised.contains_key(leaf));",
+                "    state.tainted = state.epochs.tip().leaves.keys().any(|leaf| !authorised.contains_key(leaf));",
+                "    let out = !state.is_member();\n    state.tainted = out && state.epochs.tip().leaves.keys().any(|leaf| !authorised.contains_key(leaf));",
             ),
             (
                 "node/engine/src/topics.rs",
