@@ -12,6 +12,7 @@
 
 mod order;
 mod pending;
+mod places;
 mod receipts;
 mod standing;
 mod streams;
@@ -19,7 +20,7 @@ mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halloo_crypto::id::{DeviceId, GroupId, Incarnation, MessageId};
+use halloo_crypto::id::{DeviceId, GroupId, Incarnation, MessageId, OpId};
 
 use crate::content::{Body, Content, MAX_DEPS, VerifiedContent};
 
@@ -30,6 +31,7 @@ pub use timeline::{Authority, DeviceOnly, Item, MAX_PAGE, Page, Version};
 
 use order::Key;
 use pending::Pending;
+use places::Places;
 use receipts::Receipts;
 use streams::Streams;
 
@@ -123,6 +125,7 @@ pub struct Messages {
     notes: BTreeMap<MessageId, BTreeSet<Key>>,
     /// Accepted contents that nothing accepted depends on.
     tips: BTreeSet<Key>,
+    places: Places,
     streams: Streams,
     receipts: Receipts,
     pending: Pending,
@@ -138,6 +141,7 @@ impl Messages {
             lines: BTreeSet::new(),
             notes: BTreeMap::new(),
             tips: BTreeSet::new(),
+            places: Places::default(),
             streams: Streams::default(),
             receipts: Receipts::default(),
             pending: Pending::default(),
@@ -288,6 +292,7 @@ impl Messages {
             Body::Receipt { delivered, read } => self.receipts.merge((c.author, c.hlc), delivered, read),
             Body::Document(_) | Body::History { .. } => {}
         }
+        self.places.add(c, id);
         let lie = self.streams.add(c, id);
         let standing = self.judge(c, id, past.iter().map(|(_, standing)| *standing));
         let before = self.entries.insert(id, Entry { content: Box::new(content), key, standing });
@@ -351,6 +356,21 @@ impl Messages {
     pub fn sync_items(&self) -> impl Iterator<Item = (u64, MessageId)> + '_ {
         let accepted = self.entries.iter().map(|(id, e)| (e.content.content().hlc.wall_ms, *id));
         accepted.chain(self.pending.iter().map(|c| (c.content().hlc.wall_ms, c.id())))
+    }
+
+    /// Of [`Self::sync_items`] the accepted changes of the document, which are for everybody.
+    pub fn sync_documents(&self) -> &[(u64, MessageId)] {
+        self.places.documents()
+    }
+
+    /// Of [`Self::sync_items`] all other accepted contents, by the heads at which they were written.
+    pub fn sync_places(&self) -> impl Iterator<Item = (&[OpId], &[(u64, MessageId)])> {
+        self.places.written()
+    }
+
+    /// Of [`Self::sync_items`] the contents that wait for their past.
+    pub fn sync_waiting(&self) -> impl Iterator<Item = &VerifiedContent> {
+        self.pending.iter()
     }
 
     /// The given ids in an order in which a receiver never has to wait; unknown ones are left out.

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use halloo_crypto::id::MessageId;
 use halloo_crypto::kdf;
+use halloo_crypto::secret::Secret;
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
 
 /// Longest frame that is made, bytes; `negentropy` splits what is longer into more rounds.
@@ -66,8 +67,10 @@ pub struct Step {
 /// One reconciliation with one peer.
 pub struct Session {
     machine: Negentropy<'static, NegentropyStorageVector>,
-    /// (keyed id, id), ascending.
-    names: Vec<(KeyedId, MessageId)>,
+    key: Secret<[u8; 32]>,
+    /// In the order of their keyed ids, which are made again where they are needed: an answer is kept for a while, and there may be one for
+    /// every neighbour.
+    named: Vec<MessageId>,
     have: BTreeSet<MessageId>,
     need: BTreeSet<KeyedId>,
     rounds: u32,
@@ -77,7 +80,7 @@ pub struct Session {
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session")
-            .field("items", &self.names.len())
+            .field("items", &self.named.len())
             .field("rounds", &self.rounds)
             .finish_non_exhaustive()
     }
@@ -101,13 +104,15 @@ impl Session {
         key: &[u8; 32],
         items: impl IntoIterator<Item = (u64, MessageId)>,
     ) -> Result<Self, SyncError> {
-        let mut names = Vec::new();
-        let mut storage = NegentropyStorageVector::new();
+        let items = items.into_iter();
+        let (about, _) = items.size_hint();
+        let mut names: Vec<(KeyedId, MessageId)> = Vec::with_capacity(about);
+        let mut storage = NegentropyStorageVector::with_capacity(about);
         for (time_ms, id) in items {
             if names.len() == MAX_ITEMS {
                 return Err(SyncError::TooManyItems);
             }
-            let keyed = kdf::hash("sync", &[key, id.as_bytes()]);
+            let keyed = keyed(key, &id);
             names.push((keyed, id));
             // Never the protocol's own infinity, whatever the author's clock said.
             let inserted = storage.insert(time_ms / 1000, Id::from_byte_array(keyed));
@@ -118,7 +123,9 @@ impl Session {
         storage.seal().expect("a storage is sealed once");
         let machine = Negentropy::owned(storage, MAX_FRAME_BYTES as u64)
             .expect("the frame limit is above negentropy's least");
-        Ok(Self { machine, names, have: BTreeSet::new(), need: BTreeSet::new(), rounds: 0, done: false })
+        let named = names.into_iter().map(|(_, id)| id).collect();
+        let (have, need) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { machine, key: Secret::new(*key), named, have, need, rounds: 0, done: false })
     }
 
     /// Reads one frame of the peer. After an error the session is over; what was found so far stays readable.
@@ -171,9 +178,14 @@ impl Session {
     }
 
     /// Which of our messages the peer means.
-    pub fn resolve(&self, keyed: &KeyedId) -> Option<MessageId> {
-        let at = self.names.binary_search_by(|(name, _)| name.cmp(keyed)).ok()?;
-        self.names.get(at).map(|(_, id)| *id)
+    pub fn resolve(&self, name: &KeyedId) -> Option<MessageId> {
+        let at = self.named.binary_search_by(|id| keyed(self.key.expose(), id).cmp(name)).ok()?;
+        self.named.get(at).copied()
+    }
+
+    /// Whether this message is one of those that this session began with.
+    pub fn names(&self, id: &MessageId) -> bool {
+        self.resolve(&keyed(self.key.expose(), id)).is_some()
     }
 
     /// Whether the initiator knows the whole difference.
@@ -185,6 +197,10 @@ impl Session {
     pub fn rounds(&self) -> u32 {
         self.rounds
     }
+}
+
+fn keyed(key: &[u8; 32], id: &MessageId) -> KeyedId {
+    kdf::hash("sync", &[key, id.as_bytes()])
 }
 
 /// ```text

@@ -114,6 +114,28 @@ proptest! {
     }
 
     #[test]
+    fn what_is_compared_is_all_that_is_held_each_where_it_was_written(
+        seed in any::<u64>(), order in any::<u64>(), cut in 0..40_usize
+    ) {
+        let set = taken(&shuffled(&history(seed, 40, true), order)[..cut]);
+        let mut named: Vec<_> = set.sync_documents().to_vec();
+        prop_assert_eq!(set.documents().filter(|c| !named.contains(&(c.content().hlc.wall_ms, c.id()))).count(), 0);
+        for (heads, written) in set.sync_places() {
+            for (_, id) in written {
+                let content = set.get(id).unwrap().content();
+                prop_assert_eq!(&content.heads, heads);
+                prop_assert!(!matches!(content.body, Body::Document(_)));
+            }
+            named.extend_from_slice(written);
+        }
+        named.extend(set.sync_waiting().map(|c| (c.content().hlc.wall_ms, c.id())));
+        named.sort_unstable();
+        let mut held: Vec<_> = set.sync_items().collect();
+        held.sort_unstable();
+        prop_assert_eq!(named, held);
+    }
+
+    #[test]
     fn part_of_a_history_is_extended_by_the_rest(seed in any::<u64>(), order in any::<u64>(), cut in 0..40_usize) {
         let all = history(seed, 40, true);
         let reference = taken(&all);

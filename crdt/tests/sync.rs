@@ -184,3 +184,11 @@ fn fuzzed_frames_never_panic_on_either_side() {
         }
     }
 }
+
+#[test]
+fn a_session_knows_which_messages_it_began_with() {
+    let all = items(1_000, &mut rng(9));
+    let session = Session::respond(&[9; 32], all[..500].iter().copied()).unwrap();
+    assert!(all[..500].iter().all(|(_, id)| session.names(id)));
+    assert!(!all[500..].iter().any(|(_, id)| session.names(id)));
+}

@@ -14,10 +14,13 @@
 //! lied; the join then keeps the two lowest as proof, and from then on the device counts as having acknowledged with
 //! an empty past, which no third row can change.
 
+use std::cell::OnceCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use halloo_crypto::id::{DeviceId, GroupId, OpId, Signature};
 use halloo_crypto::identity::{self, DeviceSecret, Domain};
+use halloo_crypto::kdf;
 use serde::{Deserialize, Serialize};
 
 use super::error::LogError;
@@ -56,6 +59,33 @@ struct Statement {
 pub struct Row {
     statement: Statement,
     signature: Signature,
+    /// Made when it is first asked for: every comparison with a neighbour asks.
+    #[serde(skip)]
+    name: Name,
+}
+
+/// The name of a row, which follows from the row: of two equal rows one may have been asked for it and the other not.
+#[derive(Clone, Debug, Default)]
+struct Name(OnceCell<[u8; 32]>);
+
+impl PartialEq for Name {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
 }
 
 impl Row {
@@ -78,7 +108,7 @@ impl Row {
         rivals.truncate(MAX_RIVALS);
         let statement = Statement { version: VERSION, group, device: device.id(), fact, heads, rivals };
         let signature = device.sign(Domain::Acknowledgement, &encode(&statement));
-        Self { statement, signature }
+        Self { statement, signature, name: Name::default() }
     }
 
     /// The bytes drawn at the top.
@@ -111,6 +141,18 @@ impl Row {
         let bytes = encode(&self.statement);
         identity::verify(&self.statement.device, Domain::Acknowledgement, &bytes, &self.signature)
             .map_err(|_| LogError::BadSignature)
+    }
+
+    /// What a row with these bytes is called in stores and in comparisons.
+    #[must_use]
+    pub fn name_of(bytes: &[u8]) -> [u8; 32] {
+        kdf::hash("acknowledgement row", &[bytes])
+    }
+
+    /// [`Self::name_of`] its bytes.
+    #[must_use]
+    pub fn name(&self) -> [u8; 32] {
+        *self.name.0.get_or_init(|| Self::name_of(&self.to_bytes()))
     }
 
     /// Who acknowledges.

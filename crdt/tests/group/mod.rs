@@ -4,7 +4,7 @@
 
 use halloo_crdt::clock::Hlc;
 use halloo_crdt::content::{Body, Composer, Content, Place, SignedContent, VerifiedContent};
-use halloo_crypto::id::{AccountId, DeviceId, GroupId, Incarnation, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, GroupId, Incarnation, MessageId, OpId};
 use halloo_crypto::identity::{DeviceSecret, Domain};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -49,7 +49,8 @@ impl Device {
     }
 
     pub(crate) fn write_after(&mut self, at: u64, deps: Vec<MessageId>, body: Body) -> VerifiedContent {
-        let place = Place { hlc: hlc(at), deps, heads: Vec::new() };
+        let heads = (0..at % 3).map(|head| OpId::from_bytes([head as u8; 32])).collect();
+        let place = Place { hlc: hlc(at), deps, heads };
         self.composer.compose(&self.secret, &mut self.rng, place, body).unwrap()
     }
 

@@ -127,3 +127,21 @@ proptest! {
         prop_assert_eq!(&join(whole.clone(), &whole), &whole);
     }
 }
+
+#[test]
+fn a_row_has_the_name_of_its_bytes_and_is_the_same_row_whether_or_not_it_was_asked() {
+    let p = people(2);
+    let log = group(&p, &[Role::Member]);
+    let sign = |op: u8, device| {
+        let fact = Fact::Remove(OpId::from_bytes([op; 32]));
+        Row::sign(log.group(), fact, vec![], vec![], device)
+    };
+    let (asked, other) = (sign(1, p[0].device()), sign(2, p[0].device()));
+    assert_eq!(asked.name(), Row::name_of(&asked.to_bytes()));
+    assert_ne!(asked.name(), other.name());
+    let read = Row::from_bytes(&asked.to_bytes()).expect("just written");
+    assert_eq!(read, asked);
+    assert_eq!(read.cmp(&asked), std::cmp::Ordering::Equal);
+    assert_eq!(read.name(), asked.name());
+    assert_eq!(read.cmp(&other), asked.cmp(&other));
+}

@@ -96,6 +96,11 @@ fn word_for<'a>(state: &'a State, add: &SignedOp) -> Option<(AccountId, History,
 }
 
 impl Lines {
+    /// Whether none may be handed to it: nearly everybody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Who named a line.
     pub(crate) fn by(&self, line: &MessageId) -> Option<AccountId> {
         self.0.get(line).map(|leave| leave.by)

@@ -43,6 +43,8 @@ const WANT_IDS: usize = 1_000;
 const PATIENCE: core::time::Duration = core::time::Duration::from_secs(5);
 /// How long the member with the higher id waits for the other to ask first.
 const POLITENESS: core::time::Duration = core::time::Duration::from_millis(500);
+/// How long what was named to an asker is kept for what it may still want: 70 bytes for each content, with every neighbour.
+const WANTED_WITHIN: core::time::Duration = core::time::Duration::from_secs(30);
 /// Between two routine comparisons, of one neighbour each: gossip that was lost is found within it.
 const ROUTINE: core::time::Duration = core::time::Duration::from_secs(30);
 
@@ -68,6 +70,7 @@ pub(crate) struct Reconcile {
 struct Talk {
     asking: Option<Asking>,
     answering: Option<(Realm, u32, Session)>,
+    answered_at: Option<Time>,
     /// When to begin if nothing has begun.
     begin_at: Option<Time>,
     /// When to look whether it is still stranded; whatever begins meanwhile does not answer that.
@@ -82,7 +85,6 @@ struct Asking {
     realm: Realm,
     number: u32,
     session: Session,
-    items: BTreeSet<MessageId>,
     since: Time,
 }
 
@@ -144,6 +146,9 @@ pub(crate) fn on_timer(room: &mut Reconcile, chat: &Chat, state: &mut State) {
         let due = again || talk.begin_at.is_some_and(|at| at <= now);
         if stuck {
             talk.asking = None;
+        }
+        if talk.answered_at.is_some_and(|at| now.since(at) >= WANTED_WITHIN) {
+            (talk.answering, talk.answered_at) = (None, None);
         }
         if due || stuck {
             talk.begin_at = None;
@@ -230,14 +235,11 @@ fn begin(room: &mut Reconcile, state: &mut State, peer: PeerKey, realm: Realm) {
     }
     let items = items(state, realm, &device);
     let talk = room.peers.entry(peer).or_default();
-    match Session::initiate(&key, items.iter().copied()) {
+    match Session::initiate(&key, items) {
         Ok((session, message)) => {
-            let items = items.into_iter().map(|(_, id)| id).collect();
-            talk.asking = Some(Asking { realm, number, session, items, since: state.now.mono });
-            state.send(
-                peer,
-                &DirectFrame::Sync(SyncFrame { realm, step: Step::Ask, session: number, message }),
-            );
+            talk.asking = Some(Asking { realm, number, session, since: state.now.mono });
+            let ask = SyncFrame { realm, step: Step::Ask, session: number, message };
+            state.send(peer, &DirectFrame::Sync(ask));
         }
         Err(_) => state.count("reconciliation could not begin"),
     }
@@ -277,6 +279,7 @@ fn on_ask(room: &mut Reconcile, state: &mut State, from: PeerKey, frame: &SyncFr
             Err(_) => return state.count("reconciliation could not begin"),
         }
     }
+    talk.answered_at = Some(state.now.mono);
     let Some((_, _, session)) = &mut talk.answering else { return };
     match session.handle(&frame.message) {
         Ok(step) => {
@@ -321,7 +324,7 @@ fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKe
     let Some(asking) = talk.asking.take() else { return };
     assert!(asking.session.is_done(), "only a whole difference is acted on");
     let all: BTreeSet<MessageId> = asking.session.have().collect();
-    assert!(all.is_subset(&asking.items), "what we have is among what we named");
+    assert!(all.iter().all(|id| asking.session.names(id)), "what we have is among what we named");
     let have: Vec<MessageId> = all.iter().take(MAX_HANDED).copied().collect();
     let need: Vec<KeyedId> = asking.session.need().take(MAX_HANDED).collect();
     let more = all.len() > have.len() || asking.session.need().count() > need.len();
@@ -332,7 +335,7 @@ fn finish(room: &mut Reconcile, chat: &mut Chat, state: &mut State, from: PeerKe
         let held: Vec<MessageId> = chat
             .undelivered
             .iter()
-            .filter(|id| asking.items.contains(id) && !all.contains(id))
+            .filter(|id| asking.session.names(id) && !all.contains(id))
             .copied()
             .collect();
         chat::delivered(chat, state, &held);

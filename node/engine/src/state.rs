@@ -9,11 +9,10 @@ use halloo_crdt::clock::Clock;
 use halloo_crdt::content::Composer;
 use halloo_crdt::document::Document;
 use halloo_crdt::live::Live;
-use halloo_crdt::log::{Author, Log};
+use halloo_crdt::log::{Author, Log, Row};
 use halloo_crdt::messages::Messages;
 use halloo_crypto::data::DataSealer;
 use halloo_crypto::id::{AccountId, DeviceId, GroupId, Incarnation, MessageId, OpId};
-use halloo_crypto::kdf;
 use halloo_crypto::sealed;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
@@ -427,7 +426,7 @@ pub(crate) fn name_of(state: &State, account: &AccountId) -> String {
 
 /// The key of a row in the store, and its name in reconciliation.
 pub(crate) fn row_name(bytes: &[u8]) -> [u8; 32] {
-    kdf::hash("acknowledgement row", &[bytes])
+    Row::name_of(bytes)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use halloo_crypto::id::{DeviceId, MessageId, OpId};
 
 use crate::history::{self, Lines};
 use crate::lane::PeerKey;
-use crate::state::{State, row_name};
+use crate::state::State;
 use crate::wire::direct::Realm;
 use crate::wire::parcel::ParcelKind;
 
@@ -21,14 +21,22 @@ pub(super) fn items(state: &State, realm: Realm, device: &DeviceId) -> Vec<(u64,
         }
         Realm::Acknowledgements => {
             let rows = state.log.board().rows().filter(|row| may_keep(state, device, row));
-            rows.map(|row| (0, MessageId::from_bytes(row_name(&row.to_bytes())))).collect()
+            rows.map(|row| (0, MessageId::from_bytes(row.name()))).collect()
         }
         Realm::Contents => {
             let mut entitled = Entitlement::of(state, *device);
-            let here = state.messages.sync_items();
-            let mut items: Vec<(u64, MessageId)> = here
-                .filter(|(_, id)| state.messages.get(id).is_some_and(|content| entitled.to(state, content)))
-                .collect();
+            let mut items = state.messages.sync_documents().to_vec();
+            for (heads, written) in state.messages.sync_places() {
+                if entitled.at(state, heads) {
+                    items.extend_from_slice(written);
+                } else if !entitled.lines.is_empty() {
+                    items.extend(written.iter().filter(|(_, id)| {
+                        state.messages.get(id).is_some_and(|c| entitled.lines.owe(state, id, c.content()))
+                    }));
+                }
+            }
+            let waiting = state.messages.sync_waiting().filter(|content| entitled.to(state, content));
+            items.extend(waiting.map(|content| (content.content().hlc.wall_ms, content.id())));
             // What was handed on to this device it hands on as long as it is still for this one itself.
             let own = history::lines_for(state, &state.me());
             let handed = state.past.handed();
@@ -48,7 +56,7 @@ fn may_keep(state: &State, device: &DeviceId, row: &Row) -> bool {
     let Acknowledged::Commit(commit) = row.fact() else { return true };
     let known = state.peers.of_device(device).and_then(|peer| state.peers.get(&peer));
     let node = state.epochs.of_commit(&commit);
-    node.zip(known).is_some_and(|(node, known)| known.epochs.contains(&node.session.tag()))
+    node.zip(known).is_some_and(|(node, known)| known.epochs.contains(&node.tag()))
 }
 
 /// Whom a content may be told to: every member of today gets the document, everything else only whose account was a member at its
@@ -70,15 +78,17 @@ impl Entitlement {
     }
 
     fn was_in(&mut self, state: &State, content: &Content) -> bool {
-        if matches!(content.body, Body::Document(_)) {
-            return true;
-        }
-        if let Some(known) = self.judged.get(&content.heads) {
+        matches!(content.body, Body::Document(_)) || self.at(state, &content.heads)
+    }
+
+    /// Whether its account was a member at these heads.
+    fn at(&mut self, state: &State, heads: &[OpId]) -> bool {
+        if let Some(known) = self.judged.get(heads) {
             return *known;
         }
         let account = state.log.view().account_of(&self.device);
-        let entitled = account.is_some_and(|account| state.log.role_at(&account, &content.heads).is_some());
-        self.judged.insert(content.heads.clone(), entitled);
+        let entitled = account.is_some_and(|account| state.log.role_at(&account, heads).is_some());
+        self.judged.insert(heads.to_vec(), entitled);
         entitled
     }
 }
@@ -103,8 +113,8 @@ pub(super) fn hand_over(state: &mut State, to: PeerKey, realm: Realm, ids: &[Mes
                 .log
                 .board()
                 .rows()
+                .filter(|row| wanted.contains(&row.name()))
                 .map(Row::to_bytes)
-                .filter(|row| wanted.contains(&row_name(row)))
                 .collect();
             state.send_items(to, ParcelKind::Acknowledgements, rows);
         }

@@ -2,6 +2,7 @@
 
 use super::gap::GAP_DELAY;
 use super::*;
+use crate::engine::Engine;
 use crate::input::{Command, Input, WakeReason};
 use crate::rig::Rig;
 use core::time::Duration;
@@ -37,6 +38,27 @@ fn answers_and_wants_of_sessions_that_are_over_are_counted_and_dropped() {
     rig.hand_direct(0, from, &sync(Realm::Contents, Step::Answer, 9_999, b"\x01abc"));
     rig.hand_direct(0, from, &sync(Realm::Contents, Step::Want, 9_999, &[0; 32]));
     assert_eq!(rig.dropped(0, "answer of a reconciliation that is over"), 1);
+    assert_eq!(rig.dropped(0, "want of a reconciliation that is over"), 1);
+}
+
+#[test]
+fn what_was_named_to_an_asker_is_kept_for_a_while_and_no_longer() {
+    let mut rig = Rig::group(2, 87);
+    let (now, from, asker) = (rig.now, rig.peer(1), rig.members[1].identity.device.id());
+    let Engine { state, chat, .. } = rig.engine(0);
+    state.now = now;
+    let key = session_key(state, &from, Realm::Contents, 7, &asker).expect("both are proven");
+    let (_, message) = Session::initiate(&key, []).expect("begun");
+    let mut room = Reconcile::default();
+    let ask = SyncFrame { realm: Realm::Contents, step: Step::Ask, session: 7, message };
+    on_ask(&mut room, state, from, &ask);
+    for (waited, kept) in [(WANTED_WITHIN - Duration::from_millis(1), true), (WANTED_WITHIN, false)] {
+        state.now = now.after(waited);
+        on_timer(&mut room, chat, state);
+        assert_eq!(room.peers[&from].answering.is_some(), kept);
+    }
+    let want = SyncFrame { step: Step::Want, message: vec![0; 32], ..ask };
+    on_want(&mut room, state, from, &want);
     assert_eq!(rig.dropped(0, "want of a reconciliation that is over"), 1);
 }
 

@@ -1,5 +1,7 @@
 //! What is offered to whom.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::rig::Rig;
 
@@ -18,6 +20,13 @@ fn the_items_for_a_newcomer_hold_the_document_and_nothing_from_before_it_came() 
     assert!(told.len() <= all.len());
     let founder = engine.state.me();
     let mut entitled = Entitlement::of(&engine.state, newcomer);
+    let may_have = |(_, id): &&(u64, MessageId)| {
+        let content = engine.state.messages.get(id).expect("held");
+        entitled.to(&engine.state, content)
+    };
+    let one_by_one: BTreeSet<_> = all.iter().filter(may_have).copied().collect();
+    assert_eq!(told.iter().copied().collect::<BTreeSet<_>>(), one_by_one);
+    assert_eq!(told.len(), one_by_one.len(), "each once");
     for (_, id) in &told {
         let content = engine.state.messages.get(id).expect("held");
         assert!(entitled.to(&engine.state, content), "INV-4");

@@ -127,7 +127,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "newcomers are told everything",
         edits: &[(
             "node/engine/src/reconcile.rs",
-            "        let entitled = account.is_some_and(|account| state.log.role_at(&account, &content.heads).is_some());",
+            "        let entitled = account.is_some_and(|account| state.log.role_at(&account, heads).is_some());",
             "        let entitled = account.is_some();",
         )],
         scenarios: &["soup", "removal"],
