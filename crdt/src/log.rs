@@ -327,6 +327,9 @@ impl Log {
         if past.len() == self.dag.len() {
             return Ok(self.view().clone());
         }
+        if let Some(roster) = self.evaluation().roster_at(&self.dag, &self.board, &past) {
+            return Ok(roster);
+        }
         Ok(Evaluation::of(&self.dag, &self.board, Some(&past)).roster(&self.dag))
     }
 

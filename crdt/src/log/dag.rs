@@ -34,6 +34,11 @@ impl Past {
         }
     }
 
+    /// Is all of the other in it?
+    fn holds(&self, other: &Self) -> bool {
+        other.0.iter().enumerate().all(|(chain, count)| self.count(chain) >= *count)
+    }
+
     /// How many operations.
     pub(super) fn len(&self) -> usize {
         self.0.iter().map(|count| *count as usize).sum()
@@ -172,6 +177,20 @@ impl Dag {
             let mut all = 0..self.entries.len();
             all.any(|other| self.contains(past, other) && self.concurrent(strike, other))
         })
+    }
+
+    /// What lies outside this past, if all of it follows all of the past.
+    pub(super) fn sequel(&self, past: &Past) -> Option<Vec<Node>> {
+        let sequel: Vec<Node> = (0..self.len()).filter(|node| !self.contains(past, *node)).collect();
+        sequel.iter().all(|node| self.closure(*node).holds(past)).then_some(sequel)
+    }
+
+    /// The operations of a past in the one order.
+    pub(super) fn ranked(&self, past: &Past) -> Vec<Node> {
+        let mut nodes: Vec<Node> = (0..self.len()).filter(|node| self.contains(past, *node)).collect();
+        nodes.sort_unstable_by_key(|node| self.rank(*node));
+        assert_eq!(nodes.len(), past.len(), "a closure is complete");
+        nodes
     }
 
     /// The place in the one order that every replica shares: a parent comes before its children.

@@ -18,7 +18,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use halloo_crypto::id::{AccountId, OpId};
+use halloo_crypto::id::{AccountId, DeviceId, OpId};
 
 use super::board::{Board, Fact, Word};
 use super::dag::{Dag, Node, Past};
@@ -48,13 +48,10 @@ impl Evaluation {
     /// Evaluates the closure `scope`, or everything.
     pub(super) fn of(dag: &Dag, board: &Board, scope: Option<&Past>) -> Self {
         let scope = scope.cloned().unwrap_or_else(|| dag.everything());
-        let mut nodes: Vec<Node> = (0..dag.len()).filter(|node| dag.contains(&scope, *node)).collect();
-        nodes.sort_unstable_by_key(|node| dag.rank(*node));
-        assert_eq!(nodes.len(), scope.len(), "a closure is complete");
         let mut rounds = Rounds {
             dag,
             board,
-            nodes,
+            nodes: dag.ranked(&scope),
             decided: Decided::default(),
             refused: BTreeSet::new(),
             waiting: false,
@@ -77,6 +74,33 @@ impl Evaluation {
     /// The roster.
     pub(super) fn roster(&self, dag: &Dag) -> Roster {
         self.sweep.standing.roster(dag, &self.scope)
+    }
+
+    /// The roster of a past, with what this evaluation of everything has decided where that is all that there is to decide: one sweep
+    /// instead of one for each trial. `None` where it is not known to be the same.
+    pub(super) fn roster_at(&self, dag: &Dag, board: &Board, past: &Past) -> Option<Roster> {
+        // Of more strikes not all are weighed in one round, and to look for what is beside each would cost as much as it saves.
+        if dag.strikes().len() > MAX_WEIGHED {
+            return None;
+        }
+        let none = Decided::default();
+        // Where nothing is beside a strike, none hits anything.
+        let decided = if dag.quarrel_in(past) { self.decided_in(dag, board, past)? } else { &none };
+        Some(Sweep::over(dag, &dag.ranked(past), decided).standing.roster(dag, past))
+    }
+
+    /// What is decided within a past if nothing outside it had a part in that: as [`Self::extend`], seen from behind.
+    fn decided_in(&self, dag: &Dag, board: &Board, past: &Past) -> Option<&Decided> {
+        let sequel = dag.sequel(past).filter(|_| !self.waiting)?;
+        let strikes = dag.strikes().iter().any(|strike| !dag.contains(past, *strike));
+        // The word of a device that was let in later says nothing there.
+        let later: BTreeSet<DeviceId> = sequel
+            .iter()
+            .flat_map(|node| dag.op(*node).grants())
+            .map(|grant| grant.certificate.device)
+            .collect();
+        let spoke = !later.is_empty() && board.rows().any(|row| later.contains(&row.device()));
+        (!strikes && !spoke).then_some(&self.decided)
     }
 
     pub(super) fn void(&self, node: Node) -> Option<VoidReason> {
