@@ -183,6 +183,7 @@ where
         let mut buf = [0u8; INITIAL_CAPACITY];
 
         loop {
+            if this.buffer.is_empty() { this.buffer = BytesMut::new(); } // Ours: what is empty holds no memory.
             let n = ready!(Pin::new(&mut this.inner).poll_read(cx, &mut buf))?;
             this.buffer.extend_from_slice(&buf[..n]);
 

@@ -258,6 +258,7 @@ where
             this.buffer.advance(num_write);
         }
 
+        *this.buffer = BytesMut::new(); // Ours: what is empty holds no memory.
         this.inner.poll_flush(cx).map_err(Into::into)
     }
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Result<(), Self::Error>> {
