@@ -1,25 +1,26 @@
 //! The disk of a host: the store's in-memory engine, with time between a write and its confirmation, and power cuts between the two.
 
+pub mod platter;
+
 use crate::chance::{between, generator, happens};
 use crate::plan::DiskSpec;
 use halloo_engine::output::{Batch, WriteId};
 use halloo_engine::snapshot::Snapshot;
-use halloo_store::batch::{Batch as StoreBatch, MAX_VALUE_BYTES};
+use halloo_store::batch::Batch as StoreBatch;
 use halloo_store::memory::{Fault, MemoryStore};
 use halloo_store::store::Store;
+use platter::Place;
 use rand_chacha::ChaCha20Rng;
 use std::collections::VecDeque;
 
 /// Records read at once at a start.
 const PAGE: usize = 512;
-/// Value bytes of one record: what is longer is split, with one byte before each part.
-const PART_BYTES: usize = MAX_VALUE_BYTES - 1;
-/// Begins the keys of the parts of long values; no table of a member begins with it.
-const PARTS: u8 = b'~';
+/// Value bytes of one record: longer ones lie on the platter, and the record says where. Shorter ones are not worth a place.
+const WHOLE_BYTES: usize = 64;
 /// First byte of a record that is the value.
 const WHOLE: u8 = 0;
-/// First byte of a record that says how many parts the value has.
-const SPLIT: u8 = 1;
+/// First byte of a record that says where the value lies.
+const AWAY: u8 = 1;
 
 /// A disk.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl Disk {
     /// Everything durable, as an engine starts from it; `None` where nobody has ever been a member.
     ///
     /// # Panics
-    /// If the store cannot be read, or a part of a value is missing: a commit is whole or not there.
+    /// If the store or the platter cannot be read.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
         let mut snapshot = Snapshot::default();
@@ -116,55 +117,34 @@ impl Disk {
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
             for (key, value) in page {
-                if key.first() != Some(&PARTS) {
-                    let value = self.join(&key, &value);
-                    snapshot.pairs.insert(key, value);
-                }
+                snapshot.pairs.insert(key, value_of(&value));
             }
         }
         (!snapshot.pairs.is_empty()).then_some(snapshot)
     }
+}
 
-    fn join(&self, key: &[u8], record: &[u8]) -> Vec<u8> {
-        let (kind, rest) = record.split_first().expect("a record has a first byte");
-        if *kind == WHOLE {
-            return rest.to_vec();
-        }
-        let parts = u16::from_be_bytes(rest.try_into().expect("two bytes count the parts"));
-        (0..parts)
-            .flat_map(|part| {
-                let found = self.store.get(&part_key(key, part)).expect("memory can be read");
-                found.expect("a commit is whole or not there")
-            })
-            .collect()
+fn value_of(record: &[u8]) -> Vec<u8> {
+    let (kind, rest) = record.split_first().expect("a record has a first byte");
+    if *kind == WHOLE {
+        return rest.to_vec();
     }
+    let (at, bytes) = rest.split_first_chunk().expect("a place has eight bytes");
+    let bytes = u32::from_be_bytes(bytes.try_into().expect("and then four"));
+    platter::get(Place { at: u64::from_be_bytes(*at), bytes })
 }
 
-fn part_key(key: &[u8], part: u16) -> Vec<u8> {
-    let mut name = vec![PARTS];
-    name.extend_from_slice(key);
-    name.extend_from_slice(&part.to_be_bytes());
-    name
-}
-
-/// The records of a batch, long values in parts.
+/// The records of a batch, long values by their places.
 fn records(batch: &Batch) -> StoreBatch {
     let mut out = StoreBatch::new();
     for (key, value) in &batch.puts {
-        if value.len() <= PART_BYTES {
-            let mut record = vec![WHOLE];
-            record.extend_from_slice(value);
-            out.put(key.clone(), record);
-            continue;
-        }
-        let parts: Vec<_> = value.chunks(PART_BYTES).collect();
-        let count = u16::try_from(parts.len()).expect("values are far below 4 GB");
-        for (at, part) in (0..count).zip(&parts) {
-            out.put(part_key(key, at), part.to_vec());
-        }
-        let mut head = vec![SPLIT];
-        head.extend_from_slice(&count.to_be_bytes());
-        out.put(key.clone(), head);
+        let record = if value.len() <= WHOLE_BYTES {
+            [&[WHOLE], value.as_slice()].concat()
+        } else {
+            let Place { at, bytes } = platter::put(value);
+            [&[AWAY], at.to_be_bytes().as_slice(), &bytes.to_be_bytes()].concat()
+        };
+        out.put(key.clone(), record);
     }
     for key in &batch.dels {
         out.del(key.clone());

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::checks::{self, Findings, Member, Violation};
+use crate::disk::platter;
 use crate::host::{self, Host};
 use crate::logs;
 use crate::meter::{self, Tally};
@@ -145,11 +146,13 @@ pub fn run_metered(plan: Plan) -> BTreeMap<&'static str, Tally> {
 pub fn on_own_thread<R: Send + 'static>(seed: u64, act: impl FnOnce() -> R + Send + 'static) -> R {
     let thread =
         std::thread::Builder::new().name(format!("run {seed}")).stack_size(16 << 20).spawn(move || {
+            platter::lay();
             halloo_vtime::arm(seed, START_US);
             memo::begin();
             let result = act();
             let _asked = memo::end();
             wire::remove();
+            platter::remove();
             halloo_vtime::disarm();
             result
         });

@@ -18,7 +18,7 @@ pub fn run(size: Size, plan: Plan) -> (Cost, Tape) {
         let before = resident_bytes();
         let hosts = plan.hosts.len();
         let nodes = u32::try_from(hosts).expect("hosts are counted in 32 bits");
-        let tape = Rc::new(RefCell::new(Tape { topics: vec![Default::default(); hosts], ..Tape::default() }));
+        let tape = Rc::new(RefCell::new(Tape::of(hosts)));
         let mut judges = checks::all();
         judges.push(Box::new(Recorder(Rc::clone(&tape))));
         let mut world = World::new(plan, judges, Trace::new(None));
@@ -41,7 +41,8 @@ pub fn run(size: Size, plan: Plan) -> (Cost, Tape) {
         let resident = resident_bytes().saturating_sub(before);
         world.run_to_end();
         let members = members(&world);
-        let tape = std::mem::take(&mut *tape.borrow_mut());
+        let mut tape = std::mem::take(&mut *tape.borrow_mut());
+        tape.unroll();
         let outcome = world.finish();
         let findings = outcome.findings.kept.iter();
         let findings = findings.map(|broken| format!("{}: {}", broken.check, broken.what)).collect();

@@ -2,6 +2,7 @@
 
 use crate::book::Book;
 use crate::checks::{Check, End, Findings};
+use crate::disk::platter::{self, Place};
 use crate::net::links::HostId;
 use crate::seen::{At, Seen};
 use halloo_engine::input::Input;
@@ -36,8 +37,11 @@ pub struct Tape {
     pub topics: Vec<BTreeSet<[u8; 32]>>,
     /// Connected pairs when the window begins, the lower number first.
     pub pairs: BTreeSet<(HostId, HostId)>,
-    /// Time, host, wish.
+    /// Time, host, wish; see [`Tape::unroll`].
     pub wishes: Vec<(u64, HostId, Wish)>,
+    /// The same while it runs: what is taken down must not weigh on the memory that is measured.
+    #[serde(skip)]
+    rolled: Vec<(u64, HostId, Place)>,
     /// Gossip frames that engines were given, copies left out.
     pub gossip: u64,
     /// Steps of the voice path that anybody was shown.
@@ -70,6 +74,12 @@ impl Check for Recorder {
 }
 
 impl Tape {
+    /// An empty one for so many hosts.
+    #[must_use]
+    pub fn of(hosts: usize) -> Self {
+        Tape { topics: vec![BTreeSet::new(); hosts], ..Tape::default() }
+    }
+
     fn wish(&mut self, at: At, output: &Output) {
         let topics = &mut self.topics[at.host as usize];
         let wish = match output {
@@ -88,7 +98,14 @@ impl Tape {
             _ => return,
         };
         if self.runs {
-            self.wishes.push((at.us, at.host, wish));
+            let bytes = postcard::to_allocvec(&wish).expect("plain fields always encode");
+            self.rolled.push((at.us, at.host, platter::put(&bytes)));
         }
+    }
+
+    /// Brings the wishes that were taken down into [`Tape::wishes`].
+    pub fn unroll(&mut self) {
+        let wish = |place| postcard::from_bytes(&platter::get(place)).expect("written above");
+        self.wishes.extend(self.rolled.drain(..).map(|(us, host, place)| (us, host, wish(place))));
     }
 }
