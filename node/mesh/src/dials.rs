@@ -18,6 +18,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Dials {
     book: Book,
+    /// When something in the book is due next: asked far more often than the book changes.
+    next_due: Option<Duration>,
     under_way: BTreeMap<ConnectionId, Target>,
     lives: Lives,
 }
@@ -25,41 +27,49 @@ pub struct Dials {
 impl Dials {
     /// Notes addresses of a peer, or of somebody unknown, and makes it due at once unless it is connected or already being tried.
     pub fn add(&mut self, now: Duration, peer: Option<PeerKey>, addresses: &[Multiaddr], source: DialSource) {
-        self.book.add(now, peer, addresses, source);
+        self.change(|book| book.add(now, peer, addresses, source));
     }
 
     /// Discovery no longer sees this address.
     pub fn expire(&mut self, peer: PeerKey, address: &Multiaddr) {
-        self.book.expire(peer, address);
+        self.change(|book| book.expire(peer, address));
     }
 
     /// The engine let this peer in: it is worth coming back to, wherever it was found.
     pub fn is_member(&mut self, peer: PeerKey) {
-        self.book.is_member(peer);
+        self.change(|book| book.is_member(peer));
     }
 
     /// The engine wants no more of this peer: from now on it is a stranger that discovery found.
     pub fn disown(&mut self, peer: PeerKey) {
-        self.book.disown(peer);
+        self.change(|book| book.disown(peer));
     }
 
     /// Somebody came into a group of ours: whoever turned out to be a stranger is dialled once more, soon.
     pub fn somebody_came(&mut self, now: Duration) {
-        self.book.somebody_came(now);
+        self.change(|book| book.somebody_came(now));
     }
 
     /// Makes everybody due who is not connected; `strangers` says whether those too who turned out to be none of ours.
     pub fn look_around(&mut self, now: Duration, strangers: bool) {
-        self.book.look_around(now, strangers);
+        self.change(|book| book.look_around(now, strangers));
     }
 
     /// When something is due next.
     pub fn next_due(&self) -> Option<Duration> {
-        self.book.next_due()
+        self.next_due
+    }
+
+    fn change(&mut self, act: impl FnOnce(&mut Book)) {
+        act(&mut self.book);
+        self.next_due = self.book.next_due();
     }
 
     /// Dials whoever is due; how many dials have begun.
     pub fn dial_due<B: NetworkBehaviour>(&mut self, now: Duration, swarm: &mut Swarm<B>) -> usize {
+        if self.next_due.is_none_or(|due| due > now) {
+            return 0;
+        }
         let mut begun = 0;
         for (target, addresses) in self.book.due(now) {
             let opts = match &target {
@@ -87,6 +97,7 @@ impl Dials {
                 }
             }
         }
+        self.next_due = self.book.next_due();
         begun
     }
 
@@ -102,7 +113,7 @@ impl Dials {
                 tracing::debug!(%peer_id, ?established_in, "connected");
                 let target = self.under_way.remove(connection_id);
                 let peer = PeerKey::from_peer_id(peer_id)?;
-                self.book.connected(now, target.as_ref(), peer);
+                self.change(|book| book.connected(now, target.as_ref(), peer));
                 let anew = self.lives.established(*peer_id, *connection_id, now);
                 anew.then(|| {
                     tracing::debug!(%peer_id, "a peer was started anew");
@@ -112,14 +123,14 @@ impl Dials {
             SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
                 self.lives.closed(peer_id, *connection_id);
                 if let Some(peer) = PeerKey::from_peer_id(peer_id).filter(|_| *num_established == 0) {
-                    self.book.disconnected(now, peer);
+                    self.change(|book| book.disconnected(now, peer));
                 }
                 None
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 if let Some(target) = self.under_way.remove(connection_id) {
                     tracing::debug!(?target, %error, "a dial failed");
-                    self.book.failed(now, &target);
+                    self.change(|book| book.failed(now, &target));
                 }
                 None
             }
