@@ -27,7 +27,7 @@ use halloo_engine::place::Fix;
 use halloo_engine::start::{Identity, Origin};
 use halloo_engine::time::{Now, Time};
 use halloo_mesh::{Dials, GossipTicket, Mesh, MeshConfig, PairReply, limits};
-use halloo_vtime::{Task, Timer, now_us};
+use halloo_vtime::{Part, Task, Timer, now_us};
 use libp2p::identity::Keypair;
 use libp2p::swarm::{self};
 use libp2p::{PeerId, Swarm};
@@ -58,6 +58,8 @@ pub struct Host {
     asleep: bool,
     task: Arc<Task>,
     waker: Waker,
+    /// It is being polled: what it does to itself meanwhile is seen before the poll ends.
+    polled: bool,
     /// Whom it finds, and when at the earliest.
     finds: BTreeMap<HostId, u64>,
     node: Option<Node>,
@@ -66,6 +68,9 @@ pub struct Host {
 /// A running process.
 struct Node {
     swarm: Swarm<Mesh>,
+    /// Whether the Swarm wants to be polled: most polls of a host are for its engine alone.
+    stack: Arc<Part>,
+    stack_waker: Waker,
     engine: Option<Engine>,
     joiner: Option<Joiner>,
     deadline: Option<Time>,
@@ -158,6 +163,7 @@ impl Host {
             asleep: false,
             task,
             waker,
+            polled: false,
             finds,
             node: None,
         }
@@ -270,8 +276,11 @@ impl Host {
                 chance::generator(stage.plan.seed, &format!("adversary {} life {}", self.id, self.life));
             Crook::new(kind, rng, &self.identity, snapshot.as_ref())
         });
+        let (stack, stack_waker) = Part::of(&self.task);
         self.node = Some(Node {
             swarm,
+            stack,
+            stack_waker,
             engine: None,
             joiner: None,
             deadline: None,
@@ -389,7 +398,9 @@ impl Host {
         node.busy_until_us = ready;
         node.inbox.push_back((ready, work));
         assert!(node.inbox.len() < INBOX_MAX, "work piles up without end");
-        self.waker.wake_by_ref();
+        if !self.polled {
+            self.waker.wake_by_ref();
+        }
     }
 
     /// Runs until nothing more can be done at this moment.
@@ -400,8 +411,9 @@ impl Host {
         }
         let waker = self.waker.clone();
         let mut cx = Context::from_waker(&waker);
+        self.polled = true;
         loop {
-            let mut moved = self.poll_swarm(&mut cx, stage);
+            let mut moved = self.poll_swarm(stage);
             moved |= self.poll_disk(stage);
             moved |= self.poll_voice(&mut cx, stage);
             moved |= self.poll_crook(stage);
@@ -412,6 +424,7 @@ impl Host {
                 break;
             }
         }
+        self.polled = false;
         self.show_load(stage);
         self.set_timer();
     }

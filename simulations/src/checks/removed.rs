@@ -69,9 +69,12 @@ impl Check for Removed {
             }
             Seen::Drained { engine } => {
                 let print = engine.outsiders_print();
-                let asked = self.asked.get(&at.host).filter(|(known, _)| *known == print);
-                let tainted = asked.map_or_else(|| engine.outsider_holds_epoch(), |(_, tainted)| *tainted);
-                self.asked.insert(at.host, (print, tainted));
+                let (asked, tainted) =
+                    self.asked.entry(at.host).or_insert_with(|| (print, engine.outsider_holds_epoch()));
+                if *asked != print {
+                    (*asked, *tainted) = (print, engine.outsider_holds_epoch());
+                }
+                let tainted = *tainted;
                 self.seals(at, Sealer { seals: engine.seals(), tainted }, findings);
                 self.weigh(at.host, || engine.activity(usize::MAX));
             }

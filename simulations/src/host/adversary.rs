@@ -191,7 +191,7 @@ impl Host {
     /// Whether the mesh took it.
     fn do_deed(&mut self, deed: Deed, stage: &mut Stage) -> bool {
         let Some(node) = self.node.as_mut() else { return false };
-        let mesh = node.swarm.behaviour_mut();
+        let mesh = node.mesh();
         let key = |peer: PeerKey| halloo_mesh::PeerKey(peer.0);
         match deed {
             Deed::Direct(to, bytes) => mesh.send_direct(key(to), bytes).is_ok(),

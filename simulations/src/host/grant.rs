@@ -52,45 +52,44 @@ impl Host {
         let id = self.id;
         let now = now_us();
         let node = self.node.as_mut()?;
-        let mesh = node.swarm.behaviour_mut();
         let key = |peer: PeerKey| halloo_mesh::PeerKey(peer.0);
         // A peer that went away meanwhile is told by `PeerDown`; what is lost is for reconciliation, as in the shell.
         match output {
             Output::Send { to, lane: Lane::Direct, bytes } => {
-                if mesh.send_direct(key(to), bytes).is_err() {
+                if node.mesh().send_direct(key(to), bytes).is_err() {
                     self.push(Work::DirectFailed(to), &stage.plan.costs.clone());
                 }
             }
             Output::Send { to, lane: Lane::Pair, bytes } => {
                 let reply = node.pair_replies.get_mut(&to).and_then(std::collections::VecDeque::pop_front);
                 if let Some(reply) = reply {
-                    let _gone = mesh.reply_pair(reply, bytes);
+                    let _gone = node.mesh().reply_pair(reply, bytes);
                 }
             }
             Output::Send { lane: Lane::Gossip(_), .. } => {
                 stage.findings.add("driver", self.at(), "gossip was sent instead of published");
             }
             Output::Publish { topic, bytes } => {
-                if let Err(error) = mesh.publish(Topic(topic), bytes) {
+                if let Err(error) = node.mesh().publish(Topic(topic), bytes) {
                     stage.count(id, "publish refused", &error.to_string());
                 }
             }
             Output::Subscribe(topic) => {
                 node.topics.insert(topic);
-                if let Err(error) = mesh.subscribe(Topic(topic)) {
+                if let Err(error) = node.mesh().subscribe(Topic(topic)) {
                     stage.count(id, "subscribe refused", &error.to_string());
                 }
             }
             Output::Unsubscribe(topic) => {
                 node.topics.remove(&topic);
-                mesh.unsubscribe(Topic(topic));
+                node.mesh().unsubscribe(Topic(topic));
             }
             Output::Admit { peer, topic } => {
-                let _gone = mesh.admit(key(peer), Topic(topic));
+                let _gone = node.mesh().admit(key(peer), Topic(topic));
                 node.dials.is_member(key(peer));
             }
             Output::Expel { peer, .. } => {
-                mesh.expel(key(peer));
+                node.mesh().expel(key(peer));
                 node.dials.disown(key(peer));
             }
             Output::Verdict(word) => return Some(mesh_verdict(word)),
@@ -111,7 +110,7 @@ impl Host {
         let ours = door.is_some_and(|door| self.engine().is_some_and(|engine| engine.answers(&door)));
         let node = self.node_mut();
         if !ours {
-            let _gone = node.swarm.behaviour_mut().reply_pair(reply, not_mine());
+            let _gone = node.mesh().reply_pair(reply, not_mine());
             return;
         }
         let waiting = node.pair_replies.entry(from).or_default();

@@ -61,6 +61,7 @@ impl Host {
             match wish {
                 JoinerOutput::Send { to, bytes } => {
                     // A peer that went away meanwhile is told as failed by the lane.
+                    node.stack.touch();
                     let _gone = node.swarm.behaviour_mut().send_pair(halloo_mesh::PeerKey(to.0), bytes);
                 }
                 JoinerOutput::Progress(_) => {}

@@ -38,7 +38,7 @@ impl Host {
                 self.overhear(from, &lane, &bytes);
                 let frame = Input::Frame { from, lane, bytes };
                 let verdict = self.feed(frame, stage).unwrap_or(halloo_mesh::Verdict::Ignore);
-                self.node_mut().swarm.behaviour_mut().verdict(ticket, verdict);
+                self.node_mut().mesh().verdict(ticket, verdict);
             }
             Work::Direct { from, bytes } => {
                 self.overhear(from, &Lane::Direct, &bytes);

@@ -12,7 +12,7 @@ mod ready;
 
 pub use clock::{Timer, advance, after, next_due, now_us, timers};
 pub use entropy::draws;
-pub use ready::{Task, take_ready};
+pub use ready::{Part, Task, take_ready};
 pub use real::{cpu_ns, real_clock_reads};
 
 /// Polls whoever is ready and moves the clock to whatever is due next, until this virtual time, microseconds.

@@ -44,6 +44,45 @@ impl Wake for Task {
     }
 }
 
+/// A part of a task that need not be polled unless it was woken itself: what wakes it wakes the task too.
+#[derive(Debug)]
+pub struct Part {
+    task: Arc<Task>,
+    woken: AtomicBool,
+}
+
+impl Part {
+    /// A part of this task, which begins as woken, and the waker that it is polled with.
+    #[must_use]
+    pub fn of(task: &Arc<Task>) -> (Arc<Part>, Waker) {
+        let part = Arc::new(Part { task: Arc::clone(task), woken: AtomicBool::new(true) });
+        let waker = Waker::from(Arc::clone(&part));
+        (part, waker)
+    }
+
+    /// Something was done to it from outside that shows only when it is polled next.
+    pub fn touch(&self) {
+        self.woken.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was woken or touched since the last call: to be called right before it is polled.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        self.woken.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Part {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.touch();
+        self.task.wake_by_ref();
+    }
+}
+
 /// The next task that wants to run.
 pub fn take_ready() -> Option<u32> {
     READY.with_borrow_mut(VecDeque::pop_front)
@@ -52,3 +91,6 @@ pub fn take_ready() -> Option<u32> {
 pub(crate) fn end() {
     READY.with_borrow_mut(VecDeque::clear);
 }
+
+#[cfg(test)]
+mod tests;
