@@ -18,6 +18,7 @@ mod crowd;
 mod devices;
 mod joining;
 mod keeping;
+mod later;
 mod lines;
 mod memberships;
 mod network;
@@ -47,7 +48,7 @@ use crate::track::Track;
 use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
-use halloo_engine::output::Output;
+use halloo_engine::output::{Output, Refusal};
 use halloo_engine::pairing::{HostInput, SeekerInput};
 use halloo_engine::place::Fix;
 use halloo_engine::time::{Now, Time};
@@ -131,7 +132,7 @@ pub struct Driver {
     devices: devices::Devices,
     /// Whether wishes are being granted, and what this node asks of its engines meanwhile: they are given it afterwards.
     granting: bool,
-    later: VecDeque<(GroupId, Input)>,
+    later: later::Later,
 }
 
 /// One thing that happened.
@@ -188,7 +189,7 @@ impl Driver {
             conversations: conversations::Conversations::default(),
             devices: devices::Devices::new(parts.names),
             granting: false,
-            later: VecDeque::new(),
+            later: later::Later::default(),
         }
     }
 
@@ -333,11 +334,24 @@ impl Driver {
     /// waits until they are.
     async fn feed(&mut self, group: GroupId, input: Input) -> Option<Verdict> {
         if self.granting {
-            self.later.push_back((group, input));
+            if let Err(input) = self.later.push(group, input) {
+                self.refuse(group, &input);
+            }
             return None;
         }
         let wishes = self.groups.get_mut(&group)?.feed(now(), input);
         self.carry_out(group, wishes).await
+    }
+
+    /// More waits than this node ever asks of itself: who waits for an answer is told, and the log tells of the rest, which would have
+    /// to be repeated by whatever happens next.
+    fn refuse(&mut self, group: GroupId, input: &Input) {
+        let Input::Command { request, .. } = input else {
+            return tracing::error!(%group, "too much waits while wishes are granted: something was left undone");
+        };
+        if let Some(membership) = self.groups.get_mut(&group) {
+            membership.answer(*request, Err(Refusal::Busy));
+        }
     }
 
     /// Grants wishes, then what granting them led this node to ask: an engine that is asked in between would see what it writes
@@ -348,7 +362,7 @@ impl Driver {
         if inside {
             return verdict;
         }
-        while let Some((group, input)) = self.later.pop_front() {
+        while let Some((group, input)) = self.later.pop() {
             let Some(wishes) = self.groups.get_mut(&group).map(|m| m.feed(now(), input)) else { continue };
             self.grant(group, wishes).await;
         }
