@@ -117,13 +117,14 @@ fn through_a_step(
 
 /// Adds frames that everybody here says from now on; which are the newest, one of each speaker.
 fn said(everybody: &mut [&mut Taped<'_>], all: &mut Vec<Vec<u8>>) -> Result<Vec<usize>> {
+    for one in everybody.iter_mut() {
+        all.extend(spread(&one.said(SAID)?));
+    }
+    // Looked for once everybody has spoken: a key that is replaced meanwhile is kept for two seconds.
     let mut newest = Vec::new();
     for one in everybody.iter_mut() {
-        let mut frames = one.said()?;
-        let last = frames.pop();
-        all.extend(spread(&frames));
         newest.push(all.len());
-        all.extend(last);
+        all.extend(one.said(1)?.pop());
     }
     Ok(newest)
 }
@@ -173,11 +174,11 @@ impl<'a> Taped<'a> {
         Ok(frames)
     }
 
-    /// What is said from the last look on, once it is enough.
-    fn said(&mut self) -> Result<Vec<Vec<u8>>> {
+    /// What is said from the last look on, once it is enough frames.
+    fn said(&mut self, enough: usize) -> Result<Vec<Vec<u8>>> {
         let began = Instant::now();
         let mut frames = Vec::new();
-        while frames.len() < SAID {
+        while frames.len() < enough {
             frames.extend(self.rest()?);
             ensure!(began.elapsed() < PATIENCE, "only {} frames were said", frames.len());
             std::thread::sleep(Duration::from_millis(20));
