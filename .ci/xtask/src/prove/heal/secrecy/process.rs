@@ -108,7 +108,9 @@ fn through_a_step(
     everybody.iter_mut().try_for_each(|one| one.rest().map(drop))?;
     let newest = said(everybody, &mut all)?;
     let late = attacker.seize(&everybody[2].person, &all)?;
-    opens_only_since(&late, old, &newest, "at who came late")?;
+    // She knows Ana's address only and may not be connected with Ben yet.
+    let heard = [newest[0], newest[2]];
+    opens_only_since(&late, old, &heard, "at who came late")?;
     attacker.learn_next(&before);
     attacker.learn(&loot);
     attacker.learn(&late);
