@@ -95,7 +95,7 @@ fn vote(engine: &Engine, poll: &str, option: Option<&str>) -> Result<AgendaAsk, 
         DoorError::new(
             "unknown",
             format!("{wanted} is no option of that poll"),
-            format!("choose of {listed}"),
+            format!("choose one of {listed}"),
         )
     })?;
     Ok(AgendaAsk::Vote { poll: poll.id, option: Some((*chosen).clone()) })

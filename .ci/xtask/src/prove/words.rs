@@ -15,6 +15,9 @@ const READING: &[(&[&str], bool)] = &[
     (&["members"], true),
     (&["log"], true),
     (&["log", "-n", "1"], true),
+    (&["edits", "last"], true),
+    (&["poll"], true),
+    (&["task", "list", "--all"], true),
     (&["activity"], true),
     (&["where"], true),
     (&["invite", "--list"], true),
@@ -24,6 +27,12 @@ const READING: &[(&[&str], bool)] = &[
 /// Every command that changes something, and whether its answer is data (an id, a code) or nothing.
 const CHANGING: &[(&[&str], bool)] = &[
     (&["say", "at", "the", "bridge"], true),
+    (&["edit", "last", "at", "the", "lower", "bridge"], true),
+    (&["react", "last", "+1"], true),
+    (&["poll", "new", "where?", "hut", "tent"], true),
+    (&["poll", "vote", "last", "hut"], false),
+    (&["task", "add", "rope"], true),
+    (&["task", "done", "last"], false),
     (&["precision", "exact"], false),
     (&["share", "1h"], false),
     (&["fix", "46.5", "7.9"], false),

@@ -1,4 +1,5 @@
-//! `prove heal.12`: real processes on two bridges, split three and three for a minute in which both sides live on, and healed.
+//! `prove heal.12`: real processes on two bridges, split three and three for a minute in which both sides live on, and healed: lines,
+//! edits, reactions, votes and tasks of both sides are the same at everybody afterwards.
 //!
 //! ```text
 //!  near: Ana (owner), Ben, Cleo   ----- cable -----   far: Dan (admin), Eva, Fay
@@ -9,14 +10,16 @@
 mod figures;
 mod stage;
 mod voice;
+mod words;
 
 use super::super::Size;
 use super::super::people;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use figures::Figures;
 use halloo_lab::{Lab, mono_ns};
 use stage::{Cast, Line, NAMES, STAY};
 use std::time::{Duration, Instant};
+use words::Words;
 
 /// How long the halves are apart at full size. At small size they are as long as what they do takes.
 const APART: Duration = Duration::from_secs(60);
@@ -55,17 +58,20 @@ pub fn run(size: Size) -> Result<()> {
     }
     let folder = tempfile::tempdir()?;
     let cast = Cast::gather(&bin, folder.path(), &hosts)?;
-    let before = cast.everybody_writes("before", &[0, 1, 2, 3, 4, 5], &[0, 3, 4])?;
+    let mut before = cast.everybody_writes("before", &[0, 1, 2, 3, 4, 5], &[0, 3, 4])?;
+    let (words, drafts) = Words::begin(&cast)?;
+    before.extend(drafts);
     cast.wait_for(&before, &[0, 1, 2, 3, 4, 5])?;
     let watched = cast.watch()?;
     cable.cut()?;
     let until = Instant::now() + if size == Size::Full { APART } else { Duration::ZERO };
     let apart: Vec<Result<Vec<Line>>> = std::thread::scope(|scope| {
         let halves: Vec<_> =
-            HALVES.iter().map(|half| scope.spawn(|| live_apart(&cast, half, until))).collect();
+            HALVES.iter().map(|half| scope.spawn(|| live_apart(&cast, &words, half, until))).collect();
         halves.into_iter().map(|half| half.join().expect("a half does not panic")).collect()
     });
     let mut lines = before;
+    Words::afterwards(&mut lines);
     for half in apart {
         lines.extend(half?);
     }
@@ -77,20 +83,24 @@ pub fn run(size: Size) -> Result<()> {
     let after = cast.everybody_writes("after", &STAY, &STAY)?;
     cast.wait_for(&after, &STAY)?;
     lines.extend(after);
+    let marked = words.agreed(&cast)?;
     cast.heard_across(healed.1)?;
     cast.gone_hear_nothing()?;
     let figures = Figures::of(&cast, watched, &lines, healed)?;
     figures.print();
+    println!("{marked} lines are marked as written apart, the same at everybody who was there");
+    ensure!(size == Size::Small || marked > 0, "nothing is marked as written apart after a minute apart");
     figures.judge(size)
 }
 
 /// What a half does while it is alone, and what it wrote.
-fn live_apart(cast: &Cast<'_>, half: &Half, until: Instant) -> Result<Vec<Line>> {
+fn live_apart(cast: &Cast<'_>, words: &Words, half: &Half, until: Instant) -> Result<Vec<Line>> {
     let chief = half.here[0];
     let old: &[usize] = &[0, 3, 4];
     let all: Vec<usize> = old.iter().copied().chain([half.newcomer]).collect();
     let mut lines = cast.everybody_writes("apart", &half.here, old)?;
     cast.answered_for(chief, &lines)?;
+    words.apart(cast, chief)?;
     cast.let_in(chief, half.newcomer)?;
     let mut four = half.here.to_vec();
     four.push(half.newcomer);

@@ -91,6 +91,24 @@ impl<'a> Cast<'a> {
         Ok(own["devices"][0]["device"].as_str().context("a member without a device")?.to_owned())
     }
 
+    /// Asks somebody.
+    pub fn ask(&self, at: usize, args: &[&str]) -> Result<Value> {
+        self.people[at].ask(args)
+    }
+
+    /// Asks somebody until the answer is as wanted.
+    pub fn wait(&self, at: usize, what: &str, args: &[&str], wanted: impl Fn(&Value) -> bool) -> Result<()> {
+        self.people[at].wait(what, args, wanted).map(drop)
+    }
+
+    /// The account of somebody who is in the group.
+    pub fn account(&self, at: usize) -> Result<String> {
+        let answer = self.people[at].ask(&["members"])?;
+        let own = rows(&answer, "members").into_iter().find(|m| m["own"] == true);
+        let own = own.with_context(|| format!("{} is no member", NAMES[at]))?;
+        Ok(own["account"].as_str().context("a member without an account")?.to_owned())
+    }
+
     fn talk(&self, at: usize) -> Result<()> {
         self.people[at].ask(&["talk", "--in", &clip(at), "--out", "null", "--repeat"]).map(drop)
     }
@@ -262,10 +280,11 @@ impl<'a> Cast<'a> {
         Ok((members, epoch.context("a status without an epoch")?.to_owned()))
     }
 
-    /// What somebody shows, void lines left out, newest last.
+    /// What somebody shows, void lines and those taken back left out, newest last.
     pub fn shown(&self, at: usize) -> Result<Vec<String>> {
         let answer = self.people[at].ask(&["log", "-n", "500"])?;
-        let lines = rows(&answer, "messages").into_iter().filter(|m| m["void"] == false);
+        let stands = |m: &Value| m["void"] == false && m["deleted"] == false;
+        let lines = rows(&answer, "messages").into_iter().filter(stands);
         Ok(lines.filter_map(|m| m["text"].as_str().map(str::to_owned)).collect())
     }
 
