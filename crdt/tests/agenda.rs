@@ -122,7 +122,7 @@ proptest! {
             let written = members[at].device.write_after(0, frontier, Body::Document(bytes));
             members[at].take(&written);
             for (other, member) in members.iter_mut().enumerate() {
-                if other != at && rng.next_u32() % 3 == 0 {
+                if other != at && rng.next_u32().is_multiple_of(3) {
                     member.take(&written);
                 }
             }
