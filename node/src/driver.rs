@@ -334,7 +334,7 @@ impl Driver {
     /// waits until they are.
     async fn feed(&mut self, group: GroupId, input: Input) -> Option<Verdict> {
         if self.granting {
-            if let Err(input) = self.later.push(group, input) {
+            if let Some(input) = self.later.push(group, input) {
                 self.refuse(group, &input);
             }
             return None;

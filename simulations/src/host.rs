@@ -3,6 +3,7 @@
 
 mod adversary;
 mod grant;
+mod inbox;
 mod network;
 mod joining;
 mod speaking;
@@ -21,13 +22,13 @@ use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret};
 use halloo_engine::Engine;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::lane::PeerKey;
-use halloo_engine::output::WriteId;
 use halloo_engine::pairing::Joiner;
 use halloo_engine::place::Fix;
 use halloo_engine::start::{Identity, Origin};
 use halloo_engine::time::{Now, Time};
-use halloo_mesh::{Dials, GossipTicket, Mesh, MeshConfig, PairReply, limits};
+use halloo_mesh::{Dials, Mesh, MeshConfig, PairReply, limits};
 use halloo_vtime::{Part, Task, Timer, now_us};
+use inbox::Work;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{self};
 use libp2p::{PeerId, Swarm};
@@ -90,51 +91,6 @@ struct Node {
     seeds: rand_chacha::ChaCha20Rng,
     /// How it breaks the rules, if it does.
     crook: Option<Crook>,
-}
-
-/// Something for the CPU.
-#[derive(Debug)]
-enum Work {
-    Up(PeerKey),
-    Down(PeerKey),
-    Gossip { from: PeerKey, topic: [u8; 32], bytes: Vec<u8>, ticket: GossipTicket },
-    Direct { from: PeerKey, bytes: Vec<u8> },
-    Pair { from: PeerKey, bytes: Vec<u8>, reply: PairReply },
-    PairReplied { from: PeerKey, bytes: Vec<u8> },
-    PairFailed(PeerKey),
-    DirectFailed(PeerKey),
-    Command(u64, Command),
-    Fix(Fix),
-    Written(WriteId),
-    Wake,
-    JoinerWake,
-}
-
-impl Work {
-    /// Which line of the table of costs it is charged by.
-    fn kind(&self) -> &'static str {
-        match self {
-            Work::Up(_) | Work::Down(_) | Work::DirectFailed(_) => "peer",
-            Work::Gossip { .. } => "gossip",
-            Work::Direct { .. } => "direct",
-            Work::Pair { .. } | Work::PairReplied { .. } => "pair",
-            Work::PairFailed(_) | Work::JoinerWake | Work::Wake => "wake",
-            Work::Command(..) | Work::Fix(_) => "command",
-            Work::Written(_) => "written",
-        }
-    }
-
-    fn cost_us(&self, costs: &Costs) -> u64 {
-        match self {
-            Work::Up(_) | Work::Down(_) | Work::DirectFailed(_) => costs.peer_us,
-            Work::Gossip { .. } => costs.gossip_us,
-            Work::Direct { .. } => costs.direct_us,
-            Work::Pair { .. } | Work::PairReplied { .. } => costs.pair_us,
-            Work::PairFailed(_) | Work::JoinerWake | Work::Wake => costs.wake_us,
-            Work::Command(..) | Work::Fix(_) => costs.command_us,
-            Work::Written(_) => costs.written_us,
-        }
-    }
 }
 
 impl Host {

@@ -15,16 +15,14 @@ pub(super) struct Later {
 }
 
 impl Later {
-    /// Lets an input wait.
-    ///
-    /// # Errors
-    /// The input, if too many wait: what asked for it must be told, or does it again by itself.
-    pub(super) fn push(&mut self, group: GroupId, input: Input) -> Result<(), Input> {
+    /// Lets an input wait. Gives it back if too many wait: what asked for it must be told, or does it again by itself.
+    #[must_use]
+    pub(super) fn push(&mut self, group: GroupId, input: Input) -> Option<Input> {
         if self.waiting.len() >= LATER_MAX {
-            return Err(input);
+            return Some(input);
         }
         self.waiting.push_back((group, input));
-        Ok(())
+        None
     }
 
     /// The one that waits longest.
