@@ -126,7 +126,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "newcomers are told everything",
         edits: &[(
-            "node/engine/src/reconcile.rs",
+            "node/engine/src/reconcile/offer.rs",
             "        let entitled = account.is_some_and(|account| state.log.role_at(&account, heads).is_some());",
             "        let entitled = account.is_some();",
         )],
