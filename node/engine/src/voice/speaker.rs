@@ -248,6 +248,8 @@ impl Speaker {
         if self.next.is_some_and(|next| distance(frame.tick, next) >= SPAN_TICKS as i32) {
             self.slots.clear();
             self.phase = Phase::Silent;
+            // A talk after a pause: what waits of it must not be cleared by each frame that follows before its turn has come.
+            self.next = Some(frame.tick.wrapping_sub(SPAN_TICKS / 2));
         }
         true
     }

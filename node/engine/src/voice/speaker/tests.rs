@@ -186,6 +186,33 @@ fn each_redundancy_fills_the_gaps_once_its_wait_is_learnt() {
 }
 
 #[test]
+fn a_talk_after_a_pause_is_heard_from_its_first_frame_however_long_the_delay_is() {
+    for jitter_ms in [0, 40, 80, 150, 250] {
+        let (mut s, played) = speaker(false, 0);
+        // Every tenth frame comes late, and the buffer learns to wait for it; then two seconds of silence, then another talk.
+        let talks = [(0, 300_u64), (400, 100)];
+        let mut arrivals: Vec<(u64, u32)> = Vec::new();
+        for (first, count) in talks {
+            for k in first..first + count {
+                let late_us = if k % 10 == 9 && first == 0 { jitter_ms * 1_000 } else { 0 };
+                arrivals.push((START_US + k * 20_000 + late_us, k as u32));
+            }
+        }
+        arrivals.sort_unstable();
+        let mut arrivals = arrivals.into_iter().peekable();
+        for step in 0..560_u64 {
+            let now_us = START_US + step * 20_000 + 1_000;
+            while let Some((at, k)) = arrivals.next_if(|(at, _)| *at <= now_us) {
+                give(&mut s, at, k, u8::from(k > 0 && k != 400), k == 299 || k == 499);
+            }
+            play(&mut s, now_us);
+        }
+        let second: Vec<u32> = played.try_iter().filter(|k| *k >= 400).collect();
+        assert_eq!(second, (400..500).collect::<Vec<_>>(), "at {jitter_ms} ms of jitter");
+    }
+}
+
+#[test]
 fn without_redundancy_every_loss_is_concealed_and_no_delay_is_added() {
     let (stats, _) = lossy(0, false, 0);
     assert_eq!(stats.concealed, 100);
