@@ -13,6 +13,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use halloo_crdt::log::Role;
 use halloo_crypto::group::{CommitPlan, GroupSession, KeyPackageSecret};
 use halloo_crypto::id::GroupId;
 use halloo_crypto::identity::DeviceSecret;
@@ -253,6 +254,64 @@ fn races(count: usize) {
     figure(&format!("race from one parent, extra bytes in the worst of {count}"), extra as f64, "B");
 }
 
+/// Two halves that each put `depth` of their own out meet while both still keep the epoch at which they parted: who is on the branch that loses
+/// goes back to it and replays the winner's commits.
+fn forked(half: usize, depth: usize) {
+    let size = 2 * (half + depth);
+    let mut world = World::new(17);
+    world.patience = u64::MAX;
+    world.found("P0");
+    for at in 1..size {
+        let code = world.invite(0, 1);
+        let newcomer = world.stranger(&format!("P{at}"), &code, &[0]);
+        world.run_until(60 * SECOND, |world| world.people[newcomer].engine.is_some());
+        world.run(SECOND);
+    }
+    world.connect_all();
+    // Even numbers are one side, odd ones the other.
+    let across = |a: usize| (0..a).filter(move |b| (a + b) % 2 == 1);
+    let account = world.account(1);
+    world.command(0, Command::SetRole { account, role: Role::Admin }).expect("an admin");
+    world.run(90 * SECOND);
+    (0..size).for_each(|a| across(a).for_each(|b| world.cut(a, b)));
+    for at in 0..depth {
+        for side in 0..2 {
+            let out = world.account(size - 2 * (at + 1) + side);
+            world.command(side, Command::Remove(out)).expect("removed");
+        }
+        world.run(20 * SECOND);
+    }
+    assert_ne!(world.engine(0).status().epoch, world.engine(1).status().epoch, "two branches");
+    world.keep_frames = true;
+    (0..2 * half).for_each(|a| across(a).for_each(|b| world.connect(a, b)));
+    world.run(20 * SECOND);
+    let epoch = world.engine(0).status().epoch;
+    assert!((1..2 * half).all(|who| world.engine(who).status().epoch == epoch), "they agree");
+    let (mut new, mut handed, mut welcomes) = (BTreeSet::new(), 0, 0);
+    for (_, to, lane, bytes) in &world.flown {
+        let engine = world.engine(*to);
+        match lane {
+            Lane::Gossip(topic) => {
+                let parcel = engine.reads_gossip(topic, bytes);
+                if let Some(parcel) = parcel.filter(|parcel| parcel.kind == ParcelKind::Commits) {
+                    new.extend(parcel.items);
+                }
+            }
+            Lane::Direct => match DirectFrame::parse(bytes, engine.route_tag()).expect("its own frame") {
+                DirectFrame::Parcel(parcel) if parcel.kind == ParcelKind::Commits => handed += bytes.len(),
+                DirectFrame::Welcome(_) | DirectFrame::Rejoin(_) => welcomes += bytes.len(),
+                _ => {}
+            },
+            Lane::Pair => {}
+        }
+    }
+    let title = format!("{half}/{half} meet, {depth} removals a side");
+    figure(&format!("{title}, new commits"), new.len() as f64, "");
+    figure(&format!("{title}, new commits together"), new.iter().map(Vec::len).sum::<usize>() as f64, "B");
+    figure(&format!("{title}, welcomes and wishes for them"), welcomes as f64, "B");
+    figure(&format!("{title}, commits handed to each member"), (handed / (2 * half)) as f64, "B");
+}
+
 /// Stored bytes of a member's contents.
 fn contents(world: &World, who: usize) -> usize {
     let one = |(key, value): (&Vec<u8>, &Vec<u8>)| {
@@ -337,6 +396,11 @@ fn meet(world: &mut World, at_least: u32) -> Meeting {
 fn main() {
     let small = std::env::args().any(|argument| argument == "small");
     merge(25);
+    if small {
+        forked(3, 1)
+    } else {
+        forked(25, 3)
+    }
     races(if small { 1 } else { 5 });
     reconciliation(if small { 500 } else { 11_000 });
     if small { changes(24, 12) } else { changes(500, 200) }
