@@ -1,94 +1,32 @@
 //! What people write beyond plain lines, with real homes and real processes: edits, reactions, polls and tasks as they are typed and read.
 #![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
 
+mod people;
+
+use people::Person;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-/// How long a state may take to come about before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(50);
-
-/// A home and the process that runs in it.
-struct Person {
-    home: PathBuf,
-    process: Option<Child>,
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ended = process.kill();
-            let _reaped = process.wait();
-        }
-    }
-}
+use std::path::Path;
 
 impl Person {
-    fn up(folder: &Path, name: &str) -> Self {
-        let mut person = Person { home: folder.join(name), process: None };
-        let mut command = person.halloo(&["--quiet", "up", "--loopback", "--no-mdns"]);
-        person.process = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        person.wait("the door", &["groups"], |_| true);
-        person
-    }
-
-    fn halloo(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_halloo"));
-        command.env("HALLOO_KEYRING", "off").env("USER", "somebody").env_remove("HALLOO_PASSPHRASE");
-        command.arg("--home").arg(&self.home).args(args).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        self.halloo(&[&["--json"], args].concat()).output().unwrap()
-    }
-
-    /// Asks, and expects an answer.
-    fn ask(&self, args: &[&str]) -> Value {
-        let done = self.run(args);
-        let text = String::from_utf8_lossy(&done.stdout).into_owned();
-        assert!(done.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&done.stderr));
-        serde_json::from_str(text.lines().last().unwrap()).unwrap()
-    }
-
     /// Asks, and expects to be refused in words that hold these, the second among what to do next.
-    fn refused(&self, args: &[&str], says: &str, next: &str) {
-        let done = self.run(args);
-        let text = String::from_utf8_lossy(&done.stdout).into_owned();
-        assert!(!done.status.success(), "{args:?} must be refused: {text}");
-        let error: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-        let (what, does) =
-            (error["error"]["what"].as_str().unwrap(), error["error"]["next"].as_str().unwrap());
-        assert!(what.contains(says) && does.contains(next), "{args:?}: {text}");
+    fn refused_with(&self, args: &[&str], says: &str, next: &str) {
+        let error = self.refused(args, says);
+        let (what, does) = (error["what"].as_str().unwrap(), error["next"].as_str().unwrap());
+        assert!(what.contains(says) && does.contains(next), "{args:?}: {error}");
     }
 
     /// What a person reads.
     fn reads(&self, args: &[&str]) -> String {
-        let done = self.halloo(args).output().unwrap();
+        let done = self.typed(args).output().unwrap();
         assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap()
-    }
-
-    /// Asks until the answer is as wanted.
-    fn wait(&self, what: &str, args: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            let done = self.run(args);
-            let text = String::from_utf8_lossy(&done.stdout).into_owned();
-            let answer = text.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
-            match answer {
-                Some(answer) if done.status.success() && wanted(&answer) => return answer,
-                _ if began.elapsed() > PATIENCE => panic!("{what} did not come about: {text}"),
-                _ => std::thread::sleep(LOOK),
-            }
-        }
     }
 }
 
 fn two(folder: &Path) -> (Person, Person) {
-    let (ada, ben) = (Person::up(folder, "ada"), Person::up(folder, "ben"));
+    let (mut ada, mut ben) = (Person::new(folder, "ada"), Person::new(folder, "ben"));
+    ada.up();
+    ben.up();
     let made = ada.ask(&["new", "Sunday ride", "--as", "Ada"]);
     ben.ask(&["join", made["invite"]["link"].as_str().unwrap(), "--as", "Ben"]);
     (ada, ben)
@@ -106,10 +44,10 @@ fn a_line_is_changed_taken_back_and_reacted_to_by_last_or_by_the_id_that_stands_
     let short = &id[..8];
     ben.wait("the line", &["log"], |log| newest(log)["text"] == "at nine");
 
-    ben.refused(&["edit", short, "at noon"], "only who wrote", "--reply-to");
-    ben.refused(&["edit", "last", "at noon"], "no line of yours", "halloo say");
-    ben.refused(&["react", "zz", "+1"], "no message id", "halloo log");
-    ben.refused(&["react", "00000000", "+1"], "no message", "halloo log");
+    ben.refused_with(&["edit", short, "at noon"], "only who wrote", "--reply-to");
+    ben.refused_with(&["edit", "last", "at noon"], "no line of yours", "halloo say");
+    ben.refused_with(&["react", "zz", "+1"], "no message id", "halloo log");
+    ben.refused_with(&["react", "00000000", "+1"], "no message", "halloo log");
     assert_eq!(ada.ask(&["edit", "last", "at", "ten"])["message"], id.as_str());
     assert_eq!(ben.ask(&["react", short, "\u{1f44d}"])["message"], id.as_str());
     ben.ask(&["say", "I come", "--reply-to", short]);
@@ -131,13 +69,13 @@ fn a_line_is_changed_taken_back_and_reacted_to_by_last_or_by_the_id_that_stands_
     ben.ask(&["react", short, "\u{1f44d}", "--off"]);
     ada.wait("no reaction", &["log"], |log| log["messages"][1]["reactions"].as_array().unwrap().is_empty());
     // Ben is no moderator; Ada, who began the group, is more than one.
-    ben.refused(&["withdraw", short], "role", "admin");
+    ben.refused_with(&["withdraw", short], "role", "admin");
     let answer = ben.ask(&["say", "I do not come"])["message"].as_str().unwrap().to_owned();
     ada.wait("the line", &["log"], |log| newest(log)["message"] == answer.as_str());
     ada.ask(&["withdraw", &answer[..8]]);
     ben.wait("it is taken back", &["log"], |log| newest(log)["deleted"] == true && newest(log)["text"] == "");
-    ben.refused(&["react", &answer[..8], "+1"], "taken back", "write a new one");
-    ben.refused(&["edits", &answer[..8]], "taken back", "halloo log");
+    ben.refused_with(&["react", &answer[..8], "+1"], "taken back", "write a new one");
+    ben.refused_with(&["edits", &answer[..8]], "taken back", "halloo log");
     assert!(ben.reads(&["log", "-n", "1"]).trim_end().ends_with("Ben: (taken back)"));
 }
 
@@ -151,17 +89,17 @@ fn a_poll_and_a_task_are_made_decided_and_done_by_two_and_read_the_same_at_both(
     ada.ask(&["poll", "vote", "last", "hut"]);
     ben.ask(&["poll", "vote", &poll[..8], "1"]);
     ben.ask(&["poll", "vote", &poll[..8], "Tent"]);
-    ben.refused(&["poll", "vote", "last", "3"], "no option", "1 hut, 2 tent");
-    ben.refused(&["poll", "close", "last"], "only who opened", "ask");
-    ben.refused(&["poll", "vote", "00000000", "1"], "no poll", "halloo poll list");
-    ada.refused(&["poll", "new", "again?", "one"], "two options", "name them");
+    ben.refused_with(&["poll", "vote", "last", "3"], "no option", "1 hut, 2 tent");
+    ben.refused_with(&["poll", "close", "last"], "only who opened", "ask");
+    ben.refused_with(&["poll", "vote", "00000000", "1"], "no poll", "halloo poll list");
+    ada.refused_with(&["poll", "new", "again?", "one"], "two options", "name them");
     let seen =
         ada.wait("both votes", &["poll"], |polls| polls["polls"][0]["options"][1]["names"][0] == "Ben");
     assert_eq!(seen["polls"][0]["options"][0]["names"][0], "Ada");
     assert_eq!(seen["polls"][0]["options"][0]["votes"], 1, "a person has one vote");
     ada.ask(&["poll", "close", "last"]);
     ben.wait("it is closed", &["poll"], |polls| polls["polls"][0]["closed"] == true);
-    ben.refused(&["poll", "vote", "last", "hut"], "closed", "halloo poll new");
+    ben.refused_with(&["poll", "vote", "last", "hut"], "closed", "halloo poll new");
     let read = ben.reads(&["poll"]);
     let wanted = format!(
         "{}  Ada asks: where do we sleep?  (closed)\n    1  hut  1  Ada\n  * 2  tent  1  Ben\n",
@@ -182,5 +120,5 @@ fn a_poll_and_a_task_are_made_decided_and_done_by_two_and_read_the_same_at_both(
     assert_eq!(ada.reads(&["task", "list", "--all"]), wanted);
     ada.ask(&["task", "done", &task[..8], "--undo"]);
     ben.wait("it is open", &["task"], |tasks| tasks["tasks"][0]["done_by"].is_null());
-    ben.refused(&["task", "add", "x", "--for", "Zoe"], "Zoe", "halloo members");
+    ben.refused_with(&["task", "add", "x", "--for", "Zoe"], "Zoe", "halloo members");
 }
