@@ -21,7 +21,7 @@ use crate::output::MAX_NAME_BYTES;
 use crate::past::Past;
 use crate::snapshot::{Snapshot, Table};
 use crate::start::{Identity, Origin, StartError};
-use crate::state::{Ground, State, row_name};
+use crate::state::{Ground, State};
 use crate::time::Now;
 use crate::wire::bundle::Bundle;
 use crate::wire::bytes::Reader;
@@ -197,7 +197,7 @@ pub(crate) fn store_all(state: &mut State) {
     handshake::store_operations(state, &ids);
     let rows: Vec<Vec<u8>> = state.log.board().rows().map(Row::to_bytes).collect();
     for row in rows {
-        state.out.put(Table::Acknowledgement, &row_name(&row), row);
+        state.out.put(Table::Acknowledgement, &Row::name_of(&row), row);
     }
     let beacons: Vec<_> = state.beacons.all().map(|beacon| (beacon.id(), beacon.to_bytes())).collect();
     for (id, record) in beacons {

@@ -19,7 +19,7 @@ use crate::lane::PeerKey;
 use crate::output::{Event, Output};
 use crate::peers::{HANDSHAKE_PATIENCE, HELLOS_MAX, INTRODUCTIONS_MAX};
 use crate::snapshot::Table;
-use crate::state::{Fact, State, row_name};
+use crate::state::{Fact, State};
 use crate::timers::Timer;
 use crate::wire::direct::{DirectFrame, MAX_NAMES, ProofFrame};
 use crate::wire::proof::ProofContext;
@@ -265,7 +265,7 @@ pub(crate) fn on_farewell(state: &mut State, from: PeerKey, operations: &[Vec<u8
     adopt(state, from, trial, new);
     for row in settled {
         let bytes = row.to_bytes();
-        state.out.put(Table::Acknowledgement, &row_name(&bytes), bytes);
+        state.out.put(Table::Acknowledgement, &Row::name_of(&bytes), bytes);
         state.tell(Fact::Acknowledged);
     }
     if !out {

@@ -12,7 +12,7 @@ use crate::handshake::store_operations;
 use crate::lane::PeerKey;
 use crate::output::{Event, Refusal, Warning};
 use crate::snapshot::Table;
-use crate::state::{Fact, Membership, State, name_of, row_name};
+use crate::state::{Fact, Membership, State, name_of};
 use crate::wire::bundle::VerifiedRequest;
 use crate::wire::parcel::{Parcel, ParcelKind};
 
@@ -264,7 +264,7 @@ pub(crate) fn on_acknowledgements(state: &mut State, from: &PeerKey, rows: &[Vec
             Ok(true) => {
                 anchors |= commit.is_some();
                 changed |= commit.is_none();
-                state.out.put(Table::Acknowledgement, &row_name(bytes), bytes.clone());
+                state.out.put(Table::Acknowledgement, &Row::name_of(bytes), bytes.clone());
             }
             Ok(false) => {}
             Err(LogError::Unknown(_)) => state.tell(Fact::Gap),
@@ -290,7 +290,7 @@ fn acknowledge(state: &mut State) {
             state.log.author_acknowledge(device, halloo_crdt::log::Fact::Remove(remove), Vec::new())
         {
             let bytes = row.to_bytes();
-            state.out.put(Table::Acknowledgement, &row_name(&bytes), bytes.clone());
+            state.out.put(Table::Acknowledgement, &Row::name_of(&bytes), bytes.clone());
             rows.push(bytes);
         }
     }

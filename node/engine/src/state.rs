@@ -9,7 +9,7 @@ use halloo_crdt::clock::Clock;
 use halloo_crdt::content::Composer;
 use halloo_crdt::document::Document;
 use halloo_crdt::live::Live;
-use halloo_crdt::log::{Author, Log, Row};
+use halloo_crdt::log::{Author, Log};
 use halloo_crdt::messages::Messages;
 use halloo_crypto::data::DataSealer;
 use halloo_crypto::id::{AccountId, DeviceId, GroupId, Incarnation, MessageId, OpId};
@@ -422,11 +422,6 @@ pub(crate) fn box_aad(group: &GroupId, kind: ParcelKind, from: &DeviceId, to: &D
 pub(crate) fn name_of(state: &State, account: &AccountId) -> String {
     let said = state.document.profile(account).display_name;
     if said.is_empty() { account.to_string().chars().take(8).collect() } else { said }
-}
-
-/// The key of a row in the store, and its name in reconciliation.
-pub(crate) fn row_name(bytes: &[u8]) -> [u8; 32] {
-    Row::name_of(bytes)
 }
 
 #[cfg(test)]

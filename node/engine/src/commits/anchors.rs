@@ -7,7 +7,7 @@ use rand_core::Rng as _;
 
 use crate::epochs::{Said, Voices};
 use crate::snapshot::Table;
-use crate::state::{State, row_name};
+use crate::state::State;
 use crate::timers::Timer;
 use crate::wire::parcel::{Parcel, ParcelKind};
 
@@ -39,7 +39,7 @@ pub(crate) fn on_anchor_due(state: &mut State) {
     };
     assert!(row.rivals().len() <= MAX_RIVALS, "all that were seen are named");
     let bytes = row.to_bytes();
-    state.out.put(Table::Acknowledgement, &row_name(&bytes), bytes.clone());
+    state.out.put(Table::Acknowledgement, &Row::name_of(&bytes), bytes.clone());
     state.publish(&Parcel::new(ParcelKind::Acknowledgements, vec![bytes]));
     weigh(state);
 }
@@ -71,14 +71,14 @@ fn said_by(state: &State, row: &Row) -> Option<Said> {
 pub(crate) fn forget_settled(state: &mut State) {
     let rows = state.log.board().rows().filter_map(|row| match row.fact() {
         Acknowledged::Commit(commit) if state.epochs.of_commit(&commit).is_none() => {
-            Some((commit, row.to_bytes()))
+            Some((commit, row.name()))
         }
         _ => None,
     });
-    let rows: Vec<([u8; 32], Vec<u8>)> = rows.collect();
-    for (commit, bytes) in rows {
+    let rows: Vec<([u8; 32], [u8; 32])> = rows.collect();
+    for (commit, name) in rows {
         state.log.settle(&commit);
-        state.out.del(Table::Acknowledgement, &row_name(&bytes));
+        state.out.del(Table::Acknowledgement, &name);
     }
 }
 

@@ -87,9 +87,7 @@ pub(crate) fn on_brought(room: &mut Reconcile, state: &mut State) {
 pub(super) fn tell(room: &mut Reconcile, state: &mut State) {
     let mut operations = state.heads();
     operations.truncate(MAX_NAMES);
-    let mut contents = state.messages.frontier();
-    contents.truncate(MAX_NAMES);
-    let heads = HeadsFrame { operations, contents };
+    let heads = HeadsFrame { operations, contents: state.messages.frontier() };
     let name = digest(&heads);
     let idle = room.peers.iter_mut().filter(|(_, talk)| talk.is_idle() && talk.heads != Some(name));
     for (peer, talk) in idle {

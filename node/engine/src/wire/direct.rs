@@ -154,7 +154,8 @@ pub enum DirectFrame {
     Heads(HeadsFrame),
 }
 
-/// The newest of what a member holds: whoever knows all of it lacks nothing that the member has.
+/// The newest of what a member holds. Whoever lacks any of it lacks something that the member has; who knows all of it may still lack some,
+/// where there are more heads than are named.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HeadsFrame {
     /// Heads of its log, at most [`MAX_NAMES`].
