@@ -1,6 +1,7 @@
 //! Polls and tasks at the local door: which one is meant, and what is asked about it.
 
 use super::asks::done;
+use super::lines::SHORTEST;
 use super::{Driver, memberships::Shape, reads::names};
 use crate::door::{DoorError, Reply, Request};
 use crate::views;
@@ -11,8 +12,6 @@ use halloo_engine::input::{AgendaAsk, Command};
 use halloo_engine::output::{PollView, Reply as Done};
 use serde_json::{Value, json};
 
-/// Shortest beginning of an id that names one: what is shorter is more likely a slip.
-const SHORTEST: usize = 4;
 /// Assigns a task to no one.
 const NOBODY: &str = "nobody";
 

@@ -7,8 +7,8 @@ use halloo_engine::engine::Engine;
 use halloo_engine::input::Command;
 use serde_json::json;
 
-/// Shortest beginning of an id that names a line: what is shorter is more likely a slip.
-const SHORTEST: usize = 4;
+/// Shortest beginning of an id that names a line, a poll or a task: what is shorter is more likely a slip.
+pub(super) const SHORTEST: usize = 4;
 /// Lines looked at together on the way back to the last one.
 const PAGE: usize = 50;
 
@@ -19,24 +19,22 @@ impl Driver {
         group: GroupId,
         request: &Request,
     ) -> Option<Result<(Command, Shape), DoorError>> {
-        let command: &dyn Fn(MessageId) -> Command = match request {
-            Request::Edit { text, .. } => &|message| Command::Edit { message, text: text.clone() },
-            Request::Withdraw { .. } => &|message| Command::Delete { message },
-            Request::React { emoji, on, .. } => {
-                &|message| Command::React { message, emoji: emoji.clone(), on: *on }
+        let named = |message: &str, own: bool, act: &dyn Fn(MessageId) -> Command| {
+            self.line(group, message, own).map(|id| {
+                let shape: Shape = Box::new(move |_| json!({ "message": id.to_string() }));
+                (act(id), shape)
+            })
+        };
+        Some(match request {
+            Request::Edit { message, text } => {
+                named(message, true, &|message| Command::Edit { message, text: text.clone() })
+            }
+            Request::Withdraw { message } => named(message, true, &|message| Command::Delete { message }),
+            Request::React { message, emoji, on } => {
+                named(message, false, &|message| Command::React { message, emoji: emoji.clone(), on: *on })
             }
             _ => return None,
-        };
-        let (Request::Edit { message, .. } | Request::Withdraw { message } | Request::React { message, .. }) =
-            request
-        else {
-            return None;
-        };
-        let own = !matches!(request, Request::React { .. });
-        Some(self.line(group, message, own).map(|id| {
-            let shape: Shape = Box::new(move |_| json!({ "message": id.to_string() }));
-            (command(id), shape)
-        }))
+        })
     }
 
     /// The line of a group that is meant.
