@@ -200,6 +200,22 @@ id!(
     InvitePublic, 32
 );
 id!(
+    /// Where a coordinator keeps what is for one device of one group on one day: an Ed25519 public key that only the owner signs for.
+    MailboxAddress, 32
+);
+id!(
+    /// One item in a mailbox, drawn at random by who leaves it there: left twice, it lies there once.
+    MailboxItem, 16
+);
+id!(
+    /// A client of a coordinator: an Ed25519 public key made for this coordinator alone, of no group and no person.
+    ClientId, 32
+);
+id!(
+    /// A coordinator: the Ed25519 public key that signs its tickets.
+    CoordinatorId, 32
+);
+id!(
     /// An Ed25519 signature, R then S.
     Signature, 64
 );

@@ -57,6 +57,8 @@ pub enum Domain {
     Mailbox,
     /// A short-lived capability.
     Ticket,
+    /// A client asks a coordinator for a ticket.
+    TicketRequest,
     /// The holder of an invite's secret asks to be let in.
     InviteProof,
     /// A newcomer's request to join.
@@ -86,6 +88,7 @@ impl Domain {
             Self::MediaAnnouncement => "halloo v1 media announcement",
             Self::Mailbox => "halloo v1 mailbox",
             Self::Ticket => "halloo v1 ticket",
+            Self::TicketRequest => "halloo v1 ticket request",
             Self::InviteProof => "halloo v1 invite proof",
             Self::JoinRequest => "halloo v1 join request",
             Self::CallSignal => "halloo v1 call signal",

@@ -10,7 +10,7 @@ fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
 }
 
-const DOMAINS: [Domain; 18] = [
+const DOMAINS: [Domain; 19] = [
     Domain::Certificate,
     Domain::DeviceConsent,
     Domain::Revocation,
@@ -24,6 +24,7 @@ const DOMAINS: [Domain; 18] = [
     Domain::MediaCheckpoint,
     Domain::MediaAnnouncement,
     Domain::Mailbox,
+    Domain::TicketRequest,
     Domain::Ticket,
     Domain::InviteProof,
     Domain::JoinRequest,

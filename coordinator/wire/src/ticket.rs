@@ -1,0 +1,100 @@
+//! Asking for a ticket: `POST /api/v1/auth/ticket`. What is signed is drawn in [`halloo_crypto::ticket`].
+
+use core::fmt::Write as _;
+
+use halloo_crypto::id::{ClientId, Signature};
+use halloo_crypto::ticket::{Room, Ticket, TicketRequest};
+use serde::{Deserialize, Serialize};
+
+/// Path of the request.
+pub const PATH: &str = "/api/v1/auth/ticket";
+/// The scheme of the header that carries a ticket: `Authorization: Halloo <ticket in hex>`.
+pub const SCHEME: &str = "Halloo";
+
+/// The body of the request. Fixed fields are lower-case hex.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketAsk {
+    /// Name of the room.
+    pub room: String,
+    /// The client's public key.
+    pub client: ClientId,
+    /// The client's clock, Unix milliseconds.
+    pub time_ms: u64,
+    /// 16 bytes in hex.
+    pub nonce: String,
+    /// The origin by which the client asks.
+    pub origin: String,
+    /// The client's signature.
+    pub signature: Signature,
+}
+
+/// The answer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TicketGiven {
+    /// The ticket in hex: opaque to the client.
+    pub ticket: String,
+    /// When it ends, Unix milliseconds of the coordinator's clock.
+    pub expires_ms: u64,
+}
+
+impl TicketAsk {
+    /// From a request and its signature.
+    #[must_use]
+    pub fn new(request: &TicketRequest, signature: Signature) -> Self {
+        TicketAsk {
+            room: request.room.name().to_owned(),
+            client: request.client,
+            time_ms: request.time_ms,
+            nonce: to_hex(&request.nonce),
+            origin: request.origin.clone(),
+            signature,
+        }
+    }
+
+    /// What is to be checked, or nothing where the room is not known or the nonce is no nonce.
+    #[must_use]
+    pub fn request(&self) -> Option<TicketRequest> {
+        Some(TicketRequest {
+            room: Room::of_name(&self.room)?,
+            client: self.client,
+            time_ms: self.time_ms,
+            nonce: from_hex(&self.nonce)?,
+            origin: self.origin.clone(),
+        })
+    }
+}
+
+/// A ticket as text.
+#[must_use]
+pub fn to_text(ticket: &[u8; Ticket::LEN]) -> String {
+    to_hex(ticket)
+}
+
+/// A ticket from text; nothing is checked but its length.
+#[must_use]
+pub fn from_text(text: &str) -> Option<[u8; Ticket::LEN]> {
+    from_hex(text)
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    bytes.iter().for_each(|byte| write!(text, "{byte:02x}").expect("a text takes what is written"));
+    text
+}
+
+fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0_u8; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests;
