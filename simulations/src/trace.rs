@@ -157,8 +157,8 @@ fn describe_input(line: &mut String, input: &Input) -> fmt::Result {
         Input::Fix(fix) => write!(line, "in fix {fix:?}"),
         Input::Addresses(all) => write!(line, "in addresses {}", all.len()),
         Input::Wake(why) => write!(line, "in wake {why:?}"),
-        Input::Fetched(items) => write!(line, "in fetched {}", items.len()),
-        Input::Deposited(id) => write!(line, "in deposited {id}"),
+        Input::Fetched { items, .. } => write!(line, "in fetched {}", items.len()),
+        Input::Deposited { id, outcome } => write!(line, "in deposited {id} {outcome:?}"),
     }
 }
 
@@ -180,7 +180,9 @@ fn describe_output(line: &mut String, output: &Output) -> fmt::Result {
         Output::Event(event) => write!(line, "event {event:?}"),
         Output::Reply { request, result } => write!(line, "reply {request} {result:?}"),
         Output::Deposit { id, bytes, .. } => write!(line, "out deposit {id} {}", bytes.len()),
-        Output::Fetch { .. } => write!(line, "out fetch"),
+        Output::Doors(doors) => write!(line, "out doors {}", doors.len()),
+        Output::Taken { items, .. } => write!(line, "out taken {}", items.len()),
+        Output::Meet(places) => write!(line, "out meet {}", places.len()),
         Output::Idle(deadline) => write!(line, "idle {deadline:?}"),
     }
 }

@@ -151,7 +151,9 @@ impl Engine {
             Input::Fix(fix) => location::on_fix(&mut self.here, &mut self.state, fix),
             Input::Addresses(addresses) => self.state.config.addresses = addresses,
             Input::Wake(_) => self.on_wake(),
-            Input::Fetched(_) | Input::Deposited(_) => self.state.count("mailbox input, which is reserved"),
+            Input::Fetched { .. } | Input::Deposited { .. } => {
+                self.state.count("mailbox input, which is reserved")
+            }
         }
         self.finish();
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use halloo_crdt::document::AgendaId;
 use halloo_crdt::log::Role;
-use halloo_crypto::id::{AccountId, DeviceId, InviteId, MessageId};
+use halloo_crypto::id::{AccountId, DeviceId, InviteId, MailboxAddress, MailboxItem, MessageId};
 use halloo_crypto::identity::Revocation;
 use halloo_crypto::invite::InviteSecret;
 
@@ -43,10 +43,31 @@ pub enum Input {
     Addresses(Vec<String>),
     /// Time has passed: the deadline of the last `Idle`, or a push from outside.
     Wake(WakeReason),
-    /// Reserved: sealed items fetched from the mailbox. They enter by the same door as frames.
-    Fetched(Vec<Vec<u8>>),
-    /// Reserved: the mailbox took the deposit of this id.
-    Deposited(u64),
+    /// What lay in an own mailbox. It enters by the same door as frames; what is done with is told by [`crate::output::Output::Taken`].
+    Fetched {
+        /// Which mailbox.
+        address: MailboxAddress,
+        /// Names and bytes, untrusted.
+        items: Vec<(MailboxItem, Vec<u8>)>,
+    },
+    /// What became of a deposit.
+    Deposited {
+        /// Of [`crate::output::Output::Deposit`].
+        id: u64,
+        /// What became of it.
+        outcome: DepositOutcome,
+    },
+}
+
+/// What became of a deposit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DepositOutcome {
+    /// The coordinator has it durably.
+    Stored,
+    /// That mailbox is full.
+    Full,
+    /// The coordinator does not answer, or refuses this node now.
+    Unreachable,
 }
 
 /// Why the driver woke the engine.

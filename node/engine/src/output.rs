@@ -2,7 +2,11 @@
 
 use halloo_crdt::document::AgendaId;
 use halloo_crdt::log::Role;
-use halloo_crypto::id::{AccountId, DeviceId, EpochId, InviteId, MessageId, OpId};
+use halloo_crypto::id::{
+    AccountId, DeviceId, EpochId, InviteId, MailboxAddress, MailboxItem, MessageId, OpId,
+};
+use halloo_crypto::mailbox::DayKey;
+use halloo_crypto::secret::Secret;
 
 use crate::lane::{Lane, PeerKey};
 use crate::time::Time;
@@ -72,22 +76,65 @@ pub enum Output {
         /// What came of it. A command that changes something is answered when the change is durable.
         result: Result<Reply, Refusal>,
     },
-    /// Reserved: leave this sealed item at a mailbox address.
+    /// Leave this at a coordinator, for a member who is away. Lost is nothing: it is asked for again after a failure.
     Deposit {
         /// Answered by [`crate::input::Input::Deposited`].
         id: u64,
-        /// The blinded address.
-        address: [u8; 32],
-        /// The sealed item.
+        /// The origin of the coordinator.
+        via: String,
+        /// The mailbox of that member, today.
+        address: MailboxAddress,
+        /// Names the item; left twice it lies there once.
+        item: MailboxItem,
+        /// Sealed, and padded to a size class of the coordinator.
         bytes: Vec<u8>,
     },
-    /// Reserved: ask the mailbox for what lies at this address.
-    Fetch {
-        /// The blinded address.
-        address: [u8; 32],
+    /// The own mailboxes to look into, all of them; replaces the list given before.
+    Doors(Vec<MailboxDoor>),
+    /// These are taken in and durable here: the coordinator can forget them.
+    Taken {
+        /// The own mailbox.
+        address: MailboxAddress,
+        /// Their names.
+        items: Vec<MailboxItem>,
     },
+    /// The places where members of this group find each other's addresses, all of them; replaces the list given before.
+    Meet(Vec<MeetingPlace>),
     /// Nothing more until an input, or until the deadline. Always the last value of a drain.
     Idle(Option<Deadline>),
+}
+
+/// One own mailbox at a coordinator, on one day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailboxDoor {
+    /// The origin of the coordinator.
+    pub via: String,
+    /// Signs for the address.
+    pub key: DayKey,
+    /// Whether to be told when something comes; else it is looked into at the start, after a reconnect and now and then.
+    pub watch: bool,
+}
+
+/// Where members leave their addresses for each other at a coordinator.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MeetingPlace {
+    /// The origin of the coordinator.
+    pub via: String,
+    /// The name of the place there.
+    pub id: [u8; 32],
+    /// What the records there are sealed with.
+    pub key: Secret<[u8; 32]>,
+    /// Whether to leave the own addresses there; else only to look.
+    pub publish: bool,
+}
+
+impl core::fmt::Debug for MeetingPlace {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("MeetingPlace")
+            .field("via", &self.via)
+            .field("publish", &self.publish)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the mesh shall do with a gossip frame.

@@ -42,7 +42,7 @@ impl Driver {
                 }
                 Output::Event(event) => self.tell(group, event).await,
                 // No mailbox is configured in this build: what cannot be delivered waits in the outbox.
-                Output::Deposit { .. } | Output::Fetch { .. } => {}
+                Output::Deposit { .. } | Output::Doors(_) | Output::Taken { .. } | Output::Meet(_) => {}
                 Output::Idle(_) => unreachable!("a drain ends at Idle"),
             }
         }

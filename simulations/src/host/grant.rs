@@ -98,7 +98,12 @@ impl Host {
             Output::Plan(plan) => self.follow(&plan, stage),
             Output::Event(Event::MemberJoined { .. }) => node.dials.somebody_came(since_start()),
             // Events are for people; judges and records have seen them.
-            Output::Event(_) | Output::Deposit { .. } | Output::Fetch { .. } => {}
+            // No coordinator is in the world yet.
+            Output::Event(_)
+            | Output::Deposit { .. }
+            | Output::Doors(_)
+            | Output::Taken { .. }
+            | Output::Meet(_) => {}
             Output::Idle(_) => unreachable!("a drain ends at Idle"),
         }
         None

@@ -1,10 +1,12 @@
 //! The contract of the machine: drain to Idle, time forward, one answer for each command, the same twice.
 
 use super::*;
+use crate::input::DepositOutcome;
 use crate::output::{Event, WriteId};
 use crate::rig::{Rig, identity};
 use crate::time::Time;
 use core::time::Duration;
+use halloo_crypto::id::{MailboxAddress, MailboxItem};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
@@ -110,7 +112,9 @@ fn an_answer_waits_for_the_disk_and_a_refusal_does_not() {
 fn mailbox_inputs_are_reserved_and_harmless() {
     let mut engine = fresh();
     drain(&mut engine);
-    for input in [Input::Fetched(vec![vec![1; 50]]), Input::Deposited(3)] {
+    let fetched =
+        Input::Fetched { address: MailboxAddress([1; 32]), items: vec![(MailboxItem([2; 16]), vec![1; 50])] };
+    for input in [fetched, Input::Deposited { id: 3, outcome: DepositOutcome::Stored }] {
         engine.handle(NOW, input);
         let outputs = drain(&mut engine);
         assert_eq!(outputs.len(), 1);

@@ -670,7 +670,9 @@ impl World {
                 self.plans.insert(who, *plan);
             }
             Output::Verdict(_) => {}
-            Output::Deposit { .. } | Output::Fetch { .. } => panic!("the mailbox is reserved"),
+            Output::Deposit { .. } | Output::Doors(_) | Output::Taken { .. } | Output::Meet(_) => {
+                panic!("the mailbox is reserved")
+            }
             Output::Idle(_) => unreachable!("ends the drain"),
         }
     }
