@@ -41,7 +41,7 @@ pub struct Engine {
     pub(crate) here: Here,
     pub(crate) invites: Invites,
     pub(crate) call: Call,
-    reconcile: Reconcile,
+    pub(crate) reconcile: Reconcile,
     drained: bool,
 }
 

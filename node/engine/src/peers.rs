@@ -49,6 +49,8 @@ pub struct Peer {
     pub introductions: u8,
     /// Since when none of its epochs leads to ours, which outranks it.
     pub stranded_since: Option<Time>,
+    /// Commits that it was handed not long ago, by hash; those of one tree of epochs at most.
+    pub handed: BTreeMap<[u8; 32], Time>,
 }
 
 impl Peer {
@@ -65,6 +67,7 @@ impl Peer {
             bad_frames: 0,
             introductions: 0,
             stranded_since: None,
+            handed: BTreeMap::new(),
         }
     }
 

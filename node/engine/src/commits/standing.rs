@@ -1,12 +1,20 @@
 //! Where two neighbours stand: each is sent the commits that it lacks, or its welcome, or is told that none lead on.
 
+use core::time::Duration;
+use std::collections::btree_map::Entry;
+
 use super::Commits;
+use crate::epochs::commit_name;
 use crate::lane::PeerKey;
 use crate::peers::STRANDED_PATIENCE;
 use crate::state::{Fact, State};
 use crate::welcomes;
 use crate::wire::direct::{DirectFrame, EpochsFrame, MAX_NAMES};
 use crate::wire::parcel::ParcelKind;
+
+/// A commit is not handed to one neighbour again before this: it lies there already, is applied a moment later, or waits for
+/// its operations. Longer than any comparison takes; what was dropped there because too much waited is handed again after it.
+const HANDED_AGAIN: Duration = Duration::from_secs(10);
 
 /// Tells a neighbour where we stand, so that it sends us the commits that we lack.
 pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
@@ -17,7 +25,7 @@ pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {
 
 /// A neighbour says where it stands: it gets the commits that lead from there to ours, or its welcome, or is told that none do.
 pub(crate) fn on_epochs(room: &mut Commits, state: &mut State, from: PeerKey, theirs: EpochsFrame) {
-    let commits = state.epochs.commits_after(&theirs.tags);
+    let mut commits = state.epochs.commits_after(&theirs.tags);
     let device = state.peers.member(&from);
     let stranded = device
         .filter(|_| !state.tainted)
@@ -25,6 +33,15 @@ pub(crate) fn on_epochs(room: &mut Commits, state: &mut State, from: PeerKey, th
     let now = state.now.mono;
     let Some(peer) = state.peers.get_mut(&from) else { return };
     peer.epochs = theirs.tags;
+    peer.handed.retain(|_, at| now.since(*at) < HANDED_AGAIN);
+    // In a heal of halves members compare again and again, each time something was handed over, and name their epochs each time.
+    commits.retain(|commit| match peer.handed.entry(commit_name(commit)) {
+        Entry::Vacant(first) => {
+            first.insert(now);
+            true
+        }
+        Entry::Occupied(_) => false,
+    });
     let since = stranded.then(|| peer.stranded_since.unwrap_or(now));
     peer.stranded_since = since;
     match since {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rig::{Rig, identity};
-use crate::wire::direct::DirectFrame;
+use crate::wire::direct::{DirectFrame, EpochsFrame};
 use crate::wire::parcel::Parcel;
 use halloo_crypto::group::{CommitPlan, KeyPackageSecret};
 use halloo_crypto::id::OpId;
@@ -210,6 +210,25 @@ fn who_is_told_that_it_cannot_follow_asks_once_and_is_added_again() {
     assert_eq!((status.epoch, status.epoch_devices), (rig.engine(1).status().epoch, 2));
     rig.say(0, "with you again");
     assert_eq!(rig.texts(1), ["with you again"]);
+}
+
+#[test]
+fn who_says_again_where_it_stands_is_handed_no_commit_twice_but_after_a_while() {
+    let mut rig = Rig::group(3, 12);
+    let from = rig.peer(1);
+    let tags = rig.engine(0).state.epochs.tags(64);
+    let oldest = *tags.last().expect("an epoch");
+    let stands = DirectFrame::Epochs(EpochsFrame { weight: 0, commit: [0; 32], tags: vec![oldest] });
+    let handed = |rig: &mut Rig| {
+        let before = rig.members[0].sent.len();
+        rig.hand_direct(0, from, &stands);
+        rig.members[0].sent[before..].iter().filter(|(to, bytes)| *to == Some(from) && bytes[9] == 2).count()
+    };
+    assert_eq!([handed(&mut rig), handed(&mut rig)], [1, 0]);
+    rig.pass(core::time::Duration::from_secs(9));
+    assert_eq!(handed(&mut rig), 0, "a comparison lasts no longer");
+    rig.pass(core::time::Duration::from_secs(2));
+    assert_eq!(handed(&mut rig), 1, "it may have been dropped there");
 }
 
 #[test]

@@ -29,7 +29,8 @@ const MAX_PASSED_ON: usize = 64;
 /// itself meanwhile, and nobody lacks anything. It differs from member to member, so that of many who
 /// learned the same not all tell all.
 const NEWS_MS: core::ops::Range<u64> = 200..800;
-/// Between two comparisons with one neighbour because of its heads: one that makes heads up costs a session a second.
+/// Between two comparisons with one neighbour because of its heads: one that makes heads up costs a session a second. And before who was busy
+/// is told.
 const NEWS_SPACING: Duration = Duration::from_secs(1);
 
 impl Talk {
@@ -83,18 +84,28 @@ pub(crate) fn on_brought(room: &mut Reconcile, state: &mut State) {
     schedule(room, state);
 }
 
-/// Tells the neighbours with whom nothing is being compared what is newest here.
+/// Tells the neighbours with whom nothing is being compared what is newest here, and the others a second later.
 pub(super) fn tell(room: &mut Reconcile, state: &mut State) {
     let mut operations = state.heads();
     operations.truncate(MAX_NAMES);
     let heads = HeadsFrame { operations, contents: state.messages.frontier() };
     let name = digest(&heads);
-    let idle = room.peers.iter_mut().filter(|(_, talk)| talk.is_idle() && talk.heads != Some(name));
-    for (peer, talk) in idle {
-        if state.peers.member(peer).is_some() {
+    let mut busy = false;
+    for (peer, talk) in room.peers.iter_mut().filter(|(_, talk)| talk.heads != Some(name)) {
+        if state.peers.member(peer).is_none() {
+            continue;
+        }
+        if talk.is_idle() {
             talk.heads = Some(name);
             state.send(*peer, &DirectFrame::Heads(heads.clone()));
+        } else {
+            busy = true;
         }
+    }
+    // What is being compared may have begun before the news came: who is busy now is told when it is not.
+    if busy {
+        room.news_at = Some(state.now.mono.after(NEWS_SPACING));
+        schedule(room, state);
     }
 }
 

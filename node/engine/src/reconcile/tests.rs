@@ -91,6 +91,30 @@ fn a_session_that_nobody_answers_is_begun_again() {
 }
 
 #[test]
+fn a_neighbour_that_is_busy_when_there_are_news_is_told_when_it_is_not() {
+    let mut rig = Rig::group(3, 87);
+    rig.cut = true;
+    rig.command(0, Command::Say { text: "news".into(), reply_to: None }).expect("said");
+    let peer = rig.peer(1);
+    let told = |rig: &Rig| {
+        rig.members[0].sent.iter().filter(|(to, bytes)| *to == Some(peer) && bytes[9] == 47).count()
+    };
+    let (now, before) = (rig.now, told(&rig));
+    let engine = rig.engine(0);
+    engine.state.now = now;
+    begin(&mut engine.reconcile, &mut engine.state, peer, Realm::Operations);
+    on_brought(&mut engine.reconcile, &mut engine.state);
+    rig.hand(0, Input::Wake(WakeReason::Deadline));
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(told(&rig), before, "what it is being asked may say nothing of the news");
+    let engine = rig.engine(0);
+    let talk = engine.reconcile.peers.get_mut(&peer).expect("a neighbour");
+    (talk.asking, talk.begin_at) = (None, None);
+    rig.pass(Duration::from_secs(2));
+    assert_eq!(told(&rig), before + 1);
+}
+
+#[test]
 fn a_neighbour_that_goes_is_forgotten() {
     let mut rig = Rig::group(2, 85);
     let peer = rig.peer(1);
