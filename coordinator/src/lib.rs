@@ -1,1 +1,28 @@
-//! The coordinator of a self-hosting group: one small process that helps members find each other and cannot read what they say; none of its rooms is built yet.
+//! The coordinator of a self-hosting group: one small process of rooms that helps members find each other and cannot read what they say.
+//!
+//! From the ground up: [`problem`] is how every door refuses, [`world`] the one clock and chance, [`hall`] what rooms are given,
+//! then the rooms; [`config`] says which of them are open, [`house`] what the coordinator says of itself, [`door`] speaks HTTP,
+//! [`serve`] puts it together, [`cli`] is the command. A room's `service` is pure: it takes store, time and chance as arguments.
+//! Without the feature `server` there are only these services, for the simulator.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "server")]
+pub mod problem;
+#[cfg(feature = "server")]
+pub mod world;
+#[cfg(feature = "server")]
+pub mod limits;
+#[cfg(feature = "server")]
+pub mod keys;
+#[cfg(feature = "server")]
+pub mod hall;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod house;
+#[cfg(feature = "server")]
+pub mod door;
+#[cfg(feature = "server")]
+pub mod serve;
+#[cfg(feature = "server")]
+pub mod cli;

@@ -141,7 +141,8 @@ pub fn missing_proofs(text: &str, sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// Those of the crates that both lock files hold in different versions.
+/// Those of the crates that the other lock file holds in a version that is not among ours. We may hold an older generation
+/// beside it where a server's library brings one: what the other file runs is still what ships.
 pub fn lock_difference(ours: &str, theirs: &str, names: &[&'static str]) -> Vec<&'static str> {
     let versions = |lock: &str, name: &str| -> BTreeSet<String> {
         let head = format!("name = \"{name}\"");
@@ -150,7 +151,7 @@ pub fn lock_difference(ours: &str, theirs: &str, names: &[&'static str]) -> Vec<
     };
     let differs = |name: &&'static str| {
         let (a, b) = (versions(ours, name), versions(theirs, name));
-        !b.is_empty() && a != b
+        !b.is_subset(&a)
     };
     names.iter().copied().filter(differs).collect()
 }

@@ -72,6 +72,9 @@ fn two_versions_of_a_shared_crate_are_seen() {
     assert_eq!(pages::lock_difference(&lock("1"), &lock("2"), &["mls-rs"]).len(), 1);
     assert!(pages::lock_difference(&lock("1"), &lock("1"), &["mls-rs"]).is_empty());
     assert!(pages::lock_difference(&lock("1"), "", &["mls-rs"]).is_empty());
+    let both = format!("{}{}", lock("1"), lock("2"));
+    assert!(pages::lock_difference(&both, &lock("2"), &["mls-rs"]).is_empty());
+    assert_eq!(pages::lock_difference(&lock("2"), &both, &["mls-rs"]).len(), 1);
 }
 
 #[test]

@@ -1,0 +1,200 @@
+//! The command line: `serve`, `config check`; data on stdout, talk on stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use crate::config::layers::{Effective, Layer};
+use crate::config::{Config, ROOMS};
+use crate::serve;
+use crate::world::World;
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use halloo_store::sled_store::SledStore;
+use std::io::IsTerminal as _;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The self-hosted coordinator of halloo: helps members find each other and cannot read what they say.
+#[derive(Debug, Parser)]
+#[command(name = "halloo-coordinator", version)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves until it is told to end (ctrl-c or SIGTERM).
+    Serve(Settings),
+    /// Looks at the settings.
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Prints every setting that counts and where it came from; an unknown one is an error.
+    Check(Settings),
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// Plain HTTP for a local network; nothing else needs to be set.
+    #[arg(long)]
+    lan: bool,
+    /// Address and port of the one TCP and the one UDP port.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Folder of what outlives a restart; made when absent.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Rooms to open, separated by commas.
+    #[arg(long, value_name = "LIST")]
+    rooms: Option<String>,
+    /// Under which origin members reach it through the proxy in front, such as `https://halloo.example`.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+    /// Settings as TOML.
+    #[arg(long, value_name = "FILE", env = "HALLOO_COORDINATOR_CONFIG")]
+    config: Option<PathBuf>,
+    /// Any other setting.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let line = Line::parse();
+    let done = match line.command {
+        Command::Serve(settings) => run(&settings),
+        Command::Config { what: ConfigCommand::Check(settings) } => check(&settings),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("halloo-coordinator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// File, environment and flags on top of each other.
+fn effective(settings: &Settings) -> Result<Effective> {
+    let mut layers = Vec::new();
+    if let Some(file) = &settings.config {
+        layers.push(Layer::file(file)?);
+    }
+    let ours = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name != "HALLOO_COORDINATOR_CONFIG")?;
+        Some((name, value.into_string().ok()?))
+    });
+    layers.push(Layer::env(ours)?);
+    layers.push(Layer::flags(flags(settings)?.into_iter())?);
+    Ok(Effective::of(layers)?)
+}
+
+fn flags(settings: &Settings) -> Result<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    for set in &settings.set {
+        let (key, value) = set.split_once('=').with_context(|| format!("--set {set}: KEY=VALUE"))?;
+        pairs.push((key.to_owned(), value.to_owned()));
+    }
+    let mut flag = |key: &str, value: Option<String>| {
+        pairs.extend(value.map(|value| (key.to_owned(), value)));
+    };
+    flag("lan", settings.lan.then(|| "true".to_owned()));
+    flag("listen", settings.listen.map(|listen| listen.to_string()));
+    flag("data", settings.data.as_ref().map(|data| data.display().to_string()));
+    flag("rooms", settings.rooms.clone());
+    flag("origin", settings.origin.clone());
+    Ok(pairs)
+}
+
+fn check(settings: &Settings) -> Result<()> {
+    let effective = effective(settings)?;
+    let rows = effective.rows();
+    let key_width = rows.iter().map(|(key, ..)| key.len()).max().unwrap_or_default();
+    let value_width = rows.iter().map(|(_, value, _)| value.len()).max().unwrap_or_default();
+    for (key, value, from) in rows {
+        println!("{key:key_width$} = {value:value_width$}  # {from}");
+    }
+    Ok(())
+}
+
+fn run(settings: &Settings) -> Result<()> {
+    let config = effective(settings)?.config;
+    if !config.lan && config.origin.is_empty() {
+        bail!(
+            "where is it reached? Say --lan for a local network, or --origin https://your.domain with a TLS proxy \
+             in front of {}",
+            config.listen
+        );
+    }
+    let log = tracing_subscriber::EnvFilter::try_from_env("HALLOO_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    let made = !config.data.exists();
+    // The keys of the coordinator lie there: nobody else's business.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data).with_context(|| {
+        format!("making the data folder {}: choose another with --data", config.data.display())
+    })?;
+    let (store, opened) = SledStore::open(&config.data.join("store"))?;
+    for repaired in opened.repaired {
+        eprintln!("repaired: {repaired}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let running = serve::start(&config, World::real(), Arc::new(store)).await?;
+        greet(&config, running.local, made);
+        told_to_end().await?;
+        eprintln!("closing");
+        running.close().await;
+        Ok(())
+    })
+}
+
+/// Says where it is, with a picture for a phone.
+fn greet(config: &Config, local: SocketAddr, made: bool) {
+    let folder = if made { "data (made just now)" } else { "data" };
+    eprintln!("{folder}: {}", config.data.display());
+    let closed: Vec<_> = ROOMS.iter().filter(|(room, _)| !config.rooms.has(*room)).map(|row| row.1).collect();
+    if !closed.is_empty() {
+        eprintln!("rooms that stay closed: {}", closed.join(", "));
+    }
+    let origin = origin(config, local);
+    if config.lan
+        && std::io::stderr().is_terminal()
+        && let Ok(code) = qrcode::QrCode::new(origin.as_bytes())
+    {
+        eprintln!("{}", code.render::<qrcode::render::unicode::Dense1x2>().build());
+    }
+    println!("{origin}");
+}
+
+/// The origin that was set, or the first address of this machine that others on the network can reach.
+fn origin(config: &Config, local: SocketAddr) -> String {
+    if !config.origin.is_empty() {
+        return config.origin.clone();
+    }
+    let ip = if local.ip().is_unspecified() { reachable().unwrap_or(local.ip()) } else { local.ip() };
+    format!("http://{}", SocketAddr::new(ip, local.port()))
+}
+
+fn reachable() -> Option<IpAddr> {
+    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs().ok()?.into_iter().map(|i| i.ip()).collect();
+    // IPv4 first: people read it aloud. Loopback last: only this machine reaches it.
+    addresses.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
+    addresses.into_iter().find(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()))
+}
+
+/// Returns when this process is told to end.
+async fn told_to_end() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        asked = tokio::signal::ctrl_c() => asked.context("listening for ctrl-c"),
+    }
+}

@@ -1,0 +1,136 @@
+//! What a person who hosts may decide: one table of settings from defaults, file, environment and flags, each with where it came from.
+//!
+//! ```text
+//!   flags                      --listen, --data, --rooms, --origin, --lan, --set mailbox.days=7
+//!   environment                HALLOO_COORDINATOR_LISTEN, HALLOO_COORDINATOR_MAILBOX__DAYS (two underscores for a dot)
+//!   file                       --config FILE, TOML
+//!   defaults                   a machine on a LAN needs no other
+//! ```
+//! A key that no room knows is an error that names where it was written.
+
+pub mod layers;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The port of a coordinator where nothing else is said.
+pub const PORT: u16 = 7750;
+
+/// A room that can be opened on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// Gives tickets.
+    Auth,
+}
+
+/// All rooms, with their names.
+pub const ROOMS: &[(Room, &str)] = &[(Room::Auth, "auth")];
+
+impl Room {
+    /// How it is called in `--rooms` and in `GET /api/v1/server`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ROOMS.iter().find(|(room, _)| *room == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// The rooms that are open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rooms(pub BTreeSet<Room>);
+
+impl Default for Rooms {
+    fn default() -> Self {
+        Rooms(ROOMS.iter().map(|(room, _)| *room).collect())
+    }
+}
+
+impl Rooms {
+    /// Whether one is open.
+    #[must_use]
+    pub fn has(&self, room: Room) -> bool {
+        self.0.contains(&room)
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|room| room.name()).collect()
+    }
+}
+
+impl Serialize for Rooms {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
+    }
+}
+
+impl<'de> Deserialize<'de> for Rooms {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Line(String),
+            List(Vec<String>),
+        }
+        let names = match Written::deserialize(deserializer)? {
+            Written::Line(line) => line.split(',').map(|name| name.trim().to_owned()).collect(),
+            Written::List(list) => list,
+        };
+        let known = || ROOMS.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
+        let room = |name: &String| {
+            let row = ROOMS.iter().find(|(_, known)| known == name);
+            row.map(|(room, _)| *room).ok_or_else(|| {
+                serde::de::Error::custom(format!("no room is called `{name}`; there are {}", known()))
+            })
+        };
+        names.iter().map(room).collect::<Result<_, _>>().map(Rooms)
+    }
+}
+
+/// All settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address and port of the one TCP and the one UDP port.
+    pub listen: SocketAddr,
+    /// Plain HTTP for a local network: no origin is needed, a QR of the address is printed.
+    pub lan: bool,
+    /// Under which origin members reach it, such as `https://halloo.example`; empty: by its own address (`lan` only).
+    pub origin: String,
+    /// What it calls itself to people.
+    pub name: String,
+    /// Where it keeps what outlives a restart; made when absent.
+    pub data: PathBuf,
+    /// Which rooms are open.
+    pub rooms: Rooms,
+    /// Addresses of proxies whose `X-Forwarded-For` says who asks.
+    pub proxies: Vec<IpAddr>,
+    /// Most connections at once.
+    pub connections: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([0, 0, 0, 0], PORT)),
+            lan: false,
+            origin: String::new(),
+            name: "halloo".to_owned(),
+            data: default_data(),
+            rooms: Rooms::default(),
+            proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            connections: 16_384,
+        }
+    }
+}
+
+/// The data folder of this user, or one beside where the process was started.
+fn default_data() -> PathBuf {
+    let dirs = directories::ProjectDirs::from("", "", "halloo-coordinator");
+    dirs.map_or_else(|| PathBuf::from("halloo-coordinator-data"), |dirs| dirs.data_dir().to_owned())
+}
+
+#[cfg(test)]
+mod tests;

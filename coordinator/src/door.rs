@@ -1,0 +1,131 @@
+//! Speaks HTTP/1.1 with whoever was let in: one task a connection, bounded in number, in patience and in memory.
+//!
+//! TLS ends at the proxy in front, or there is none on a LAN. HTTP/2 would bring no more than the proxy already gives.
+
+use crate::hall::{Closing, Peer};
+use crate::problem::{Kind, Problem};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// How long a client may take to say what it wants; also how long an idle connection is kept.
+const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a request may take from its header to our answer; a body that drips in slower is cut off.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
+/// Most bytes of a request header, and of what one connection buffers.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// How long open requests may go on once it is time to close.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The HTTP door.
+#[derive(Clone, Debug)]
+pub struct Door {
+    router: Router,
+    closing: Closing,
+    slots: Arc<Semaphore>,
+}
+
+impl Door {
+    /// A door to these routes for at most so many connections.
+    #[must_use]
+    pub fn new(router: Router, closing: Closing, connections: usize) -> Self {
+        let headers = [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::CACHE_CONTROL, "no-store"),
+            (HeaderName::from_static("x-frame-options"), "DENY"),
+        ];
+        let mut router = router
+            .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this address") })
+            .method_not_allowed_fallback(|| async {
+                Problem::new(Kind::MethodNotAllowed, "this address does not take this method")
+            })
+            .layer(middleware::from_fn(patience));
+        for (name, value) in headers {
+            let value = HeaderValue::from_static(value);
+            router = router.layer(SetResponseHeaderLayer::if_not_present(name, value));
+        }
+        Door { router, closing, slots: Arc::new(Semaphore::new(connections)) }
+    }
+
+    /// Serves everybody who comes until it is time to close, then waits for what is open; at most [`DRAIN`].
+    pub async fn run(self, mut guests: mpsc::Receiver<(TcpStream, SocketAddr)>) {
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                guest = guests.recv() => {
+                    let Some((stream, peer)) = guest else { break };
+                    // Where all slots are taken the connection is dropped: a queue would only make it wait longer.
+                    let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { continue };
+                    // Answers are small and must not wait for the next one; a socket that refuses is served all the same.
+                    drop(stream.set_nodelay(true));
+                    let door = self.clone();
+                    tasks.spawn(async move {
+                        door.serve(stream, peer).await;
+                        drop(slot);
+                    });
+                }
+                Some(_) = tasks.join_next() => {}
+                () = self.closing.said() => break,
+            }
+        }
+        drop(guests);
+        let drained = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::info!("connections that were still open were cut off");
+        }
+    }
+
+    /// Serves one connection to its end.
+    pub async fn serve<S>(&self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let router = self.router.clone();
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_PATIENCE)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.closing.said() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        // A client that broke off or spoke no HTTP: nothing to do about, nothing to keep.
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+/// Cuts off what takes too long.
+async fn patience(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST_PATIENCE, next.run(request)).await;
+    answer
+        .unwrap_or_else(|_| Problem::new(Kind::TooSlow, "the request did not arrive in time").into_response())
+}

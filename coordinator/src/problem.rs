@@ -1,0 +1,224 @@
+//! How every door refuses: problem details (RFC 9457) with types that stay the same.
+//!
+//! ```text
+//!   HTTP/1.1 429 Too Many Requests
+//!   content-type: application/problem+json
+//!   retry-after: 7                                          only where waiting helps
+//!
+//!   {"type":"/api/v1/problems/too-many-requests","title":"…","status":429,"detail":"…"}
+//! ```
+//! `type` is a path on the coordinator that answered (RFC 9457, 3.1.1 wants relative references to be full paths); the page
+//! there says what to do. `instance` is left out: nothing about a single request is kept.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// Content type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// Where the types live; the name of the kind follows.
+pub const TYPES_AT: &str = "/api/v1/problems/";
+
+/// What can be wrong. The names are part of the interface: they are never changed, only added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request cannot be read.
+    Malformed,
+    /// The body is larger than this endpoint takes.
+    TooLarge,
+    /// No ticket, or one that this room does not take.
+    TicketNeeded,
+    /// A signature does not hold.
+    BadSignature,
+    /// The clock of who asks is too far from ours.
+    ClockApart,
+    /// This very request was seen before.
+    Replayed,
+    /// Nothing is here.
+    NotFound,
+    /// The address exists, the method does not.
+    MethodNotAllowed,
+    /// Asked too often.
+    TooManyRequests,
+    /// No room is left for this.
+    Full,
+    /// The request did not arrive in time.
+    TooSlow,
+    /// The coordinator cannot answer now.
+    Unavailable,
+}
+
+/// All kinds, for the pages that explain them.
+pub const KINDS: [Kind; 12] = [
+    Kind::Malformed,
+    Kind::TooLarge,
+    Kind::TicketNeeded,
+    Kind::BadSignature,
+    Kind::ClockApart,
+    Kind::Replayed,
+    Kind::NotFound,
+    Kind::MethodNotAllowed,
+    Kind::TooManyRequests,
+    Kind::Full,
+    Kind::TooSlow,
+    Kind::Unavailable,
+];
+
+impl Kind {
+    /// Status, name and title of a kind, and what who asked can do.
+    #[must_use]
+    pub fn row(self) -> (u16, &'static str, &'static str, &'static str) {
+        match self {
+            Kind::Malformed => (
+                400,
+                "malformed",
+                "The request cannot be read",
+                "Compare it with /api/v1/openapi.json and send it again.",
+            ),
+            Kind::TooLarge => (
+                413,
+                "too-large",
+                "The body is too large",
+                "Send less in one request; the limit is in the API page.",
+            ),
+            Kind::TicketNeeded => (
+                401,
+                "ticket-needed",
+                "A ticket of this room is needed",
+                "Ask POST /api/v1/auth/ticket for one and send it as `Authorization: Halloo TICKET`.",
+            ),
+            Kind::BadSignature => (
+                403,
+                "bad-signature",
+                "A signature does not hold",
+                "Sign the exact bytes with the key that is named.",
+            ),
+            Kind::ClockApart => (
+                403,
+                "clock-apart",
+                "The clocks are too far apart",
+                "Set the clock, or use `time_ms` of GET /api/v1/server.",
+            ),
+            Kind::Replayed => {
+                (409, "replayed", "This request was seen before", "Sign a new request with a fresh nonce.")
+            }
+            Kind::NotFound => {
+                (404, "not-found", "Nothing is here", "Look at /api/v1/docs for what there is.")
+            }
+            Kind::MethodNotAllowed => (
+                405,
+                "method-not-allowed",
+                "This cannot be done here",
+                "Look at /api/v1/docs for the method.",
+            ),
+            Kind::TooManyRequests => {
+                (429, "too-many-requests", "Asked too often", "Wait as long as `retry-after` says.")
+            }
+            Kind::Full => (507, "full", "No room is left", "Try later; what is here expires by itself."),
+            Kind::TooSlow => (408, "too-slow", "The request took too long", "Send it again."),
+            Kind::Unavailable => {
+                (503, "unavailable", "The coordinator cannot answer now", "Try again in a moment.")
+            }
+        }
+    }
+
+    /// The status as a type.
+    ///
+    /// # Panics
+    /// Never: all statuses of the table are valid.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.row().0).expect("the table holds valid statuses")
+    }
+}
+
+/// One refusal.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: Kind,
+    detail: Cow<'static, str>,
+    retry_after_s: Option<u64>,
+}
+
+/// A refusal as it goes over the wire.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct Details {
+    /// Which kind of problem: a path on this coordinator.
+    #[serde(rename = "type")]
+    #[schema(example = "/api/v1/problems/malformed")]
+    kind: String,
+    /// The kind in words.
+    title: String,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong with this request.
+    detail: String,
+}
+
+impl Problem {
+    /// A refusal with the reason in words; never anything that the other side sent.
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem { kind, detail: detail.into(), retry_after_s: None }
+    }
+
+    /// Says after how many seconds it is worth trying again.
+    #[must_use]
+    pub fn after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds.max(1));
+        self
+    }
+
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, name, title, _) = self.kind.row();
+        let body = Details {
+            kind: format!("{TYPES_AT}{name}"),
+            title: title.to_owned(),
+            status,
+            detail: self.detail.into_owned(),
+        };
+        let mut response = (self.kind.status(), Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::TicketNeeded {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Halloo"));
+        }
+        response
+    }
+}
+
+/// What a kind of problem means and what to do: the page behind `type`.
+#[utoipa::path(
+    get,
+    path = "/{name}",
+    tag = "server",
+    params(("name" = String, Path, description = "Name of the kind")),
+    responses(
+        (status = 200, description = "What it means and what to do", body = String, content_type = "text/plain"),
+        (status = 404, description = "No such kind", body = Details, content_type = "application/problem+json"),
+    )
+)]
+pub async fn explain(Path(name): Path<String>) -> Result<String, Problem> {
+    let row = KINDS.into_iter().map(Kind::row).find(|(_, known, _, _)| *known == name);
+    let (status, _, title, next) =
+        row.ok_or_else(|| Problem::new(Kind::NotFound, "there is no problem of this name"))?;
+    Ok(format!("{title} ({status}).\n{next}\n"))
+}
+
+#[cfg(test)]
+mod tests;
