@@ -126,7 +126,7 @@ fn check(settings: &Settings) -> Result<()> {
 
 fn run(settings: &Settings) -> Result<()> {
     let config = effective(settings)?.config;
-    if !config.lan && config.origin.is_empty() {
+    if !config.lan && config.origin.is_none() {
         bail!(
             "where is it reached? Say --lan for a local network, or --origin https://your.domain with a TLS proxy \
              in front of {}",
@@ -175,8 +175,8 @@ fn greet(config: &Config, local: SocketAddr, made: bool) {
 
 /// The origin that was set, or the first address of this machine that others on the network can reach.
 fn origin(config: &Config, local: SocketAddr) -> String {
-    if !config.origin.is_empty() {
-        return config.origin.clone();
+    if let Some(origin) = &config.origin {
+        return origin.to_string();
     }
     let ip = if local.ip().is_unspecified() { reachable().unwrap_or(local.ip()) } else { local.ip() };
     format!("http://{}", SocketAddr::new(ip, local.port()))

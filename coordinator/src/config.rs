@@ -10,6 +10,8 @@
 
 pub mod layers;
 
+use crate::auth::config::AuthConfig;
+use halloo_wire::origin::Origin;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -97,8 +99,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Plain HTTP for a local network: no origin is needed, a QR of the address is printed.
     pub lan: bool,
-    /// Under which origin members reach it, such as `https://halloo.example`; empty: by its own address (`lan` only).
-    pub origin: String,
+    /// Under which origin members reach it, such as `https://halloo.example`; none: by its own address (`lan` only).
+    #[serde(serialize_with = "origin_or_empty", deserialize_with = "empty_or_origin")]
+    pub origin: Option<Origin>,
     /// What it calls itself to people.
     pub name: String,
     /// Where it keeps what outlives a restart; made when absent.
@@ -109,6 +112,17 @@ pub struct Config {
     pub proxies: Vec<IpAddr>,
     /// Most connections at once.
     pub connections: usize,
+    /// How many tickets are given.
+    pub auth: AuthConfig,
+}
+
+fn origin_or_empty<S: Serializer>(origin: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(origin.as_ref().map_or("", Origin::as_str))
+}
+
+fn empty_or_origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Origin>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
 }
 
 impl Default for Config {
@@ -116,12 +130,13 @@ impl Default for Config {
         Config {
             listen: SocketAddr::from(([0, 0, 0, 0], PORT)),
             lan: false,
-            origin: String::new(),
+            origin: None,
             name: "halloo".to_owned(),
             data: default_data(),
             rooms: Rooms::default(),
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             connections: 16_384,
+            auth: AuthConfig::default(),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Door {
                     let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { continue };
                     // Answers are small and must not wait for the next one; a socket that refuses is served all the same.
                     drop(stream.set_nodelay(true));
-                    let door = self.clone();
+                    let (door, peer) = (self.clone(), Peer { remote: peer, local: stream.local_addr().ok() });
                     tasks.spawn(async move {
                         door.serve(stream, peer).await;
                         drop(slot);
@@ -93,13 +93,13 @@ impl Door {
     }
 
     /// Serves one connection to its end.
-    pub async fn serve<S>(&self, stream: S, peer: SocketAddr)
+    pub async fn serve<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let router = self.router.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(peer);
             router.clone().oneshot(request.map(Body::new))
         });
         let connection = http1::Builder::new()

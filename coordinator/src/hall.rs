@@ -1,18 +1,22 @@
 //! What every room is given: clock and chance, the store and its writer, who asks, and the word that it is time to close.
 
-use crate::limits::{Buckets, Name};
+use crate::limits::{Buckets, Limit, Name};
 use crate::problem::{Kind, Problem};
 use crate::world::World;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
+use halloo_crypto::id::CoordinatorId;
 use halloo_store::batch::Batch;
 use halloo_store::error::StoreError;
 use halloo_store::store::Store;
 use halloo_store::writer::{self, Writer};
+use halloo_wire::origin::Origin;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use tokio::sync::{Semaphore, oneshot, watch};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 /// Most commits on their way to the disk at once: fewer than the writer queues, so that nobody ever blocks a worker there.
 const MAX_COMMITS: usize = writer::MAX_QUEUED / 2;
@@ -53,6 +57,19 @@ impl Closing {
     }
 }
 
+/// What a coordinator knows of itself and of its surroundings.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The origin that was set.
+    pub origin: Option<Origin>,
+    /// Whether it also answers to its own addresses, by plain HTTP.
+    pub lan: bool,
+    /// Addresses of proxies whose word about who asks is taken.
+    pub proxies: Vec<IpAddr>,
+    /// What tickets are checked with.
+    pub ticket_key: CoordinatorId,
+}
+
 /// What every room is given; cheap to clone.
 #[derive(Clone)]
 pub struct Hall {
@@ -64,10 +81,11 @@ pub struct Hall {
     pub closing: Closing,
     /// Names for those without a ticket.
     pub buckets: Buckets,
-    /// Addresses of proxies whose word about who asks is taken.
-    pub proxies: Arc<[IpAddr]>,
+    /// What the coordinator knows of itself.
+    pub known: Arc<Known>,
     writer: Writer,
     commits: Arc<Semaphore>,
+    limits: Arc<Mutex<Vec<Arc<Limit>>>>,
 }
 
 impl std::fmt::Debug for Hall {
@@ -82,23 +100,64 @@ impl Hall {
         world: World,
         store: Arc<dyn Store>,
         closing: Closing,
-        proxies: &[IpAddr],
+        known: Known,
     ) -> Result<Self, StoreError> {
         let writer = Writer::spawn(Arc::clone(&store))?;
         let (buckets, commits) = (Buckets::new(&world), Arc::new(Semaphore::new(MAX_COMMITS)));
-        Ok(Hall { world, store, closing, buckets, proxies: proxies.into(), writer, commits })
+        let (known, limits) = (Arc::new(known), Arc::default());
+        Ok(Hall { world, store, closing, buckets, known, writer, commits, limits })
     }
 
-    /// Commits and returns once it would survive a power cut; what others commit meanwhile shares the same write.
-    pub async fn commit(&self, batch: Batch) -> Result<(), Problem> {
+    /// A limit of a room: at most `burst` at once, one more every `every`.
+    #[must_use]
+    pub fn limit(&self, burst: NonZeroU32, every: Duration) -> Arc<Limit> {
+        let limit = Arc::new(Limit::new(&self.world, burst, every));
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&limit));
+        limit
+    }
+
+    /// Forgets everybody who asked so long ago that it makes no difference; now and then.
+    pub fn round(&self) {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|limit| limit.round());
+    }
+
+    /// Waits for a turn to commit: who has one submits without blocking, also while it holds a lock.
+    pub async fn turn(&self) -> Turn {
         let permit = Arc::clone(&self.commits).acquire_owned().await;
+        Turn { writer: self.writer.clone(), _permit: permit.ok() }
+    }
+}
+
+/// A turn to commit.
+#[derive(Debug)]
+pub struct Turn {
+    writer: Writer,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// Queues a batch behind all that was submitted before; `done` is called once it would survive a power cut, or has failed.
+    /// What others submit meanwhile shares the same write.
+    pub fn submit(self, batch: Batch, done: impl FnOnce(bool) + Send + 'static) -> Commit {
         let (tell, told) = oneshot::channel();
-        // Who no longer waits does not want to know.
-        self.writer.submit(batch, move |result| {
-            drop(permit);
+        self.writer.clone().submit(batch, move |result| {
+            done(result.is_ok());
+            drop(self);
+            // Who no longer waits does not want to know.
             drop(tell.send(result));
         });
-        match told.await {
+        Commit(told)
+    }
+}
+
+/// A batch on its way to the disk.
+#[derive(Debug)]
+pub struct Commit(oneshot::Receiver<Result<(), Arc<StoreError>>>);
+
+impl Commit {
+    /// Returns once it would survive a power cut.
+    pub async fn durable(self) -> Result<(), Problem> {
+        match self.0.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(store_problem(&error)),
             Err(_) => Err(Problem::new(Kind::Unavailable, "the store is closing").after(5)),
@@ -115,9 +174,37 @@ pub fn store_problem(error: &StoreError) -> Problem {
     }
 }
 
-/// The other end of the connection that a request came by.
+/// The two ends of the connection that a request came by.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    /// Theirs.
+    pub remote: SocketAddr,
+    /// Ours, where it is known.
+    pub local: Option<SocketAddr>,
+}
+
+/// The origins by which a request may have come: what it was signed for must be one of them.
+#[derive(Clone, Debug)]
+pub struct Here {
+    /// The one that was set, and on a LAN the address that the client reached.
+    pub origins: Vec<Origin>,
+}
+
+impl<S> FromRequestParts<S> for Here
+where
+    S: Send + Sync,
+    Hall: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let known = Hall::from_ref(state).known;
+        let local = parts.extensions.get::<Peer>().and_then(|peer| peer.local).filter(|_| known.lan);
+        let canonical = |local: SocketAddr| SocketAddr::new(local.ip().to_canonical(), local.port());
+        let reached = local.and_then(|local| format!("http://{}", canonical(local)).parse().ok());
+        Ok(Here { origins: known.origin.clone().into_iter().chain(reached).collect() })
+    }
+}
 
 /// Who asks, as a blinded name; the address itself goes no further.
 #[derive(Clone, Copy, Debug)]
@@ -126,15 +213,16 @@ pub struct Asker(pub Name);
 impl<S> FromRequestParts<S> for Asker
 where
     S: Send + Sync,
-    Hall: axum::extract::FromRef<S>,
+    Hall: FromRef<S>,
 {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let hall: Hall = axum::extract::FromRef::from_ref(state);
-        let peer = parts.extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+        let hall = Hall::from_ref(state);
+        let peer = parts.extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.remote.ip());
         let peer = peer.to_canonical();
-        let address = if hall.proxies.contains(&peer) { forwarded(parts).unwrap_or(peer) } else { peer };
+        let by_proxy = hall.known.proxies.contains(&peer);
+        let address = if by_proxy { forwarded(parts).unwrap_or(peer) } else { peer };
         Ok(Asker(hall.buckets.name(address)))
     }
 }

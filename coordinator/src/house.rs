@@ -4,6 +4,7 @@ use crate::hall::{Closing, Hall};
 use crate::problem::{Kind, Problem};
 use axum::Json;
 use axum::extract::{FromRef, State};
+use halloo_wire::server::{RelayInfo, ServerInfo};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +17,8 @@ pub struct House {
     pub name: Arc<str>,
     /// The open rooms.
     pub rooms: Arc<[&'static str]>,
+    /// The libp2p relay, where that room is open.
+    pub relay: Option<RelayInfo>,
     /// What rooms are given.
     pub hall: Hall,
 }
@@ -27,8 +30,19 @@ impl FromRef<House> for Closing {
 }
 
 /// What a coordinator says of itself.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct ServerInfo {
+#[derive(Debug, Serialize)]
+struct Said {
+    #[serde(flatten)]
+    info: ServerInfo,
+    /// For people only.
+    name: String,
+}
+
+/// What a coordinator says of itself.
+#[derive(utoipa::ToSchema)]
+#[schema(as = ServerInfo)]
+#[allow(dead_code)]
+struct ServerShape {
     /// Version of the program.
     version: String,
     /// What it calls itself to people.
@@ -37,6 +51,21 @@ pub struct ServerInfo {
     rooms: Vec<String>,
     /// Its clock, milliseconds since 1970 (UTC).
     time_ms: u64,
+    /// What its tickets are checked with: an Ed25519 public key in hex.
+    ticket_key: String,
+    /// The libp2p relay, where that room is open.
+    relay: Option<RelayShape>,
+}
+
+/// The libp2p relay of a coordinator.
+#[derive(utoipa::ToSchema)]
+#[schema(as = RelayInfo)]
+#[allow(dead_code)]
+struct RelayShape {
+    /// Its peer id in base58.
+    peer_id: String,
+    /// Its TCP port on the host of the origin.
+    port: u16,
 }
 
 /// The door of the house: what it is, and whether it lives.
@@ -53,15 +82,17 @@ pub fn door(house: House) -> OpenApiRouter {
     get,
     path = "/api/v1/server",
     tag = "server",
-    responses((status = 200, description = "What it is", body = ServerInfo))
+    responses((status = 200, description = "What it is", body = ServerShape))
 )]
-async fn server(State(house): State<House>) -> Json<ServerInfo> {
-    Json(ServerInfo {
+async fn server(State(house): State<House>) -> Json<Said> {
+    let info = ServerInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        name: house.name.to_string(),
         rooms: house.rooms.iter().map(|room| (*room).to_owned()).collect(),
         time_ms: house.hall.world.now_ms(),
-    })
+        ticket_key: house.hall.known.ticket_key,
+        relay: house.relay,
+    };
+    Json(Said { info, name: house.name.to_string() })
 }
 
 /// Whether the process answers.

@@ -17,6 +17,9 @@ pub mod keys;
 #[cfg(feature = "server")]
 pub mod hall;
 #[cfg(feature = "server")]
+pub mod ticket;
+pub mod auth;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 pub mod house;

@@ -12,6 +12,7 @@
 
 use axum::Json;
 use axum::extract::Path;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -177,6 +178,17 @@ impl Problem {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(Kind::TooLarge, "the body is longer than is taken here")
+            }
+            _ => Problem::new(Kind::Malformed, "the body did not arrive whole"),
+        }
     }
 }
 

@@ -17,11 +17,17 @@ impl FromRef<State> for Hall {
 fn hall(store: Arc<MemoryStore>) -> Hall {
     let (closer, closing) = closing();
     std::mem::forget(closer);
-    Hall::new(World::told(0, [1; 32]), store, closing, &[IpAddr::from([127, 0, 0, 1])]).unwrap()
+    let known = Known {
+        origin: "https://halloo.example".parse().ok(),
+        lan: true,
+        proxies: vec![IpAddr::from([127, 0, 0, 1])],
+        ticket_key: CoordinatorId([0; 32]),
+    };
+    Hall::new(World::told(0, [1; 32]), store, closing, known).unwrap()
 }
 
 async fn asked(hall: &Hall, peer: &str, forwarded: Option<&str>) -> Name {
-    let mut request = Request::builder().extension(Peer(peer.parse().unwrap()));
+    let mut request = Request::builder().extension(Peer { remote: peer.parse().unwrap(), local: None });
     if let Some(forwarded) = forwarded {
         request = request.header("x-forwarded-for", forwarded);
     }
@@ -36,8 +42,13 @@ async fn a_commit_that_the_disk_refuses_is_told_and_the_next_one_goes_on() {
     store.fail_next(Fault::Full);
     let mut batch = Batch::new();
     batch.put(b"k".to_vec(), b"v".to_vec());
-    assert_eq!(hall.commit(batch.clone()).await.unwrap_err().kind(), Kind::Full);
-    hall.commit(batch).await.unwrap();
+    let (tell, told) = std::sync::mpsc::sync_channel(2);
+    let again = tell.clone();
+    let first = hall.turn().await.submit(batch.clone(), move |durable| tell.send(durable).unwrap());
+    assert_eq!(first.durable().await.unwrap_err().kind(), Kind::Full);
+    let second = hall.turn().await.submit(batch, move |durable| again.send(durable).unwrap());
+    second.durable().await.unwrap();
+    assert_eq!(told.iter().collect::<Vec<_>>(), [false, true]);
     assert_eq!(store.get(b"k").unwrap().as_deref(), Some(&b"v"[..]));
 }
 
@@ -48,4 +59,17 @@ async fn only_a_proxy_that_is_named_may_say_who_asks_and_only_its_last_word_coun
     assert_eq!(asked(&hall, "198.51.100.7:1000", Some("203.0.113.1")).await, direct);
     assert_eq!(asked(&hall, "127.0.0.1:1000", Some("203.0.113.1, 198.51.100.99")).await, direct);
     assert_ne!(asked(&hall, "127.0.0.1:1000", Some("garbage")).await, direct);
+}
+
+#[tokio::test]
+async fn a_request_may_be_signed_for_the_set_origin_or_for_the_address_that_was_reached_and_for_no_other() {
+    let hall = hall(Arc::new(MemoryStore::new()));
+    let local = Some("[::ffff:10.0.0.1]:7750".parse().unwrap());
+    let peer = Peer { remote: "10.0.0.2:9".parse().unwrap(), local };
+    // What the client claims in Host says nothing: it would be claimed by whoever passes a request on, too.
+    let request = Request::builder().extension(peer).header("host", "evil.example").body(()).unwrap();
+    let (mut parts, ()) = request.into_parts();
+    let here = Here::from_request_parts(&mut parts, &State(hall)).await.unwrap();
+    let origins: Vec<_> = here.origins.iter().map(Origin::as_str).collect();
+    assert_eq!(origins, ["https://halloo.example", "http://10.0.0.1:7750"]);
 }

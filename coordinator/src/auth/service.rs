@@ -1,0 +1,92 @@
+//! Checks a request for a ticket and answers it; time is an argument, and nothing is kept but which requests were seen.
+
+use halloo_crypto::secret::Secret;
+use halloo_crypto::ticket::{CLOCK_SKEW_MAX_MS, TicketError, TicketIssuer};
+use halloo_wire::origin::Origin;
+use halloo_wire::ticket::{self, TicketAsk, TicketGiven};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most requests that are remembered (about 100 bytes each). They are forgotten after four minutes, so this is 1,000 a second.
+pub const MAX_SEEN: usize = 262_144;
+
+/// Why there is no ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The request names no room of ours, or its fields are none.
+    #[error("the request for a ticket cannot be read, or names no room")]
+    Malformed,
+    /// It was signed for another coordinator.
+    #[error("the request was signed for another origin than this coordinator has")]
+    OtherOrigin,
+    /// The key that is named did not sign it.
+    #[error("the request is not signed by the key that it names")]
+    BadSignature,
+    /// It is dated too far from the time here.
+    #[error("the request is dated more than two minutes from the time here")]
+    ClockApart,
+    /// It was seen before.
+    #[error("this request was seen before")]
+    Replayed,
+    /// More requests than can be remembered.
+    #[error("too many requests are remembered at the moment")]
+    Busy,
+}
+
+/// Where tickets are given.
+#[derive(Debug)]
+pub struct Desk {
+    issuer: TicketIssuer,
+    seen: Seen,
+}
+
+impl Desk {
+    /// A desk whose tickets are signed, and their subjects blinded, from this seed.
+    #[must_use]
+    pub fn new(seed: &Secret<[u8; 32]>) -> Self {
+        Desk { issuer: TicketIssuer::from_seed(seed), seen: Seen::default() }
+    }
+
+    /// Answers a request that came by one of these origins.
+    pub fn ask(&mut self, ask: &TicketAsk, origins: &[Origin], now_ms: u64) -> Result<TicketGiven, Refused> {
+        let request = ask.request().ok_or(Refused::Malformed)?;
+        if !origins.iter().any(|origin| origin.as_str() == request.origin) {
+            return Err(Refused::OtherOrigin);
+        }
+        request.check(&ask.signature, now_ms).map_err(|error| match error {
+            TicketError::ClockSkew => Refused::ClockApart,
+            TicketError::BadSignature => Refused::BadSignature,
+            _ => Refused::Malformed,
+        })?;
+        self.seen.first_time(request.nonce, request.time_ms + CLOCK_SKEW_MAX_MS, now_ms)?;
+        let (ticket, expires_ms) = self.issuer.issue(&request.client, request.room, now_ms);
+        Ok(TicketGiven { ticket: ticket::to_text(&ticket), expires_ms })
+    }
+}
+
+/// Nonces of requests, until the requests are too old to be taken anyway.
+#[derive(Debug, Default)]
+struct Seen {
+    nonces: BTreeMap<[u8; 16], u64>,
+    by_end: BTreeSet<(u64, [u8; 16])>,
+}
+
+impl Seen {
+    fn first_time(&mut self, nonce: [u8; 16], ends_ms: u64, now_ms: u64) -> Result<(), Refused> {
+        while let Some(&(end, old)) = self.by_end.first().filter(|(end, _)| *end < now_ms) {
+            self.by_end.remove(&(end, old));
+            self.nonces.remove(&old);
+        }
+        if self.nonces.contains_key(&nonce) {
+            return Err(Refused::Replayed);
+        }
+        if self.nonces.len() >= MAX_SEEN {
+            return Err(Refused::Busy);
+        }
+        self.nonces.insert(nonce, ends_ms);
+        self.by_end.insert((ends_ms, nonce));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

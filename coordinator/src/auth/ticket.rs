@@ -1,0 +1,96 @@
+//! `POST /api/v1/auth/ticket`.
+
+use super::door::Auth;
+use super::service::Refused;
+use crate::hall::{Asker, Here};
+use crate::problem::{Details, Kind, Problem};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use halloo_wire::ticket::{TicketAsk, TicketGiven};
+
+/// Longest body: the fields and an origin, with room for another way of writing JSON.
+pub(super) const BODY_MAX: usize = 2_048;
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let kind = match refused {
+            Refused::Malformed => Kind::Malformed,
+            Refused::OtherOrigin | Refused::BadSignature => Kind::BadSignature,
+            Refused::ClockApart => Kind::ClockApart,
+            Refused::Replayed => Kind::Replayed,
+            Refused::Busy => Kind::Unavailable,
+        };
+        let problem = Problem::new(kind, refused.to_string());
+        if refused == Refused::Busy { problem.after(60) } else { problem }
+    }
+}
+
+/// A signed request for a ticket; the bytes under the signature are drawn in docs/spec/coordinator.md.
+#[derive(utoipa::ToSchema)]
+#[schema(as = TicketAsk)]
+#[allow(dead_code)]
+pub(super) struct AskShape {
+    /// For which room.
+    #[schema(example = "mailbox", max_length = 16)]
+    room: String,
+    /// Public key of the client, Ed25519, in hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    client: String,
+    /// Clock of the client, milliseconds since 1970 (UTC).
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    time_ms: u64,
+    /// 16 bytes that were drawn for this request, in hex.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    nonce: String,
+    /// The origin by which the client asks.
+    #[schema(example = "https://halloo.example", max_length = 200)]
+    origin: String,
+    /// Ed25519 signature in hex.
+    #[schema(pattern = "^[0-9a-f]{128}$")]
+    signature: String,
+}
+
+/// A ticket.
+#[derive(utoipa::ToSchema)]
+#[schema(as = TicketGiven)]
+#[allow(dead_code)]
+pub(super) struct GivenShape {
+    /// Send it as `Authorization: Halloo TICKET`.
+    ticket: String,
+    /// When it ends, milliseconds since 1970 on the clock of the coordinator.
+    expires_ms: u64,
+}
+
+/// Gives a ticket for one room to whoever signs.
+#[utoipa::path(
+    post,
+    path = "/ticket",
+    tag = "auth",
+    request_body = AskShape,
+    responses(
+        (status = 200, description = "A ticket for ten minutes", body = GivenShape),
+        (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "Signature or clock", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "Seen before", body = Details, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = Details, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn ticket(
+    State(auth): State<Auth>,
+    Asker(name): Asker,
+    here: Here,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<TicketGiven>, Problem> {
+    auth.limit.pass(&name)?;
+    let ask: TicketAsk = serde_json::from_slice(&body?)
+        .map_err(|_| Problem::new(Kind::Malformed, "the body is no request for a ticket"))?;
+    let now_ms = auth.hall.world.now_ms();
+    Ok(Json(auth.desk().ask(&ask, &here.origins, now_ms)?))
+}
+
+#[cfg(test)]
+mod tests;
