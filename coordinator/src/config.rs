@@ -11,6 +11,8 @@
 pub mod layers;
 
 use crate::auth::config::AuthConfig;
+use crate::mailbox::config::MailboxConfig;
+use crate::rendezvous::config::RendezvousConfig;
 use halloo_wire::origin::Origin;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -25,10 +27,15 @@ pub const PORT: u16 = 7750;
 pub enum Room {
     /// Gives tickets.
     Auth,
+    /// Keeps items for who is away.
+    Mailbox,
+    /// Where members find each other.
+    Rendezvous,
 }
 
 /// All rooms, with their names.
-pub const ROOMS: &[(Room, &str)] = &[(Room::Auth, "auth")];
+pub const ROOMS: &[(Room, &str)] =
+    &[(Room::Auth, "auth"), (Room::Mailbox, "mailbox"), (Room::Rendezvous, "rendezvous")];
 
 impl Room {
     /// How it is called in `--rooms` and in `GET /api/v1/server`.
@@ -114,6 +121,10 @@ pub struct Config {
     pub connections: usize,
     /// How many tickets are given.
     pub auth: AuthConfig,
+    /// How much is kept in mailboxes.
+    pub mailbox: MailboxConfig,
+    /// How many records of where somebody is are kept.
+    pub rendezvous: RendezvousConfig,
 }
 
 fn origin_or_empty<S: Serializer>(origin: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -137,6 +148,8 @@ impl Default for Config {
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             connections: 16_384,
             auth: AuthConfig::default(),
+            mailbox: MailboxConfig::default(),
+            rendezvous: RendezvousConfig::default(),
         }
     }
 }

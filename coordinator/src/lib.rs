@@ -19,6 +19,8 @@ pub mod hall;
 #[cfg(feature = "server")]
 pub mod ticket;
 pub mod auth;
+pub mod mailbox;
+pub mod rendezvous;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]

@@ -6,7 +6,9 @@ use crate::door::Door;
 use crate::hall::{self, Closer, Closing, Hall, Known};
 use crate::house::{self, House};
 use crate::keys::Keys;
+use crate::mailbox::{self, Mail};
 use crate::problem;
+use crate::rendezvous::{self, Meetings};
 use crate::world::World;
 use anyhow::{Context, Result};
 use axum::Router;
@@ -21,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use utoipa::OpenApi as _;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -37,6 +40,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Running {
     /// Where it listens.
     pub local: SocketAddr,
+    /// Its HTTP door, for connections that come another way.
+    pub door: Door,
     closer: Closer,
     task: JoinHandle<()>,
 }
@@ -53,13 +58,34 @@ impl Running {
 /// The page that describes the interface.
 #[derive(utoipa::OpenApi)]
 #[openapi(
+    modifiers(&TicketScheme),
     info(title = "halloo coordinator", description = "Helps the members of a group find each other, and cannot read what they say."),
     tags(
         (name = "server", description = "What this coordinator is"),
         (name = "auth", description = "Tickets"),
+        (name = "mailbox", description = "Items for who is away"),
+        (name = "rendezvous", description = "Where members find each other"),
     )
 )]
 struct Api;
+
+/// How a ticket is sent.
+struct TicketScheme;
+
+impl utoipa::Modify for TicketScheme {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let mut header = ApiKeyValue::new("Authorization");
+        header.description = Some("`Halloo TICKET`, from POST /api/v1/auth/ticket".to_owned());
+        let scheme = SecurityScheme::ApiKey(ApiKey::Header(header));
+        api.components.get_or_insert_default().add_security_scheme("ticket", scheme);
+    }
+}
+
+/// The open rooms that keep something.
+struct Rooms {
+    mail: Option<Mail>,
+    meetings: Option<Meetings>,
+}
 
 /// Opens the rooms that the settings name, and listens.
 pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Result<Running> {
@@ -73,22 +99,27 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         ticket_key: TicketIssuer::from_seed(&ticket_seed).public(),
     };
     let hall = Hall::new(world, store, closing.clone(), known)?;
-    let router = router(config, &hall, &ticket_seed)?;
+    let rooms = Rooms {
+        mail: config.rooms.has(Room::Mailbox).then(|| Mail::open(&hall, &config.mailbox)).transpose()?,
+        meetings: config.rooms.has(Room::Rendezvous).then(|| Meetings::open(&hall, &config.rendezvous)),
+    };
+    let router = router(config, &hall, &rooms, &ticket_seed)?;
     let door = Door::new(router, closing.clone(), config.connections);
     let (listener, local) = listen(config.listen).await?;
+    let same_door = door.clone();
     let (guests, coming) = mpsc::channel(MAX_WAITING);
     let task = tokio::spawn(async move {
         let accepting = tokio::spawn(accept(listener, guests, closing));
-        let rounds = tokio::spawn(rounds(hall));
+        let rounds = tokio::spawn(rounds(hall, rooms));
         door.run(coming).await;
         // They ended with the same word.
         drop((accepting.await, rounds.await));
     });
-    Ok(Running { local, closer, task })
+    Ok(Running { local, door: same_door, closer, task })
 }
 
 /// All doors, and the page that describes them.
-fn router(config: &Config, hall: &Hall, ticket_seed: &Secret<[u8; 32]>) -> Result<Router> {
+fn router(config: &Config, hall: &Hall, rooms: &Rooms, ticket_seed: &Secret<[u8; 32]>) -> Result<Router> {
     let house = House {
         name: config.name.as_str().into(),
         rooms: config.rooms.names().into(),
@@ -101,6 +132,12 @@ fn router(config: &Config, hall: &Hall, ticket_seed: &Secret<[u8; 32]>) -> Resul
     if config.rooms.has(Room::Auth) {
         doors = doors.nest("/api/v1/auth", auth::door(hall, &config.auth, ticket_seed));
     }
+    if let Some(mail) = &rooms.mail {
+        doors = doors.nest("/api/v1/mailboxes", mailbox::door(mail.clone()));
+    }
+    if let Some(meetings) = &rooms.meetings {
+        doors = doors.nest("/api/v1/rendezvous", rendezvous::door(meetings.clone()));
+    }
     let (router, api) = doors.split_for_parts();
     let json = api.to_pretty_json().context("the description of the interface")?;
     let openapi = get(|| async move { ([("content-type", "application/json")], json) });
@@ -109,12 +146,19 @@ fn router(config: &Config, hall: &Hall, ticket_seed: &Secret<[u8; 32]>) -> Resul
 }
 
 /// What is done now and then until it is time to close.
-async fn rounds(hall: Hall) {
+async fn rounds(hall: Hall, rooms: Rooms) {
     let mut every = tokio::time::interval(ROUND);
     loop {
         tokio::select! {
-            _ = every.tick() => hall.round(),
+            _ = every.tick() => {}
             () = hall.closing.said() => return,
+        }
+        hall.round();
+        rooms.meetings.iter().for_each(Meetings::round);
+        if let Some(mail) = &rooms.mail
+            && mail.round().await.is_err()
+        {
+            tracing::warn!("what has expired in mailboxes is forgotten later");
         }
     }
 }

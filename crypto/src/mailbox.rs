@@ -283,6 +283,13 @@ pub fn verify(address: &MailboxAddress, request: &[u8], signature: &Signature) -
     identity::verify_key(&address.0, Domain::Mailbox, request, signature)
 }
 
+/// Whether this can be an address at all: a point in its one spelling under which somebody could sign.
+#[must_use]
+pub fn is_address(address: &MailboxAddress) -> bool {
+    let point = CompressedEdwardsY(address.0).decompress();
+    point.is_some_and(|point| !point.is_small_order() && point.compress().to_bytes() == address.0)
+}
+
 /// An address that nobody owns and nobody can tell from one that somebody does: what fills a batch up.
 #[must_use]
 pub fn nobodys(rng: &mut ChaCha20Rng) -> MailboxAddress {

@@ -4,15 +4,20 @@
 use halloo_coordinator::config::Config;
 use halloo_coordinator::serve::{self, Running};
 use halloo_coordinator::world::World;
+use halloo_crypto::id::MailboxItem;
+use halloo_crypto::mailbox::{Day, DayKey, MailboxSecret};
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
 use halloo_store::memory::MemoryStore;
+use halloo_wire::mailbox::{self, Ask, Deposit, Page, What};
 use halloo_wire::origin::Origin;
 use halloo_wire::ticket::{self as wire_ticket, TicketAsk, TicketGiven};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -85,18 +90,29 @@ pub async fn ask(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> Answer {
-    let stream = TcpStream::connect(to).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    try_ask(to, method, path, headers, body).await.expect("an answer")
+}
+
+/// As [`ask`]; nothing where the other end goes away.
+pub async fn try_ask(
+    to: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Option<Answer> {
+    let stream = TcpStream::connect(to).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
     let driven = tokio::spawn(connection);
     let mut request = Request::builder().method(method).uri(path).header("host", to.to_string());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let (head, body) = Response::into_parts(sender.send_request(request).await.unwrap());
-    let body = body.collect().await.unwrap().to_bytes();
+    let (head, body) = Response::into_parts(sender.send_request(request).await.ok()?);
+    let body = body.collect().await.ok()?.to_bytes();
     driven.abort();
-    Answer { status: head.status.as_u16(), headers: head.headers, body }
+    Some(Answer { status: head.status.as_u16(), headers: head.headers, body })
 }
 
 /// Somebody with a key of its own at this coordinator.
@@ -138,5 +154,46 @@ impl Client {
         let (client, nonce) = (self.secret.id(), self.drawn.get().to_be_bytes());
         let request = TicketRequest { room, client, time_ms, nonce, origin: self.origin.to_string() };
         TicketAsk::new(&request, self.secret.sign(&request).unwrap())
+    }
+}
+
+/// The owner of a mailbox on the day of the tests.
+pub fn owner(seed: u8) -> DayKey {
+    let mut rng = ChaCha20Rng::from_seed([seed; 32]);
+    MailboxSecret::generate(&mut rng).day_key(Day::of_ms(NOW_MS))
+}
+
+/// An item of the smallest size.
+pub fn item(key: &DayKey, name: u8) -> Deposit {
+    Deposit { address: key.address(), item: MailboxItem([name; 16]), bytes: vec![name; 1 << 10] }
+}
+
+impl Place {
+    pub async fn leave(&self, ticket: &str, batch: &[Deposit]) -> Answer {
+        let headers = [("authorization", ticket), ("content-type", mailbox::MEDIA_TYPE)];
+        self.ask(Method::POST, mailbox::DEPOSITS_PATH, &headers, mailbox::write_deposits(batch)).await
+    }
+
+    pub async fn fetch(&self, key: &DayKey) -> Vec<u8> {
+        let ask = Ask::sign(What::Fetch { after: None, limit: 64 }, key, &self.origin(), self.world.now_ms());
+        let answer = self.ask(Method::POST, mailbox::FETCH_PATH, &[], ask).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let page = Page::read(&answer.body).unwrap();
+        page.items
+            .iter()
+            .inspect(|(name, bytes)| assert_eq!(bytes[0], name.0[0]))
+            .map(|(name, _)| name.0[0])
+            .collect()
+    }
+
+    pub async fn acknowledge(&self, key: &DayKey, names: &[u8]) -> Answer {
+        let items = names.iter().map(|name| MailboxItem([*name; 16])).collect();
+        let ask = Ask::sign(What::Acknowledge(items), key, &self.origin(), self.world.now_ms());
+        self.ask(Method::POST, mailbox::ACKNOWLEDGE_PATH, &[], ask).await
+    }
+
+    /// A frame that asks to be told of an address.
+    pub fn watch(&self, key: &DayKey) -> Vec<u8> {
+        Ask::sign(What::Watch, key, &self.origin(), self.world.now_ms())
     }
 }

@@ -137,3 +137,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_nobody_could_sign_for_is_no_address() {
+    let mut rng = rng(4);
+    assert!(is_address(&MailboxSecret::generate(&mut rng).public().address(Day(20_000))));
+    assert!(is_address(&nobodys(&mut rng)), "what fills a batch up cannot be told apart");
+    let mut small_order = [0; 32];
+    small_order[0] = 1;
+    // y = p + 1 is the same point in another spelling.
+    let mut another_spelling = [0xFF; 32];
+    (another_spelling[0], another_spelling[31]) = (0xEE, 0x7F);
+    for bad in [small_order, another_spelling] {
+        assert!(!is_address(&MailboxAddress(bad)));
+    }
+}

@@ -1,0 +1,101 @@
+//! The endpoints of the room, and what they share.
+
+use super::config::RendezvousConfig;
+use super::service::{Places, Refused};
+use super::{delete, get, put};
+use crate::hall::Hall;
+use crate::limits::Limit;
+use crate::problem::{Kind, Problem};
+use crate::ticket::Takes;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use halloo_crypto::ticket::Room;
+use halloo_wire::rendezvous::RECORD_BYTES;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The room, for tickets.
+#[derive(Debug)]
+pub(super) struct Rendezvous;
+
+impl Takes for Rendezvous {
+    const ROOM: Room = Room::Rendezvous;
+}
+
+/// What the endpoints share; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Meetings {
+    pub(super) hall: Hall,
+    pub(super) puts: Arc<Limit>,
+    pub(super) looks: Arc<Limit>,
+    places: Arc<Mutex<Places>>,
+}
+
+impl FromRef<Meetings> for Hall {
+    fn from_ref(meetings: &Meetings) -> Hall {
+        meetings.hall.clone()
+    }
+}
+
+impl Meetings {
+    /// Opens the room; it is empty after every start.
+    #[must_use]
+    pub fn open(hall: &Hall, config: &RendezvousConfig) -> Self {
+        let limit =
+            |burst, per_minute: NonZeroU32| hall.limit(burst, Duration::from_secs(60) / per_minute.get());
+        Meetings {
+            hall: hall.clone(),
+            puts: limit(config.puts_burst, config.puts_per_minute),
+            looks: limit(config.looks_burst, config.looks_per_minute),
+            places: Arc::new(Mutex::new(Places::new(config.records))),
+        }
+    }
+
+    pub(super) fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what has ended.
+    pub fn round(&self) {
+        let now_ms = self.hall.world.now_ms();
+        self.places().forget_ended(now_ms);
+    }
+}
+
+/// A name of fixed length out of a path: lower-case hex, in that one spelling.
+pub(super) fn name<const N: usize>(text: &str) -> Result<[u8; N], Problem> {
+    let refuse = || Problem::new(Kind::Malformed, "a place has 64 digits of lower-case hex, a slot 32");
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let digits: Option<Vec<u8>> = text.bytes().map(digit).collect();
+    let digits = digits.filter(|digits| digits.len() == 2 * N).ok_or_else(refuse)?;
+    let mut bytes = [0; N];
+    bytes.iter_mut().zip(digits.chunks_exact(2)).for_each(|(byte, pair)| *byte = pair[0] << 4 | pair[1]);
+    Ok(bytes)
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Length | Refused::Lease => Problem::new(Kind::Malformed, refused.to_string()),
+            Refused::Full => Problem::new(Kind::Full, refused.to_string()).after(60),
+        }
+    }
+}
+
+/// The routes of the room, below `/api/v1/rendezvous`.
+pub fn door(meetings: Meetings) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(put::put, delete::delete))
+        .routes(routes!(get::get))
+        .layer(DefaultBodyLimit::max(RECORD_BYTES))
+        .with_state(meetings)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What lies at places: records under a lease, bounded in number and size; time is an argument.
+//!
+//! Records of a place are given in the order of their slots, which are drawn at random: nothing says who came first.
+
+use halloo_wire::rendezvous::{PLACE_BYTES, RECORD_BYTES, RECORDS_MAX, SLOT_BYTES, TTL_SECONDS_MAX};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The name of a place.
+pub type PlaceName = [u8; PLACE_BYTES];
+/// The name of a slot at a place.
+pub type SlotName = [u8; SLOT_BYTES];
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It has another length than all records have.
+    #[error("a record has {RECORD_BYTES} bytes")]
+    Length,
+    /// The lease is longer than a lease may be, or none.
+    #[error("a lease has 1 to {TTL_SECONDS_MAX} seconds")]
+    Lease,
+    /// This place, or the room, holds as many as it may.
+    #[error("there is no room for another record")]
+    Full,
+}
+
+/// All places.
+#[derive(Debug)]
+pub struct Places {
+    most: usize,
+    places: BTreeMap<PlaceName, BTreeMap<SlotName, Lease>>,
+    by_end: BTreeSet<(u64, PlaceName, SlotName)>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    record: Vec<u8>,
+    ends_ms: u64,
+}
+
+impl Places {
+    /// No places yet; at most so many records together.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Places { most, places: BTreeMap::new(), by_end: BTreeSet::new() }
+    }
+
+    /// Puts a record at a place, or renews it, for so many seconds.
+    pub fn put(
+        &mut self,
+        at: (PlaceName, SlotName),
+        record: Vec<u8>,
+        seconds: u32,
+        now_ms: u64,
+    ) -> Result<(), Refused> {
+        if record.len() != RECORD_BYTES {
+            return Err(Refused::Length);
+        }
+        if !(1..=TTL_SECONDS_MAX).contains(&seconds) {
+            return Err(Refused::Lease);
+        }
+        self.forget_ended(now_ms);
+        let (place, slot) = at;
+        let slots = self.places.get(&place);
+        let known = slots.is_some_and(|slots| slots.contains_key(&slot));
+        if !known && (slots.map_or(0, BTreeMap::len) >= RECORDS_MAX || self.by_end.len() >= self.most) {
+            return Err(Refused::Full);
+        }
+        self.remove(at);
+        let ends_ms = now_ms.saturating_add(u64::from(seconds) * 1_000);
+        self.places.entry(place).or_default().insert(slot, Lease { record, ends_ms });
+        self.by_end.insert((ends_ms, place, slot));
+        Ok(())
+    }
+
+    /// What lies at a place now.
+    #[must_use]
+    pub fn look(&self, place: &PlaceName, now_ms: u64) -> Vec<&[u8]> {
+        let slots = self.places.get(place).into_iter().flat_map(BTreeMap::values);
+        slots.filter(|lease| lease.ends_ms > now_ms).map(|lease| lease.record.as_slice()).collect()
+    }
+
+    /// Takes a record away; what is not there is gone already.
+    pub fn remove(&mut self, (place, slot): (PlaceName, SlotName)) {
+        let Some(slots) = self.places.get_mut(&place) else { return };
+        if let Some(lease) = slots.remove(&slot) {
+            self.by_end.remove(&(lease.ends_ms, place, slot));
+        }
+        if slots.is_empty() {
+            self.places.remove(&place);
+        }
+    }
+
+    /// Forgets what has ended.
+    pub fn forget_ended(&mut self, now_ms: u64) {
+        while let Some(&(_, place, slot)) = self.by_end.first().filter(|(ends, ..)| *ends <= now_ms) {
+            self.remove((place, slot));
+        }
+    }
+
+    /// Records that are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_end.len()
+    }
+
+    /// Whether nothing is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_end.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

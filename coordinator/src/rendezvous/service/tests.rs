@@ -1,0 +1,97 @@
+//! Leases, limits, and what a plain list would do.
+
+use super::*;
+use proptest::prelude::*;
+
+const NOW: u64 = 1_800_000_000_000;
+
+fn record(fill: u8) -> Vec<u8> {
+    vec![fill; RECORD_BYTES]
+}
+
+fn at(place: u8, slot: u8) -> (PlaceName, SlotName) {
+    ([place; PLACE_BYTES], [slot; SLOT_BYTES])
+}
+
+fn seen(places: &Places, place: u8, now: u64) -> Vec<u8> {
+    places.look(&[place; PLACE_BYTES], now).iter().map(|record| record[0]).collect()
+}
+
+#[test]
+fn a_record_lies_there_until_its_lease_ends_or_it_is_taken_away() {
+    let mut places = Places::new(10);
+    places.put(at(1, 2), record(20), 60, NOW).unwrap();
+    places.put(at(1, 1), record(10), 30, NOW).unwrap();
+    assert_eq!(seen(&places, 1, NOW + 29_999), [10, 20]);
+    assert_eq!(seen(&places, 1, NOW + 30_000), [20], "also before it is swept away");
+    places.put(at(1, 2), record(21), 60, NOW + 50_000).unwrap();
+    assert_eq!(seen(&places, 1, NOW + 100_000), [21], "renewed and replaced");
+    places.remove(at(1, 2));
+    places.remove(at(1, 2));
+    places.forget_ended(NOW + 100_000);
+    assert!(places.is_empty() && places.places.is_empty());
+}
+
+#[test]
+fn only_records_of_the_one_length_and_leases_of_at_most_ten_minutes_are_taken() {
+    let mut places = Places::new(10);
+    assert_eq!(places.put(at(1, 1), vec![0; RECORD_BYTES - 1], 60, NOW), Err(Refused::Length));
+    assert_eq!(places.put(at(1, 1), record(0), 0, NOW), Err(Refused::Lease));
+    assert_eq!(places.put(at(1, 1), record(0), TTL_SECONDS_MAX + 1, NOW), Err(Refused::Lease));
+    assert!(places.is_empty());
+}
+
+#[test]
+fn a_full_place_and_a_full_room_refuse_but_renew_and_have_room_again_when_leases_end() {
+    let mut places = Places::new(RECORDS_MAX + 1);
+    for slot in 0..RECORDS_MAX as u8 {
+        places.put(at(1, slot), record(slot), 60, NOW).unwrap();
+    }
+    assert_eq!(places.put(at(1, 200), record(0), 60, NOW), Err(Refused::Full));
+    places.put(at(2, 1), record(0), 60, NOW).unwrap();
+    assert_eq!(places.put(at(3, 1), record(0), 60, NOW), Err(Refused::Full));
+    places.put(at(1, 5), record(99), 60, NOW).expect("renewing needs no room");
+    places.put(at(3, 1), record(0), 60, NOW + 60_000).expect("the others have ended");
+    assert_eq!(places.len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn the_room_does_what_a_plain_list_would_do(
+        steps in proptest::collection::vec((0..4_u8, 0..6_u8, 0..4_u8, 1..200_u32), 1..60),
+    ) {
+        let mut places = Places::new(12);
+        let mut list: Vec<(u8, u8, u8, u64)> = Vec::new();
+        let mut now = NOW;
+        for (number, (place, slot, what, seconds)) in steps.into_iter().enumerate() {
+            list.retain(|(.., ends)| *ends > now);
+            let fill = number as u8;
+            match what {
+                0 => {
+                    places.remove(at(place, slot));
+                    list.retain(|(p, s, ..)| (*p, *s) != (place, slot));
+                }
+                1 => now += u64::from(seconds) * 1_000,
+                _ => {
+                    let known = list.iter().any(|(p, s, ..)| (*p, *s) == (place, slot));
+                    let taken = places.put(at(place, slot), record(fill), seconds, now).is_ok();
+                    prop_assert_eq!(taken, known || list.len() < 12);
+                    if taken {
+                        list.retain(|(p, s, ..)| (*p, *s) != (place, slot));
+                        list.push((place, slot, fill, now + u64::from(seconds) * 1_000));
+                    }
+                }
+            }
+            list.sort_by_key(|(place, slot, ..)| (*place, *slot));
+            for place in 0..4 {
+                let there = list.iter().filter(|(p, _, _, ends)| *p == place && *ends > now);
+                let expected: Vec<u8> = there.map(|(_, _, fill, _)| *fill).collect();
+                prop_assert_eq!(seen(&places, place, now), expected);
+            }
+        }
+        places.forget_ended(u64::MAX);
+        prop_assert!(places.is_empty() && places.places.is_empty());
+    }
+}

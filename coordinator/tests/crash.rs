@@ -1,0 +1,178 @@
+//! The coordinator killed in the middle of deposits: what it acknowledged is there afterwards, each once.
+#![allow(clippy::unwrap_used)]
+
+mod asking;
+
+use asking::ask;
+use halloo_coordinator::world::World;
+use halloo_crypto::id::MailboxItem;
+use halloo_crypto::mailbox::{Day, DayKey, MailboxSecret};
+use halloo_crypto::secret::Secret;
+use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
+use halloo_wire::mailbox::{
+    Ask, DEPOSITS_PATH, Deposit, FETCH_PATH, Outcome, Page, What, read_outcomes, write_deposits,
+};
+use halloo_wire::origin::Origin;
+use halloo_wire::ticket::{PATH, TicketAsk, TicketGiven};
+use hyper::Method;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// Kills.
+const ROUNDS: usize = 4;
+/// Acknowledged batches before each kill; more are under way when it comes.
+const BATCHES_PER_ROUND: usize = 40;
+const WRITERS: u8 = 8;
+
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    origin: Origin,
+}
+
+impl Process {
+    async fn start(data: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_halloo-coordinator"))
+            .args([
+                "serve",
+                "--lan",
+                "--listen",
+                "127.0.0.1:0",
+                "--set",
+                "mailbox.deposits_burst=1000000",
+                "--data",
+            ])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let origin: Origin = lines.next_line().await.unwrap().expect("it says where it is").parse().unwrap();
+        let address = format!("{}:{}", origin.host(), origin.port()).parse().unwrap();
+        Process { child, address, origin }
+    }
+
+    async fn ticket(&self, now_ms: u64, nonce: [u8; 16]) -> String {
+        let secret = ClientSecret::derive(&Secret::new([1; 32]), self.origin.as_str());
+        let (room, client, origin) = (Room::Mailbox, secret.id(), self.origin.to_string());
+        let request = TicketRequest { room, client, time_ms: now_ms, nonce, origin };
+        let body = serde_json::to_vec(&TicketAsk::new(&request, secret.sign(&request).unwrap())).unwrap();
+        let answer = ask(self.address, Method::POST, PATH, &[], body).await;
+        let given: TicketGiven = serde_json::from_slice(&answer.body).unwrap();
+        format!("Halloo {}", given.ticket)
+    }
+
+    async fn names(&self, key: &DayKey, now_ms: u64) -> Vec<MailboxItem> {
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let fetch = Ask::sign(What::Fetch { after, limit: 64 }, key, &self.origin, now_ms);
+            let answer = ask(self.address, Method::POST, FETCH_PATH, &[], fetch).await;
+            let page = Page::read(&answer.body).unwrap();
+            for (name, bytes) in &page.items {
+                assert!(bytes.iter().all(|byte| *byte == name.0[0]), "what comes back is what was left");
+            }
+            names.extend(page.items.iter().map(|(name, _)| *name));
+            after = names.last().copied();
+            if !page.more {
+                return names;
+            }
+        }
+    }
+}
+
+/// Leaves batches until the coordinator is gone; gives the names of all that it acknowledged, and of all that it was sent.
+async fn leave_until_it_is_gone(
+    address: SocketAddr,
+    ticket: String,
+    key: DayKey,
+    seed: [u8; 32],
+    acknowledged: Arc<(AtomicUsize, Notify)>,
+) -> (BTreeSet<MailboxItem>, Vec<Deposit>) {
+    let mut rng = ChaCha20Rng::from_seed(seed);
+    let mut stored = BTreeSet::new();
+    loop {
+        let batch: Vec<Deposit> = (0..4)
+            .map(|_| {
+                let item = MailboxItem::generate(&mut rng);
+                let bytes = vec![item.0[0]; if rng.next_u32().is_multiple_of(4) { 4 << 10 } else { 1 << 10 }];
+                Deposit { address: key.address(), item, bytes }
+            })
+            .collect();
+        let (headers, body) = ([("authorization", ticket.as_str())], write_deposits(&batch));
+        let Some(answer) = asking::try_ask(address, Method::POST, DEPOSITS_PATH, &headers, body).await else {
+            return (stored, batch);
+        };
+        assert_eq!(read_outcomes(&answer.body).unwrap(), [Outcome::Stored; 4]);
+        stored.extend(batch.iter().map(|deposit| deposit.item));
+        acknowledged.0.fetch_add(1, Ordering::SeqCst);
+        acknowledged.1.notify_one();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_deposit_is_there_once_after_the_coordinator_was_killed() {
+    let (folder, world) = (tempfile::tempdir().unwrap(), World::real());
+    let keys: Vec<DayKey> = (0..WRITERS)
+        .map(|seed| {
+            let mut rng = ChaCha20Rng::from_seed([seed; 32]);
+            MailboxSecret::generate(&mut rng).day_key(Day::of_ms(world.now_ms()))
+        })
+        .collect();
+    let mut expected = vec![BTreeSet::new(); keys.len()];
+    for round in 0..ROUNDS {
+        let mut process = Process::start(folder.path()).await;
+        let ticket = process.ticket(world.now_ms(), [round as u8; 16]).await;
+        let acknowledged = Arc::new((AtomicUsize::new(0), Notify::new()));
+        let mut writers = JoinSet::new();
+        for (number, key) in keys.iter().enumerate() {
+            let mut seed = [round as u8; 32];
+            seed[0] = number as u8;
+            let run = leave_until_it_is_gone(
+                process.address,
+                ticket.clone(),
+                key.clone(),
+                seed,
+                Arc::clone(&acknowledged),
+            );
+            writers.spawn(async move { (number, run.await) });
+        }
+        while acknowledged.0.load(Ordering::SeqCst) < BATCHES_PER_ROUND {
+            acknowledged.1.notified().await;
+        }
+        process.child.kill().await.unwrap();
+        let broken_off: Vec<_> = writers.join_all().await;
+
+        let mut after = Process::start(folder.path()).await;
+        let ticket = after.ticket(world.now_ms(), [0x80 | round as u8; 16]).await;
+        for (number, (stored, batch)) in broken_off {
+            expected[number].extend(stored);
+            let there: BTreeSet<_> = after.names(&keys[number], world.now_ms()).await.into_iter().collect();
+            assert!(expected[number].is_subset(&there), "round {round}: an acknowledged deposit is lost");
+            // Whether the last one got through is unknown to its sender, who sends it again.
+            let headers = [("authorization", ticket.as_str())];
+            let answer =
+                ask(after.address, Method::POST, DEPOSITS_PATH, &headers, write_deposits(&batch)).await;
+            assert_eq!(read_outcomes(&answer.body).unwrap(), [Outcome::Stored; 4]);
+            expected[number].extend(batch.iter().map(|deposit| deposit.item));
+            let names = after.names(&keys[number], world.now_ms()).await;
+            assert_eq!(
+                names,
+                expected[number].iter().copied().collect::<Vec<_>>(),
+                "each once, and nothing else"
+            );
+        }
+        after.child.kill().await.unwrap();
+    }
+}
