@@ -12,6 +12,7 @@
 mod change;
 mod registers;
 mod agenda;
+mod via;
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub use agenda::{
 };
 pub use change::{MAX_VALUE_BYTES, Value};
 pub use model::{Edit, MAX_NAME_BYTES, Place, Profile};
+pub use via::{MAX_MAILBOX_BYTES, MAX_VIA_BYTES, Mailbox, is_origin, sets_via};
 
 use crate::content::{Body, VerifiedContent};
 use change::{Actor, DocChange, MAX_DEPS, MAX_OPS, MAX_REPLACED, Op, OpName};

@@ -7,6 +7,7 @@
 //!   place/<32 hex>/lat|lon|radius     real     degrees WGS 84; radius in metres, present for a fence
 //!   profile/<64 hex account>/name     text     how a person wants to be called; only that person's devices may write it
 //!   profile/<64 hex account>/colour   whole    0xRRGGBB
+//!   setting/via profile/../mailbox/..          `document/via.rs`
 //!   poll/.. task/..                            `document/agenda.rs`
 //!   plan/..                                    reserved
 //! ```
@@ -14,11 +15,11 @@
 //! Everything is one flat map: two people who create something at once never create it twice, which nested maps would. Other
 //! keys of the same grammar are kept, so that a newer halloo may use them.
 
-use halloo_crypto::id::AccountId;
+use halloo_crypto::id::{AccountId, DeviceId};
 
 use super::agenda::{self, AgendaEdit, hex, unhex};
 use super::change::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Value};
-use super::{Document, DocumentError};
+use super::{Document, DocumentError, via};
 
 /// Longest name of a group, a place or a person, bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 128;
@@ -69,6 +70,15 @@ pub enum Edit {
     RemovePlace([u8; 16]),
     /// Sets one's own profile.
     Profile(Profile),
+    /// Says by which coordinator the group meets; `None`: by none. It counts only from admins and owners.
+    Via(Option<String>),
+    /// Says where a device of one's own has its mailbox; `None`: it has none.
+    Mailbox {
+        /// The device.
+        device: DeviceId,
+        /// Where.
+        mailbox: Option<via::Mailbox>,
+    },
     /// Changes a poll or a task.
     Agenda(AgendaEdit),
 }
@@ -133,6 +143,8 @@ pub(super) fn writes(
                 (format!("{at}/colour"), profile.colour.map(|c| Value::Int(i64::from(c & 0x00FF_FFFF)))),
             ]
         }
+        Edit::Via(origin) => via::writes_via(origin.as_ref())?,
+        Edit::Mailbox { device, mailbox } => via::writes_mailbox(account, device, mailbox.as_ref())?,
         Edit::Agenda(edit) => agenda::writes(account, edit)?,
     };
     let fits = |(_, value): &(String, Option<Value>)| match value {
@@ -215,7 +227,7 @@ impl Document {
         for (key, value) in self.under("profile") {
             let parts =
                 key.split_once('/').and_then(|(id, field)| Some((id.parse::<AccountId>().ok()?, field)));
-            let Some((account, field)) = parts else { continue };
+            let Some((account, field)) = parts.filter(|(_, field)| !field.contains('/')) else { continue };
             if profiles.last().is_none_or(|(last, _)| *last != account) {
                 profiles.push((account, Profile::default()));
             }
