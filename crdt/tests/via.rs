@@ -6,8 +6,8 @@ mod group;
 use group::Device;
 use halloo_crdt::content::{Body, VerifiedContent};
 use halloo_crdt::document::{
-    Applied, Document, DocumentError, Edit, MAX_MAILBOX_BYTES, MAX_VIA_BYTES, Mailbox, Profile, Refusal, Value,
-    is_origin, sets_via,
+    Applied, Document, DocumentError, Edit, MAX_MAILBOX_BYTES, MAX_VIA_BYTES, Mailbox, Profile, Refusal,
+    Value, is_origin, sets_via,
 };
 use halloo_crypto::id::AccountId;
 
@@ -33,7 +33,9 @@ fn an_origin_has_a_scheme_and_a_host_and_nothing_else() {
     for good in [HOME, "http://10.0.0.1:7750", "https://[2001:db8::1]:7750", "https://a"] {
         assert!(is_origin(good), "{good}");
     }
-    for bad in ["", "https://", "halloo.example", "ftp://a", "https://a/b", "https://A", "https://a b", "https://a?"] {
+    for bad in
+        ["", "https://", "halloo.example", "ftp://a", "https://a/b", "https://A", "https://a b", "https://a?"]
+    {
         assert!(!is_origin(bad), "{bad}");
     }
     let longest = format!("https://{}", "a".repeat(MAX_VIA_BYTES - 8));
@@ -57,7 +59,10 @@ fn a_group_says_by_which_coordinator_it_meets_and_takes_it_back() {
     // By the general way somebody may write what is no origin: it is not shown.
     let nonsense = Edit::Setting { key: "via".into(), value: Some(Value::Text("not an origin".into())) };
     assert_eq!(take(nonsense), None);
-    assert_eq!(document.edit(&account, &[Edit::Via(Some("x".into()))]), Err(DocumentError::Value("coordinator")));
+    assert_eq!(
+        document.edit(&account, &[Edit::Via(Some("x".into()))]),
+        Err(DocumentError::Value("coordinator"))
+    );
 }
 
 #[test]

@@ -293,6 +293,7 @@ pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
             json!({"event": "profile", "account": account.to_string(), "name": name})
         }
         Event::Renamed { name } => json!({"event": "renamed", "name": name}),
+        Event::ViaChanged { via } => json!({"event": "via_changed", "via": via}),
         Event::EpochChanged { epoch, devices } => {
             json!({"event": "epoch", "epoch": epoch.to_string(), "devices": devices})
         }

@@ -8,6 +8,7 @@
 //!  |         | 32      | u16     | head 32 |
 //!  +---------+---------+---------+---------+----
 //!  topic of a week = HMAC(HKDF(secret, "beacon topic"), week),  week = Unix time / 604,800 s
+//!  meeting place of a day = HKDF(secret, "meeting place", day, origin), its key = HKDF(secret, "meeting key", day, origin)
 //! ```
 //!
 //! Everybody who was in the roster at those heads, or came later, may know the secret; once the log has removed anybody in a
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 use halloo_crypto::data::DataKeys;
 use halloo_crypto::id::{EpochId, OpId};
 use halloo_crypto::kdf;
+use halloo_crypto::mailbox::Day;
 use halloo_crypto::secret::Secret;
 
 use crate::time::Time;
@@ -123,6 +125,13 @@ impl Beacon {
     pub fn topic(&self, week: u64) -> [u8; 32] {
         let key = kdf::derive(self.secret.expose(), "beacon topic", &[]);
         kdf::mac(key.expose(), &[&week.to_be_bytes()])
+    }
+
+    /// Where members meet at a coordinator on a day, and what the records there are sealed with.
+    pub fn meeting(&self, via: &str, day: Day) -> ([u8; 32], Secret<[u8; 32]>) {
+        let context = [day.0.to_be_bytes().as_slice(), via.as_bytes()].concat();
+        let place = kdf::derive(self.secret.expose(), "meeting place", &context);
+        (*place.expose(), kdf::derive(self.secret.expose(), "meeting key", &context))
     }
 }
 

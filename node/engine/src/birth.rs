@@ -17,8 +17,10 @@ use crate::commits;
 use crate::epochs::{Epochs, Node};
 use crate::handshake;
 use crate::location::{self, Here};
+use crate::mailbox::Mailboxes;
 use crate::output::MAX_NAME_BYTES;
 use crate::past::Past;
+use crate::post::Post;
 use crate::snapshot::{Snapshot, Table};
 use crate::start::{Identity, Origin, StartError};
 use crate::state::{Ground, State};
@@ -36,6 +38,10 @@ pub(crate) struct Birth {
     pub(crate) here: Here,
     /// Own invites.
     pub(crate) invites: Vec<(OpId, InviteSecret)>,
+    /// Own mailboxes.
+    pub(crate) mailboxes: Mailboxes,
+    /// What members who are away are still to be left.
+    pub(crate) post: Post,
     /// The kind of beginning.
     pub(crate) kind: Kind,
 }
@@ -85,7 +91,15 @@ pub(crate) fn begin(
 }
 
 fn fresh(ground: Ground, kind: Kind) -> Birth {
-    Birth { ground, undelivered: BTreeSet::new(), here: Here::default(), invites: Vec::new(), kind }
+    Birth {
+        ground,
+        undelivered: BTreeSet::new(),
+        here: Here::default(),
+        invites: Vec::new(),
+        mailboxes: Mailboxes::default(),
+        post: Post::default(),
+        kind,
+    }
 }
 
 fn found(identity: &Identity, name: String, rng: &mut ChaCha20Rng, now: Now) -> Result<Birth, StartError> {
@@ -241,7 +255,11 @@ fn restore(identity: &Identity, snapshot: &Snapshot, now: Now) -> Result<Birth, 
     let start = now.wall_ms.max(last_start.saturating_add(1));
     assert!(start > last_start || last_start == u64::MAX, "each start is later than the one before");
     let ground = Ground { log, epochs, beacons, messages, past, start };
-    Ok(Birth { ground, undelivered, here, invites, kind: Kind::Restored })
+    let mailboxes =
+        Mailboxes::restore(snapshot.table(Table::Mailbox)).map_err(|_| bad("a mailbox is damaged"))?;
+    let post = Post::restore(snapshot.table(Table::Post), now.mono)
+        .map_err(|_| bad("the outgoing post is damaged"))?;
+    Ok(Birth { ground, undelivered, here, invites, mailboxes, post, kind: Kind::Restored })
 }
 
 fn restore_contents(snapshot: &Snapshot, table: Table) -> Result<Vec<VerifiedContent>, StartError> {

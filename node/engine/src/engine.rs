@@ -27,6 +27,9 @@ use crate::wire::{WireError, direct::DirectFrame, gossip::GossipFrame};
 use crate::{agenda, handshake, history, membership, names, rejoin, talk, topics};
 
 mod boxes;
+mod mail;
+
+use self::mail::Mail;
 
 /// Rounds in which rooms may answer each other within one input; a handful is usual, more is a loop of ours.
 const MAX_ROUNDS: usize = 10_000;
@@ -41,6 +44,7 @@ pub struct Engine {
     pub(crate) here: Here,
     pub(crate) invites: Invites,
     pub(crate) call: Call,
+    pub(crate) mail: Mail,
     pub(crate) reconcile: Reconcile,
     drained: bool,
 }
@@ -60,7 +64,7 @@ impl Engine {
         now: Now,
     ) -> Result<Self, StartError> {
         let mut rng = chance::seeded(&seed);
-        let Birth { ground, undelivered, here, invites: own_invites, kind } =
+        let Birth { ground, undelivered, here, invites: own_invites, mailboxes, post, kind } =
             birth::begin(&identity, origin, &mut rng, now)?;
         let start = ground.start;
         let mut state = State::new(config, identity, ground, rng, now);
@@ -83,11 +87,13 @@ impl Engine {
             here,
             invites,
             call,
+            mail: Mail::new(mailboxes, post),
             reconcile: Reconcile::default(),
             drained: false,
         };
         commits::begin(&mut engine.commits, &mut engine.state);
         engine.first_steps(kind);
+        engine.begin_mail();
         engine.finish();
         Ok(engine)
     }
@@ -151,9 +157,8 @@ impl Engine {
             Input::Fix(fix) => location::on_fix(&mut self.here, &mut self.state, fix),
             Input::Addresses(addresses) => self.state.config.addresses = addresses,
             Input::Wake(_) => self.on_wake(),
-            Input::Fetched { .. } | Input::Deposited { .. } => {
-                self.state.count("mailbox input, which is reserved")
-            }
+            Input::Fetched { address, items } => self.on_fetched(address, items),
+            Input::Deposited { id, outcome } => self.on_deposited(id, outcome),
         }
         self.finish();
     }
@@ -197,9 +202,7 @@ impl Engine {
     /// Hands facts round until all is quiet, then asks for the batch.
     fn finish(&mut self) {
         for _ in 0..MAX_ROUNDS {
-            while let Some(fact) = self.state.next_fact() {
-                self.on_fact(fact);
-            }
+            self.hand_round();
             let released = self.state.out.close();
             if released.is_empty() && !self.state.has_facts() {
                 assert!(self.state.out.is_closed(), "a batch is asked for whole");
@@ -212,6 +215,15 @@ impl Engine {
             self.perform(released);
         }
         panic!("rooms answer each other without end");
+    }
+
+    /// Hands facts round until none is left.
+    fn hand_round(&mut self) {
+        while let Some(fact) = self.state.next_fact() {
+            let touch = self.before_fact(&fact);
+            self.on_fact(fact);
+            self.after_fact(touch);
+        }
     }
 
     /// Whether a commit of this device could end the taint now: it is in the epoch and has not committed from it.
@@ -232,6 +244,7 @@ impl Engine {
             Fact::Words => commits::on_words(&mut self.commits, &mut self.state),
             Fact::Epoch => self.on_epoch(),
             Fact::Beacon => topics::refresh(&mut self.state),
+            Fact::Made(_) => {}
             Fact::Contents(ids) => chat::on_contents(&mut self.chat, &mut self.state, &ids),
             Fact::Document(id) => {
                 names::on_change(&mut self.state, &id);
@@ -337,6 +350,7 @@ impl Engine {
                     topics::refresh(state);
                     topics::ensure(state);
                 }
+                Timer::Mailbox | Timer::Post | Timer::Meet => self.on_mail_due(timer),
                 Timer::Call => talk::handle(&mut self.call, &mut self.here, state, CallInput::Wake),
             }
         }
@@ -402,6 +416,7 @@ impl Engine {
             Command::SetHistory(history) => history::set(state, history)?,
             Command::Leave => membership::leave(state)?,
             Command::Rename(name) => names::rename(chat, state, name)?,
+            Command::SetVia(via) => names::set_via(chat, state, via)?,
             Command::SetProfile { name } => names::set_profile(chat, state, name)?,
         }
         Ok(Reply::Done)
@@ -471,22 +486,6 @@ impl Engine {
             frame @ (DirectFrame::Signal(_) | DirectFrame::Call(_)) => {
                 talk::on_frame(&mut self.call, &mut self.here, state, from, frame);
             }
-        }
-    }
-
-    fn on_parcel(&mut self, from: PeerKey, parcel: Parcel) {
-        let Parcel { kind, items } = parcel;
-        let state = &mut self.state;
-        match kind {
-            ParcelKind::Operations => drop(membership::on_frames(state, &from, &items)),
-            ParcelKind::Commits => commits::on_commits(&mut self.commits, state, &from, items),
-            ParcelKind::Acknowledgements => membership::on_acknowledgements(state, &from, &items),
-            ParcelKind::Contents => chat::on_seals(&mut self.chat, state, &from, &items),
-            ParcelKind::Live => location::on_seals(&mut self.here, state, from, &items),
-            ParcelKind::Beacons => topics::on_beacons(state, &from, &items),
-            ParcelKind::Nacks => rejoin::on_nacks(&mut self.commits, state, &from, &items),
-            ParcelKind::Welcomes => rejoin::on_welcomes(&mut self.commits, state, &from, &items),
-            ParcelKind::BoxedContents | ParcelKind::BoxedBeacons => self.on_boxes(from, kind, &items),
         }
     }
 }

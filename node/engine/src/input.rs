@@ -179,6 +179,8 @@ pub enum Command {
     Leave,
     /// Change the group's name.
     Rename(String),
+    /// Say by which coordinator the group meets: an origin, `https://halloo.example`; `None`: by none.
+    SetVia(Option<String>),
     /// Change the own display name.
     SetProfile {
         /// At most [`crate::output::MAX_NAME_BYTES`].

@@ -1,8 +1,8 @@
-//! The room of the names: the group's name and the profiles, in the shared document.
+//! The room of the names: the group's name, its coordinator and the profiles, in the shared document.
 
 use halloo_crdt::content::{Body, Content, VerifiedContent};
-use halloo_crdt::document::{Applied, DocumentError, Edit, Profile};
-use halloo_crdt::log::{Log, OpKind};
+use halloo_crdt::document::{Applied, DocumentError, Edit, MAX_VIA_BYTES, Profile, is_origin, sets_via};
+use halloo_crdt::log::{Log, OpKind, Role};
 use halloo_crdt::messages::Standing;
 use halloo_crypto::id::{MessageId, OpId};
 
@@ -31,6 +31,25 @@ pub(crate) fn check(name: &str) -> Result<(), Refusal> {
 pub(crate) fn rename(room: &mut Chat, state: &mut State, name: String) -> Result<(), Refusal> {
     check(&name)?;
     edit_document(room, state, &[Edit::Name(name)])
+}
+
+/// Says by which coordinator the group meets.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn set_via(room: &mut Chat, state: &mut State, via: Option<String>) -> Result<(), Refusal> {
+    if state.log.view().role(&state.account()) < Some(Role::Admin) {
+        return Err(Refusal::NotAllowed);
+    }
+    if via.as_ref().is_some_and(|via| via.len() > MAX_VIA_BYTES) {
+        return Err(Refusal::TooLarge { what: "the coordinator's address in bytes", max: MAX_VIA_BYTES });
+    }
+    if via.as_ref().is_some_and(|via| !is_origin(via)) {
+        return Err(Refusal::Invalid(
+            "a coordinator is named like https://halloo.example, in lower case and without a path",
+        ));
+    }
+    edit_document(room, state, &[Edit::Via(via)])
 }
 
 /// Sets the own display name.
@@ -68,7 +87,12 @@ pub(crate) fn on_operations(state: &mut State, new: &[OpId]) {
 /// Tells what a change of the document did to names.
 fn tell_changes(state: &mut State, change: impl FnOnce(&mut State)) {
     let before = (state.document.name(), state.document.profiles());
+    let via_before = state.document.via();
     change(state);
+    let via = state.document.via();
+    if via != via_before {
+        state.durable_event(Event::ViaChanged { via });
+    }
     let name = state.document.name();
     if name != before.0 {
         state.durable_event(Event::Renamed { name: name.unwrap_or_default() });
@@ -107,9 +131,15 @@ pub(crate) fn rebuild_document(state: &mut State) {
     state.document.rebuild(contents);
 }
 
-/// Whether its author was a member at its place in history, as far as is known today.
+/// Whether its author was a member at its place in history, as far as is known today, and an admin if it says by which coordinator
+/// the group meets: whoever decides that sees who meets whom.
 fn counts(log: &Log, content: &Content) -> bool {
-    log.author_entitled_at(&content.author, &content.heads)
+    log.author_entitled_at(&content.author, &content.heads) && (!sets_via(content) || by_admin(log, content))
+}
+
+fn by_admin(log: &Log, content: &Content) -> bool {
+    let account = log.account_of(&content.author);
+    account.and_then(|account| log.role_at(&account, &content.heads)) >= Some(Role::Admin)
 }
 
 /// Merges one document content; says what went wrong only in counts, since nothing of it is lost.

@@ -370,6 +370,11 @@ pub enum Event {
         /// The new name.
         name: String,
     },
+    /// The group meets by another coordinator, or by none.
+    ViaChanged {
+        /// Its origin.
+        via: Option<String>,
+    },
     /// The group keys moved on.
     EpochChanged {
         /// The current epoch.

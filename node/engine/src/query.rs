@@ -237,6 +237,7 @@ impl Engine {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         StatusView {
             group_name: state.document.name().unwrap_or_default(),
+            via: state.document.via(),
             member: state.is_member(),
             epoch: tip.id(),
             epoch_devices: number(tip.session.member_count()),
@@ -249,6 +250,7 @@ impl Engine {
             operations: number(state.log.len()),
             contents: number(state.messages.len()),
             undelivered: number(self.chat.undelivered.len()),
+            to_leave: number(self.mail.post.len()),
             seals_offered: self.chat.offered,
             seals_opened: self.chat.opened,
             writes_pending: number(state.out.pending()),

@@ -14,6 +14,8 @@
 //! 'i'  invite op (32)             secret of an invite that this device made
 //! 's'  (nothing)                  location settings: precision, end of sharing
 //! 'q'  message id (32)            own content that nobody else is known to hold
+//! 'd'  number (8)                 own mailbox at a coordinator
+//! 'p'  name (32)                  what members who are away are still to be left
 //! ```
 //!
 //! The driver puts a prefix per group before each key, seals each value, and gives a start the same pairs without the prefix.
@@ -74,6 +76,10 @@ pub enum Table {
     Share = b's',
     /// Own contents that nobody else is known to hold.
     Undelivered = b'q',
+    /// Own mailboxes.
+    Mailbox = b'd',
+    /// What members who are away are still to be left.
+    Post = b'p',
 }
 
 impl Table {

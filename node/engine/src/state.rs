@@ -17,7 +17,7 @@ use halloo_crypto::sealed;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
 
-use crate::beacons::Beacons;
+use crate::beacons::{BeaconId, Beacons};
 use crate::epochs::Epochs;
 use crate::invariants::{inv_3_only_current_seals, uphold};
 use crate::lane::{Lane, PeerKey};
@@ -52,6 +52,8 @@ pub(crate) enum Fact {
     Epoch,
     /// A beacon is new.
     Beacon,
+    /// This device made a beacon.
+    Made(BeaconId),
     /// These contents are new in the set, in causal order.
     Contents(Vec<MessageId>),
     /// This content, a change of the document, is new in the set.

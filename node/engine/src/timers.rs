@@ -38,11 +38,17 @@ pub enum Timer {
     Call,
     /// The pairing machine.
     Pairing,
+    /// Another own mailbox is due, or another day of it.
+    Mailbox,
+    /// What members who are away lack is left in their mailboxes.
+    Post,
+    /// The places where members meet by day are others.
+    Meet,
 }
 
 impl Timer {
     /// All reasons, in the order of the table.
-    pub const ALL: [Timer; 15] = [
+    pub const ALL: [Timer; 18] = [
         Timer::LiveRefresh,
         Timer::LiveFlush,
         Timer::LiveExpiry,
@@ -58,6 +64,9 @@ impl Timer {
         Timer::Topics,
         Timer::Call,
         Timer::Pairing,
+        Timer::Mailbox,
+        Timer::Post,
+        Timer::Meet,
     ];
 
     /// A short name for counters and logs.
@@ -78,6 +87,9 @@ impl Timer {
             Timer::Topics => "topics",
             Timer::Call => "call",
             Timer::Pairing => "pairing",
+            Timer::Mailbox => "mailbox",
+            Timer::Post => "post",
+            Timer::Meet => "meet",
         }
     }
 }

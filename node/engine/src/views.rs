@@ -242,6 +242,8 @@ pub enum Activity {
 pub struct StatusView {
     /// The group's name.
     pub group_name: String,
+    /// The origin of the coordinator by which the group meets.
+    pub via: Option<String>,
     /// Whether this device is a member.
     pub member: bool,
     /// The current epoch.
@@ -266,6 +268,8 @@ pub struct StatusView {
     pub contents: u32,
     /// Own contents that nobody else is known to hold.
     pub undelivered: u32,
+    /// Things that are still to be left in the mailboxes of members who are away.
+    pub to_leave: u32,
     /// Sealed contents that came, since the start.
     pub seals_offered: u64,
     /// Of these, how many opened.

@@ -20,6 +20,7 @@ pub mod direct;
 pub mod proof;
 pub mod nack;
 pub mod bundle;
+pub mod item;
 pub mod sibling;
 
 /// Version byte of every frame of ours.

@@ -76,3 +76,6 @@ mod devices;
 
 #[path = "string/recovery.rs"]
 mod recovery;
+
+#[path = "string/mail.rs"]
+mod mail;

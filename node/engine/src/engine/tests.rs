@@ -1,12 +1,10 @@
 //! The contract of the machine: drain to Idle, time forward, one answer for each command, the same twice.
 
 use super::*;
-use crate::input::DepositOutcome;
 use crate::output::{Event, WriteId};
 use crate::rig::{Rig, identity};
 use crate::time::Time;
 use core::time::Duration;
-use halloo_crypto::id::{MailboxAddress, MailboxItem};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
@@ -106,19 +104,6 @@ fn an_answer_waits_for_the_disk_and_a_refusal_does_not() {
     assert!(answered.iter().any(|output| matches!(output, Output::Reply { request: 8, result: Ok(_) })));
     assert!(answered.iter().any(|output| matches!(output, Output::Publish { .. })));
     assert!(answered.iter().any(|output| matches!(output, Output::Event(Event::Message(_)))));
-}
-
-#[test]
-fn mailbox_inputs_are_reserved_and_harmless() {
-    let mut engine = fresh();
-    drain(&mut engine);
-    let fetched =
-        Input::Fetched { address: MailboxAddress([1; 32]), items: vec![(MailboxItem([2; 16]), vec![1; 50])] };
-    for input in [fetched, Input::Deposited { id: 3, outcome: DepositOutcome::Stored }] {
-        engine.handle(NOW, input);
-        let outputs = drain(&mut engine);
-        assert_eq!(outputs.len(), 1);
-    }
 }
 
 #[test]

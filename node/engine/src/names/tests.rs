@@ -1,6 +1,7 @@
 //! Names: checked at the door, shared, and each its owner's.
 
 use super::*;
+use crate::engine::Engine;
 use crate::input::Command;
 use crate::rig::Rig;
 use core::time::Duration;
@@ -55,6 +56,48 @@ fn a_new_name_is_told_to_the_user_of_everybody() {
     for who in 0..2 {
         let told = Event::ProfileChanged { account, name: "Benjamin".into() };
         assert!(rig.members[who].events.contains(&told), "{who}");
+    }
+}
+
+#[test]
+fn an_admin_says_by_which_coordinator_the_group_meets_and_newcomers_learn_it() {
+    let mut rig = Rig::group(2, 160);
+    let via = Some("https://halloo.example".to_owned());
+    assert_eq!(rig.command(1, Command::SetVia(via.clone())), Err(Refusal::NotAllowed));
+    for bad in ["halloo.example", "https://halloo.example/", "https://Halloo.example"] {
+        assert!(
+            matches!(rig.command(0, Command::SetVia(Some(bad.into()))), Err(Refusal::Invalid(_))),
+            "{bad}"
+        );
+    }
+    let long = format!("https://{}", "a".repeat(MAX_VIA_BYTES));
+    assert!(matches!(rig.command(0, Command::SetVia(Some(long))), Err(Refusal::TooLarge { .. })));
+    rig.command(0, Command::SetVia(via.clone())).expect("an owner says so");
+    rig.pass(Duration::from_secs(2));
+    for who in 0..2 {
+        assert_eq!(rig.engine(who).status().via, via, "{who}");
+        assert!(rig.members[who].events.contains(&Event::ViaChanged { via: via.clone() }), "{who}");
+    }
+    rig.let_in("Cleo", 9);
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.engine(2).status().via, via);
+    rig.command(0, Command::SetVia(None)).expect("taken back");
+    rig.pass(Duration::from_secs(2));
+    assert_eq!(rig.engine(1).status().via, None);
+}
+
+#[test]
+fn a_member_that_writes_another_coordinator_by_itself_is_heeded_by_nobody() {
+    let mut rig = Rig::group(3, 161);
+    rig.command(0, Command::SetVia(Some("https://ours.example".into()))).expect("an owner says so");
+    rig.pass(Duration::from_secs(2));
+    // Its own program is bent: it asks nobody.
+    let Engine { chat, state, .. } = &mut rig.members[1].engine;
+    edit_document(chat, state, &[Edit::Via(Some("https://theirs.example".into()))]).expect("written");
+    rig.command(1, Command::Say { text: "and a word".into(), reply_to: None }).expect("said");
+    rig.pass(Duration::from_secs(5));
+    for who in [0, 2] {
+        assert_eq!(rig.engine(who).status().via.as_deref(), Some("https://ours.example"), "{who}");
     }
 }
 

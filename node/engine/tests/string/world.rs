@@ -6,6 +6,8 @@
 //! subscribers and forwards only after a verdict; the direct lane keeps order per pair; the disk confirms in order, and a crash
 //! loses what was not confirmed.
 
+mod office;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -54,6 +56,7 @@ enum Delivery {
     Written(WriteId),
     Up(usize),
     Down(usize),
+    Mail(office::Errand),
 }
 
 /// One member, or somebody on the way to become one.
@@ -97,6 +100,8 @@ pub struct Person {
     pub disk_stuck: bool,
     /// The bundle that the pairing gave, for tests that start from it.
     pub keep_bundle: bool,
+    /// Where it looks for mail, and where it meets the others.
+    pub letters: office::Letters,
     /// What was kept.
     pub bundle: Option<(Vec<u8>, halloo_crypto::group::KeyPackageSecret)>,
 }
@@ -216,6 +221,8 @@ pub struct World {
     pub plans: BTreeMap<usize, halloo_engine::voice::VoicePlan>,
     /// Where the power goes next.
     pub fall: Option<Fall>,
+    /// The coordinator, if there is one.
+    pub office: Option<office::Office>,
     /// Outputs and confirmations of each person so far: the boundaries between storing and sending.
     pub boundaries: Vec<u64>,
 }
@@ -248,6 +255,7 @@ impl World {
             plans: BTreeMap::new(),
             fall: None,
             boundaries: Vec::new(),
+            office: None,
         }
     }
 
@@ -331,6 +339,7 @@ impl World {
             disk_stuck: false,
             keep_bundle: false,
             bundle: None,
+            letters: office::Letters::default(),
         });
         self.people.len() - 1
     }
@@ -545,6 +554,7 @@ impl World {
         person.subscribed.clear();
         person.admitted.clear();
         person.seen.clear();
+        person.letters = office::Letters::default();
     }
 
     /// The power is back.
@@ -671,7 +681,7 @@ impl World {
             }
             Output::Verdict(_) => {}
             Output::Deposit { .. } | Output::Doors(_) | Output::Taken { .. } | Output::Meet(_) => {
-                panic!("the mailbox is reserved")
+                self.mail(who, output);
             }
             Output::Idle(_) => unreachable!("ends the drain"),
         }
@@ -749,6 +759,7 @@ impl World {
                 self.hand(to, Input::Written(batch.id));
             }
             Delivery::Frame { from, lane, bytes } => self.deliver_frame(to, from, lane, bytes),
+            Delivery::Mail(errand) => self.run_errand(to, errand),
         }
     }
 

@@ -1,0 +1,89 @@
+//! Mail at the door: whatever lies in a mailbox is counted or taken in, and never more than a bound at once.
+
+use super::*;
+use crate::input::{Command, Input};
+use crate::rig::Rig;
+use core::time::Duration;
+use halloo_crypto::mailbox::SizeClass;
+use rand_core::Rng as _;
+
+/// A member with a coordinator, and an address of its own.
+fn with_mailbox(seed: u64) -> (Rig, MailboxAddress) {
+    let mut rig = Rig::group(2, seed);
+    rig.command(0, Command::SetVia(Some("https://halloo.example".into()))).expect("an owner says so");
+    rig.pass(Duration::from_secs(30));
+    let address = rig.engine(0).mail.mailboxes.addresses().next().expect("a door");
+    (rig, address)
+}
+
+fn sealed(rig: &mut Rig, parcels: Vec<Parcel>) -> Vec<u8> {
+    let (group, ada) = (rig.engine(0).group(), rig.members[0].identity.device.clone());
+    Item { parcels }.seal(&mut rig.rng, &group, (&ada.id(), &ada.box_public())).expect("sealed")
+}
+
+#[test]
+fn mail_for_an_address_that_is_not_ones_own_is_left_alone() {
+    let (mut rig, _) = with_mailbox(190);
+    rig.hand(
+        0,
+        Input::Fetched { address: MailboxAddress([1; 32]), items: vec![(MailboxItem([2; 16]), vec![1; 50])] },
+    );
+    assert_eq!(rig.dropped(0, "mail of an address that is not looked into"), 1);
+    assert_eq!(rig.dropped(0, "mailbox item that does not open"), 0);
+    rig.hand(0, Input::Deposited { id: 3, outcome: DepositOutcome::Stored });
+    assert_eq!(rig.dropped(0, "answer to a deposit that is over"), 1);
+}
+
+#[test]
+fn more_than_a_bound_at_once_stays_for_the_next_time() {
+    let (mut rig, address) = with_mailbox(191);
+    let items = (0..MAX_TAKEN + 10).map(|n| (MailboxItem([n as u8; 16]), vec![0; SizeClass::Small.bytes()]));
+    rig.hand(0, Input::Fetched { address, items: items.collect() });
+    assert_eq!(rig.dropped(0, "mailbox item that does not open"), MAX_TAKEN as u64);
+}
+
+#[test]
+fn whatever_parcels_an_item_holds_nobody_falls_over() {
+    let (mut rig, address) = with_mailbox(192);
+    let mailed: Vec<ParcelKind> = ParcelKind::ALL.into_iter().filter(|kind| kind.may_mail()).collect();
+    let (members, epoch) = (rig.engine(0).members().len(), rig.engine(0).status().epoch);
+    for round in 0..200_u8 {
+        let parcels = (0..1 + round % 4).map(|_| {
+            let kind = mailed[rig.rng.next_u32() as usize % mailed.len()];
+            let items = (0..rig.rng.next_u32() % 5).map(|_| {
+                let mut bytes = vec![0; rig.rng.next_u32() as usize % 400];
+                rig.rng.fill_bytes(&mut bytes);
+                if let Some(first) = bytes.first_mut() {
+                    *first = 1;
+                }
+                bytes
+            });
+            Parcel::new(kind, items.collect())
+        });
+        let parcels = parcels.collect();
+        let item = sealed(&mut rig, parcels);
+        rig.hand(0, Input::Fetched { address, items: vec![(MailboxItem([round; 16]), item)] });
+    }
+    rig.pass(Duration::from_secs(5));
+    assert_eq!((rig.engine(0).members().len(), rig.engine(0).status().epoch), (members, epoch));
+}
+
+#[test]
+fn a_content_by_mail_is_shown_once_though_it_comes_by_the_mesh_too() {
+    let (mut rig, address) = with_mailbox(193);
+    rig.cut = true;
+    rig.say(1, "by both ways");
+    let state = &rig.members[1].engine.state;
+    let frames =
+        state.messages.accepted().filter(|c| c.author == state.me()).map(|c| c.id()).collect::<Vec<_>>();
+    let frames =
+        frames.iter().filter_map(|id| state.messages.get(id)).map(|content| content.to_bytes()).collect();
+    let item = sealed(&mut rig, vec![Parcel::new(ParcelKind::BoxedContents, frames)]);
+    for name in [1, 1, 2] {
+        rig.hand(0, Input::Fetched { address, items: vec![(MailboxItem([name; 16]), item.clone())] });
+    }
+    assert_eq!(rig.texts(0), ["by both ways"]);
+    rig.cut = false;
+    rig.pass(Duration::from_secs(120));
+    assert_eq!(rig.texts(0), ["by both ways"]);
+}

@@ -1,0 +1,463 @@
+//! The room of what members who are away must be left: contents, operations, commits and beacons of this device, until each has them.
+//!
+//! ```text
+//!  made here --> noted and stored in the same batch --> a moment later: who has said that it has it? who is away?
+//!      away, or here and silent for long --> gathered into one item, sealed to the device --> Deposit --> Stored: done with
+//!                                                                                                     \-> full, unreachable: later
+//!      receipt, or here and told by the mesh --> done with
+//! ```
+//!
+//! Each device leaves what it made itself, so nobody leaves a thing twice. Nothing is kept sealed: an item is made anew for each try, so
+//! who was removed meanwhile gets nothing (INV-2), and what a receipt made needless is left out. What does not fit the queue is not lost:
+//! reconciliation brings it when the two meet.
+
+mod row;
+mod parcels;
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use halloo_crdt::content::Body;
+use halloo_crdt::live::Kind as Cell;
+use halloo_crdt::log::OpKind;
+use halloo_crypto::id::{DeviceId, MailboxItem, MessageId, OpId};
+use halloo_crypto::mailbox::{Day, Mailbox};
+use rand_core::Rng as _;
+
+use crate::beacons::BeaconId;
+use crate::input::DepositOutcome;
+use crate::mailbox::KEPT_DAYS;
+use crate::output::Output;
+use crate::snapshot::Table;
+use crate::state::State;
+use crate::time::Time;
+use crate::timers::Timer;
+
+pub(crate) use parcels::is_entitled;
+
+/// Things that wait for somebody, about 300 bytes each. When full the oldest that nobody waits for makes room, or else the oldest.
+pub(crate) const MAX_THINGS: usize = 512;
+/// Of the contents written before there was a mailbox, so many of the newest are left for who lacks them.
+const MAX_EARLIER: usize = MAX_THINGS / 2;
+/// Deposits that wait for their answer, at most 48 KiB each.
+pub(crate) const MAX_FLYING: usize = 32;
+/// How long things are gathered before somebody who is plainly away is left them: a receipt by the mesh takes a third of a second.
+pub(crate) const ABSENT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long somebody who seems to be here may say nothing: longer than a routine comparison takes to come round among few.
+pub(crate) const PRESENT_PATIENCE: Duration = Duration::from_secs(40);
+/// After a start nobody is connected yet: so long nobody counts as away.
+pub(crate) const START_PATIENCE: Duration = Duration::from_secs(8);
+/// Until they are late things are looked at so often: somebody may go away just now.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// A deposit without an answer is over after this: the driver has begun anew.
+const FLIGHT_PATIENCE: Duration = Duration::from_secs(120);
+/// The first wait when a coordinator does not answer; doubled up to [`CLOSED_MOST`], half of it drawn.
+const CLOSED_LEAST: Duration = Duration::from_secs(5);
+const CLOSED_MOST: Duration = Duration::from_secs(600);
+/// The first wait when a mailbox is full; doubled up to [`FULL_MOST`]. Its owner has to come first.
+const FULL_LEAST: Duration = Duration::from_secs(600);
+const FULL_MOST: Duration = Duration::from_secs(6 * 3_600);
+/// Doublings that are counted.
+const MAX_TRIES: u32 = 16;
+
+/// What a thing is; the number is its byte in the store.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// An operation that this device signed.
+    Operation = 1,
+    /// A commit that this device made.
+    Commit = 2,
+    /// A beacon that this device made.
+    Beacon = 3,
+    /// A content of this device that is worth a receipt.
+    Content = 4,
+    /// One that is not: it goes with the next item, and is only hurried to those whom it is about.
+    Receipt = 5,
+}
+
+impl Kind {
+    const ALL: [Kind; 5] = [Kind::Operation, Kind::Commit, Kind::Beacon, Kind::Content, Kind::Receipt];
+}
+
+/// One thing that somebody may lack.
+struct Thing {
+    kind: Kind,
+    name: [u8; 32],
+    /// The day that it was made.
+    day: Day,
+    /// When those who are away are left it.
+    due: Time,
+    /// When all others are.
+    late: Time,
+    /// To whom; `None` while nobody has looked: to everybody.
+    owed: Option<BTreeSet<DeviceId>>,
+}
+
+/// A deposit that waits for its answer.
+struct Flight {
+    to: DeviceId,
+    via: String,
+    things: Vec<u64>,
+    since: Time,
+}
+
+/// When to try again, and how often it was in vain.
+#[derive(Clone, Copy)]
+struct Wait {
+    until: Time,
+    tries: u32,
+}
+
+impl Wait {
+    fn longer(before: Option<Wait>, now: Time, least: Duration, most: Duration) -> Wait {
+        let tries = before.map_or(0, |wait| (wait.tries + 1).min(MAX_TRIES));
+        Wait { until: now.after((least * (1 << tries)).min(most)), tries }
+    }
+}
+
+/// The room's own memory: empty in a group without a coordinator.
+#[derive(Default)]
+pub(crate) struct Post {
+    /// In the order in which they were made; at most [`MAX_THINGS`].
+    things: BTreeMap<u64, Thing>,
+    made: u64,
+    flying: BTreeMap<u64, Flight>,
+    flights: u64,
+    /// Mailboxes that were full.
+    full: BTreeMap<DeviceId, Wait>,
+    /// Coordinators that did not answer.
+    closed: BTreeMap<String, Wait>,
+    /// Whether what was written before there was a coordinator was noted.
+    begun: bool,
+}
+
+impl Post {
+    /// Things that wait for somebody.
+    pub(crate) fn len(&self) -> usize {
+        self.things.len()
+    }
+
+    /// Deposits that wait for their answer.
+    #[cfg(test)]
+    pub(crate) fn flying(&self) -> usize {
+        self.flying.len()
+    }
+}
+
+fn is_away(state: &State, device: &DeviceId) -> bool {
+    state.peers.of_device(device).is_none() && state.live.get(device, Cell::Presence).is_none()
+}
+
+/// Notes a thing of this device for whoever lacks it, if the group has a coordinator.
+fn note(room: &mut Post, state: &mut State, kind: Kind, name: [u8; 32], patience: Duration) {
+    if room.things.values().any(|thing| thing.name == name) {
+        return;
+    }
+    if room.things.len() >= MAX_THINGS {
+        let idle = room.things.iter().find(|(_, thing)| thing.kind == Kind::Receipt).map(|(at, _)| *at);
+        if let Some(at) = idle.or_else(|| room.things.keys().next().copied()) {
+            state.count("too much waits for members who are away");
+            drop_thing(room, state, at);
+        }
+    }
+    room.made += 1;
+    let now = state.now.mono;
+    let day = Day::of_ms(state.now.wall_ms);
+    let thing =
+        Thing { kind, name, day, due: now.after(patience), late: now.after(PRESENT_PATIENCE), owed: None };
+    state.out.put(Table::Post, &name, thing.to_bytes(room.made));
+    state.timers.set_no_later(Timer::Post, thing.due);
+    room.things.insert(room.made, thing);
+    assert!(room.things.len() <= MAX_THINGS, "one in, one out");
+}
+
+fn drop_thing(room: &mut Post, state: &mut State, at: u64) {
+    if let Some(thing) = room.things.remove(&at) {
+        state.out.del(Table::Post, &thing.name);
+    }
+}
+
+/// Contents are new in the set: the own ones are noted.
+pub(crate) fn on_contents(room: &mut Post, state: &mut State, ids: &[MessageId]) {
+    if state.document.via().is_none() {
+        return;
+    }
+    let me = state.me();
+    for id in ids {
+        let Some(content) = state.messages.get(id).filter(|content| content.content().author == me) else {
+            continue;
+        };
+        let kind = if content.content().body.is_worth_a_receipt() { Kind::Content } else { Kind::Receipt };
+        note(room, state, kind, *id.as_bytes(), ABSENT_PATIENCE);
+    }
+}
+
+/// Operations are new in the log: the own ones are noted. Who leaves has no moment to spare.
+pub(crate) fn on_operations(room: &mut Post, state: &mut State, ids: &[OpId]) {
+    if state.document.via().is_none() {
+        return;
+    }
+    let me = state.me();
+    for id in ids {
+        let Some(op) = state.log.get(id).filter(|op| op.author() == me) else { continue };
+        let leaves = matches!(op.kind(), OpKind::Remove { account } if *account == state.account());
+        let patience = if leaves { Duration::ZERO } else { ABSENT_PATIENCE };
+        note(room, state, Kind::Operation, *id.as_bytes(), patience);
+    }
+}
+
+/// Another epoch is current: if this device made it, whoever is away needs the commit.
+pub(crate) fn on_epoch(room: &mut Post, state: &mut State) {
+    let tip = state.epochs.tip();
+    if tip.own && state.document.via().is_some() {
+        let name = row::of_tag(&tip.tag());
+        note(room, state, Kind::Commit, name, ABSENT_PATIENCE);
+    }
+    if !room.things.is_empty() {
+        // A beacon may have waited for an epoch without those who are out.
+        state.timers.within(Timer::Post, state.now.mono, ABSENT_PATIENCE);
+    }
+}
+
+/// This device made a beacon.
+pub(crate) fn on_beacon(room: &mut Post, state: &mut State, beacon: &BeaconId) {
+    if state.document.via().is_some() {
+        note(room, state, Kind::Beacon, row::of_tag(beacon), ABSENT_PATIENCE);
+    }
+}
+
+/// The document changed: perhaps there is a coordinator now, or a mailbox that was waited for.
+pub(crate) fn on_document(room: &mut Post, state: &mut State) {
+    if state.document.via().is_none() {
+        return;
+    }
+    if !core::mem::replace(&mut room.begun, true) {
+        note_earlier(room, state);
+    }
+    if !room.things.is_empty() {
+        state.timers.within(Timer::Post, state.now.mono, ABSENT_PATIENCE);
+    }
+}
+
+/// After a restart: what was noted is in the store.
+pub(crate) fn resume(room: &mut Post, state: &mut State) {
+    room.begun = state.document.via().is_some();
+    if let Some(due) = room.things.values().map(|thing| thing.due).min() {
+        state.timers.set_no_later(Timer::Post, due);
+    }
+}
+
+/// What this device made before it knew of a coordinator: a newcomer's name, its first commit, lines that somebody never got.
+fn note_earlier(room: &mut Post, state: &mut State) {
+    let me = state.me();
+    let devices = state.log.view().devices().len();
+    let lacking = |id: &MessageId| state.messages.who_has(id).delivered.len() < devices;
+    let own = state.messages.sync_items().map(|(_, id)| id).filter(|id| {
+        state.messages.get(id).is_some_and(|content| {
+            content.content().author == me && content.content().body.is_worth_a_receipt()
+        })
+    });
+    let own: Vec<MessageId> = state.messages.in_causal_order(own.filter(lacking).collect::<Vec<_>>());
+    let commits: Vec<[u8; 32]> = state
+        .epochs
+        .pairs()
+        .filter(|(_, child)| child.own)
+        .map(|(_, child)| row::of_tag(&child.tag()))
+        .collect();
+    for id in own.iter().skip(own.len().saturating_sub(MAX_EARLIER)) {
+        note(room, state, Kind::Content, *id.as_bytes(), ABSENT_PATIENCE);
+    }
+    for name in commits {
+        note(room, state, Kind::Commit, name, ABSENT_PATIENCE);
+    }
+}
+
+/// The timer: looks who lacks what, and leaves it.
+pub(crate) fn on_due(room: &mut Post, state: &mut State) {
+    let now = state.now.mono;
+    room.flying.retain(|_, flight| now.since(flight.since) < FLIGHT_PATIENCE);
+    sort_out(room, state);
+    let owing: BTreeSet<DeviceId> =
+        room.things.values().flat_map(|thing| thing.owed.iter().flatten()).copied().collect();
+    let mut next: Option<Time> = None;
+    for device in owing {
+        next = [next, leave_for(room, state, &device)].into_iter().flatten().min();
+    }
+    schedule(room, state, next);
+}
+
+fn schedule(room: &Post, state: &mut State, next: Option<Time>) {
+    let now = state.now.mono;
+    let looks = room.things.values().flat_map(|thing| [thing.due, thing.late]).filter(|at| *at > now);
+    let flights = room.flying.values().map(|flight| flight.since.after(FLIGHT_PATIENCE));
+    let hurries = |thing: &Thing| {
+        thing.kind != Kind::Receipt && thing.due <= now && now < thing.late && thing.owed.is_some()
+    };
+    let again = room.things.values().any(hurries).then(|| now.after(LOOK_AGAIN));
+    if let Some(at) = looks.chain(flights).chain(again).chain(next).min() {
+        state.timers.set_no_later(Timer::Post, at);
+    }
+}
+
+/// Takes from each thing those who have it, or are to have it no more; drops what nobody lacks.
+fn sort_out(room: &mut Post, state: &mut State) {
+    let now = state.now.mono;
+    let today = Day::of_ms(state.now.wall_ms);
+    let everybody: BTreeSet<DeviceId> =
+        state.log.view().devices().keys().filter(|device| **device != state.me()).copied().collect();
+    let mut done = Vec::new();
+    for (at, thing) in room.things.iter_mut().filter(|(_, thing)| thing.due <= now) {
+        let over =
+            thing.day.after(KEPT_DAYS) < today || (!state.is_member() && thing.kind != Kind::Operation);
+        let owed = thing.owed.get_or_insert_with(|| everybody.clone());
+        owed.retain(|device| {
+            !over && everybody.contains(device) && is_owed(state, thing.kind, &thing.name, device)
+        });
+        if thing.late <= now && thing.kind != Kind::Content {
+            // The mesh has told those who are here.
+            owed.retain(|device| is_away(state, device));
+        }
+        if owed.is_empty() {
+            done.push(*at);
+        }
+    }
+    done.into_iter().for_each(|at| drop_thing(room, state, at));
+}
+
+/// Whether a device is to have a thing and has not said that it does.
+fn is_owed(state: &State, kind: Kind, name: &[u8; 32], device: &DeviceId) -> bool {
+    match kind {
+        Kind::Operation | Kind::Commit | Kind::Beacon => true,
+        Kind::Content | Kind::Receipt => {
+            let id = MessageId::from_bytes(*name);
+            let Some(content) = state.messages.get(&id) else { return false };
+            is_entitled(state, device, content.content())
+                && !state.messages.who_has(&id).delivered.contains(device)
+        }
+    }
+}
+
+/// Whether a thing is reason enough to leave an item for this device now.
+fn presses(state: &State, thing: &Thing, device: &DeviceId) -> bool {
+    let now = state.now.mono;
+    let patient = if is_away(state, device) { thing.due } else { thing.late };
+    if patient > now {
+        return false;
+    }
+    let content =
+        state.messages.get(&MessageId::from_bytes(thing.name)).map(|content| &content.content().body);
+    match content {
+        Some(Body::Receipt { delivered, read }) if thing.kind == Kind::Receipt => {
+            delivered.iter().chain(read).any(|mark| mark.author == *device)
+        }
+        _ => thing.kind != Kind::Receipt,
+    }
+}
+
+/// Leaves one device what it lacks, as much as fits one item. Says when to try again if that is not now.
+fn leave_for(room: &mut Post, state: &mut State, device: &DeviceId) -> Option<Time> {
+    let now = state.now.mono;
+    let owes = |thing: &Thing| thing.owed.as_ref().is_some_and(|owed| owed.contains(device));
+    if room.flying.values().any(|flight| flight.to == *device)
+        || room.flying.len() >= MAX_FLYING
+        || !room.things.values().any(|thing| owes(thing) && presses(state, thing, device))
+    {
+        return None;
+    }
+    let account = state.log.view().account_of(device)?;
+    let told = state.document.mailbox(&account, device)?;
+    let waits = [room.full.get(device), room.closed.get(&told.via)];
+    if let Some(until) = waits.into_iter().flatten().map(|wait| wait.until).max().filter(|until| *until > now)
+    {
+        return Some(until);
+    }
+    let Ok(mailbox) = Mailbox::from_bytes(&told.record) else {
+        state.count("mailbox that is none");
+        return None;
+    };
+    let away = is_away(state, device);
+    let candidates: Vec<u64> = room
+        .things
+        .iter()
+        .filter(|(_, thing)| owes(thing) && (if away { thing.due } else { thing.late }) <= now)
+        .map(|(at, _)| *at)
+        .collect();
+    let packed = parcels::pack(room, state, device, &candidates)?;
+    uphold_remaining(state, device);
+    room.flights += 1;
+    let item = MailboxItem::generate(&mut state.rng);
+    let address = mailbox.address(Day::of_ms(state.now.wall_ms));
+    let flight = Flight { to: *device, via: told.via.clone(), things: packed.things, since: now };
+    room.flying.insert(room.flights, flight);
+    state.out.durable(Output::Deposit {
+        id: room.flights,
+        via: told.via,
+        address,
+        item,
+        bytes: packed.bytes,
+    });
+    None
+}
+
+/// **INV-2**: nothing is left for who is not a member by the log of now.
+fn uphold_remaining(state: &State, device: &DeviceId) {
+    assert!(state.log.view().account_of(device).is_some(), "INV-2: left for a device that is out");
+    assert_ne!(*device, state.me(), "nobody writes to itself");
+}
+
+/// What became of a deposit.
+pub(crate) fn on_deposited(room: &mut Post, state: &mut State, id: u64, outcome: DepositOutcome) {
+    let Some(flight) = room.flying.remove(&id) else {
+        return state.count("answer to a deposit that is over");
+    };
+    let now = state.now.mono;
+    match outcome {
+        DepositOutcome::Stored => {
+            room.full.remove(&flight.to);
+            room.closed.remove(&flight.via);
+            for at in flight.things {
+                done_with(room, state, at, &flight.to);
+            }
+        }
+        DepositOutcome::Full => {
+            let wait = Wait::longer(room.full.get(&flight.to).copied(), now, FULL_LEAST, FULL_MOST);
+            room.full.insert(flight.to, wait);
+        }
+        DepositOutcome::Unreachable => {
+            let before = room.closed.get(&flight.via).copied();
+            // Of several that failed together only the first counts.
+            if before.is_none_or(|wait| wait.until <= now) {
+                let mut wait = Wait::longer(before, now, CLOSED_LEAST, CLOSED_MOST);
+                let half = u64::try_from(wait.until.since(now).as_millis() / 2).unwrap_or(u64::MAX);
+                wait.until =
+                    now.after(Duration::from_millis(half + u64::from(state.rng.next_u32()) % half.max(1)));
+                room.closed.insert(flight.via, wait);
+            }
+        }
+    }
+    on_due(room, state);
+}
+
+fn done_with(room: &mut Post, state: &mut State, at: u64, device: &DeviceId) {
+    let Some(thing) = room.things.get_mut(&at) else { return };
+    let owed = thing.owed.as_mut();
+    let empty = owed.is_some_and(|owed| owed.remove(device) && owed.is_empty());
+    if empty {
+        drop_thing(room, state, at);
+    } else {
+        let bytes = thing.to_bytes(at);
+        state.out.put(Table::Post, &thing.name, bytes);
+    }
+}
+
+/// A coordinator answered: what waited for it is tried now.
+pub(crate) fn on_reached(room: &mut Post, state: &mut State) {
+    if !room.closed.is_empty() {
+        room.closed.clear();
+        state.timers.set_no_later(Timer::Post, state.now.mono);
+    }
+}
+
+#[cfg(test)]
+mod tests;

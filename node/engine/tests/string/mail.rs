@@ -1,0 +1,349 @@
+//! Members who are never there together: what one writes the other finds, once and in order, and nobody else finds anything.
+
+use std::time::Duration;
+
+use halloo_crypto::id::MailboxItem;
+use halloo_engine::input::{Command, Input};
+use halloo_engine::output::Event;
+use halloo_engine::snapshot::Table;
+
+use crate::world::World;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+const VIA: &str = "https://halloo.example";
+
+/// A group of `n` with a coordinator, all of whose mailboxes are known to all.
+fn group(n: usize, seed: u64) -> World {
+    let mut world = World::group(n, seed);
+    world.office = Some(Default::default());
+    world.command(0, Command::SetVia(Some(VIA.into()))).expect("an owner says so");
+    world.run(90 * SECOND);
+    assert_eq!(world.office.as_ref().expect("open").items(), 0, "all were here");
+    world
+}
+
+fn items(world: &World) -> usize {
+    world.office.as_ref().expect("open").items()
+}
+
+/// Somebody is there alone for a while.
+fn alone(world: &mut World, who: usize) {
+    world.only(&[who]);
+    world.run(60 * SECOND);
+}
+
+fn shown(world: &World, who: usize) -> usize {
+    world.people[who].events.iter().filter(|event| matches!(event, Event::Message(_))).count()
+}
+
+#[test]
+fn what_one_writes_and_leaves_the_other_finds_once_and_in_order() {
+    let mut world = group(2, 900);
+    alone(&mut world, 0);
+    for text in ["one", "two", "three"] {
+        world.say(0, text);
+        world.run(SECOND);
+    }
+    alone(&mut world, 0);
+    assert!(items(&world) > 0);
+    let before = shown(&world, 1);
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["one", "two", "three"]);
+    assert_eq!(shown(&world, 1), before + 3);
+    let mine: Vec<_> = world.people[1].letters.doors.iter().map(|door| door.key.address()).collect();
+    let office = world.office.as_ref().expect("open");
+    assert!(
+        mine.iter().all(|address| office.boxes.get(address).is_none_or(|lying| lying.is_empty())),
+        "gone once taken"
+    );
+    // The receipts come back the same way.
+    alone(&mut world, 0);
+    let ben = world.account(1);
+    let lines = world.engine(0).timeline(None, 3).entries;
+    assert!(lines.iter().all(|line| line.delivered_to.contains(&ben)));
+    assert_eq!(items(&world), 0);
+}
+
+#[test]
+fn three_who_are_each_there_at_other_times_read_the_same_conversation() {
+    let mut world = group(3, 901);
+    for round in 0..3 {
+        for who in 0..3 {
+            alone(&mut world, who);
+            world.say(who, &format!("{who} in round {round}"));
+            world.run(10 * SECOND);
+        }
+    }
+    for who in 0..3 {
+        alone(&mut world, who);
+    }
+    let texts: Vec<_> = (0..3)
+        .map(|who| {
+            world.only(&[who]);
+            world.texts(who)
+        })
+        .collect();
+    assert_eq!(texts[0].len(), 9);
+    assert!(texts.iter().all(|others| *others == texts[0]), "{texts:?}");
+}
+
+#[test]
+fn who_was_away_at_a_removal_follows_it_and_the_removed_finds_nothing() {
+    let mut world = group(3, 902);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    let cleo = world.account(2);
+    world.command(0, Command::Remove(cleo)).expect("removed");
+    world.run(20 * SECOND);
+    world.say(0, "without her");
+    alone(&mut world, 0);
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["without her"]);
+    assert_eq!(world.engine(1).members().len(), 2);
+    assert!(!world.engine(1).outsider_holds_epoch() && !world.engine(1).status().tainted);
+    world.say(1, "I know");
+    alone(&mut world, 1);
+    alone(&mut world, 2);
+    assert!(world.texts(2).is_empty(), "nothing was left for her, and she reads nothing");
+    alone(&mut world, 0);
+    assert_eq!(world.texts(0), ["without her", "I know"]);
+    assert_eq!(world.engine(0).status().epoch, {
+        alone(&mut world, 1);
+        world.engine(1).status().epoch
+    });
+}
+
+#[test]
+fn a_removal_gives_everybody_another_mailbox_and_the_old_one_is_still_looked_into() {
+    let mut world = group(3, 903);
+    let old = world.people[1].letters.doors.clone();
+    let cleo = world.account(2);
+    world.command(0, Command::Remove(cleo)).expect("removed");
+    world.run(60 * SECOND);
+    let new = &world.people[1].letters.doors;
+    assert!(new.len() > old.len() && old.iter().all(|door| new.contains(door)));
+    // What is left from now on lies where the removed does not know.
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    let before = world.office.as_ref().expect("open").left.len();
+    world.say(0, "elsewhere");
+    alone(&mut world, 0);
+    let left = world.office.as_ref().expect("open").left[before..].to_vec();
+    assert!(!left.is_empty());
+    assert!(left.iter().all(|(_, address, _)| old.iter().all(|door| door.key.address() != *address)));
+}
+
+#[test]
+fn a_newcomer_and_its_words_are_known_to_who_was_away_all_the_time() {
+    let mut world = group(2, 904);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    let dan = world.join_by(0, "Dan", &[0]);
+    world.run(60 * SECOND);
+    world.only(&[dan]);
+    world.say(dan, "hello from Dan");
+    alone(&mut world, dan);
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["hello from Dan"]);
+    assert_eq!(world.engine(1).members().len(), 3);
+    assert!(world.engine(1).members().iter().any(|member| member.name == "Dan"), "its name too");
+    world.say(1, "welcome");
+    alone(&mut world, 1);
+    alone(&mut world, dan);
+    assert_eq!(world.texts(dan), ["hello from Dan", "welcome"]);
+}
+
+#[test]
+fn what_was_acknowledged_is_left_although_the_power_went_before() {
+    let mut world = group(2, 905);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    world.say(0, "just in time");
+    let before = world.office.as_ref().expect("open").left.len();
+    world.crash(0, 0);
+    assert_eq!(world.office.as_ref().expect("open").left.len(), before, "not left yet");
+    world.run(SECOND);
+    world.restart(0);
+    world.run(60 * SECOND);
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["just in time"]);
+}
+
+#[test]
+fn a_coordinator_that_does_not_answer_and_a_mailbox_that_is_full_are_tried_again() {
+    let mut world = group(2, 906);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    world.office.as_mut().expect("there").open = false;
+    world.say(0, "nobody home");
+    world.run(600 * SECOND);
+    assert_eq!(items(&world), 0);
+    let tries = world.office.as_ref().expect("there").left.len();
+    assert!((2..20).contains(&tries), "it backs off: {tries}");
+    let office = world.office.as_mut().expect("there");
+    (office.open, office.room) = (true, 0);
+    world.run(1_200 * SECOND);
+    assert_eq!(items(&world), 0);
+    world.office.as_mut().expect("there").room = 1_000;
+    world.run(3 * 3_600 * SECOND);
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["nobody home"]);
+}
+
+#[test]
+fn wakes_that_are_lost_and_items_that_come_twice_change_nothing() {
+    let mut world = group(2, 907);
+    world.office.as_mut().expect("there").deaf = 1_000;
+    world.faults.duplicates = 500;
+    // Both are there, and the strings between them are cut.
+    world.cut_off(0);
+    world.run(30 * SECOND);
+    for n in 0..10 {
+        world.say(n % 2, &format!("line {n}"));
+        world.run(70 * SECOND);
+    }
+    world.run(700 * SECOND);
+    assert_eq!(world.texts(0).len(), 10);
+    let (zero, one) = (world.texts(0), world.texts(1));
+    assert_eq!(zero, one);
+    assert_eq!(items(&world), 0);
+}
+
+#[test]
+fn who_comes_after_days_finds_what_was_left_on_each_of_them() {
+    let mut world = group(2, 908);
+    for day in 0..12 {
+        world.only(&[0]);
+        world.run(60 * SECOND);
+        world.say(0, &format!("day {day}"));
+        world.run(30 * SECOND);
+        world.only(&[]);
+        world.run(DAY);
+    }
+    alone(&mut world, 1);
+    let expected: Vec<String> = (0..12).map(|day| format!("day {day}")).collect();
+    assert_eq!(world.texts(1), expected);
+    // Days that are over and empty are looked into no more.
+    world.run(600 * SECOND);
+    assert!(
+        world.people[1].letters.doors.iter().all(|door| door.watch),
+        "{:?}",
+        world.people[1].letters.doors.len()
+    );
+}
+
+#[test]
+fn what_lay_too_long_comes_when_the_two_meet() {
+    let mut world = group(2, 909);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    world.say(0, "long ago");
+    alone(&mut world, 0);
+    world.only(&[]);
+    world.run(20 * DAY);
+    alone(&mut world, 1);
+    assert!(world.texts(1).is_empty());
+    world.only(&[0, 1]);
+    world.connect_all();
+    world.run(60 * SECOND);
+    assert_eq!(world.texts(1), ["long ago"]);
+}
+
+#[test]
+fn who_leaves_is_gone_for_those_who_were_away_too() {
+    let mut world = group(3, 910);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    let ben = world.account(1);
+    world.only(&[1]);
+    world.run(30 * SECOND);
+    world.command(1, Command::Leave).expect("left");
+    world.run(5 * SECOND);
+    assert!(world.people[1].letters.doors.is_empty() && world.people[1].letters.places.is_empty());
+    for who in [2, 0, 2] {
+        alone(&mut world, who);
+        assert!(world.engine(who).members().iter().all(|member| member.account != ben), "{who}");
+        assert!(!world.engine(who).outsider_holds_epoch(), "{who}");
+    }
+    world.say(2, "he is gone");
+    alone(&mut world, 2);
+    alone(&mut world, 0);
+    assert_eq!(world.texts(0), ["he is gone"]);
+}
+
+#[test]
+fn mail_for_another_is_not_opened_and_junk_does_not_stay() {
+    let mut world = group(2, 911);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    world.say(0, "for Ben");
+    alone(&mut world, 0);
+    let office = world.office.as_ref().expect("open");
+    let (_, lying) = office.boxes.iter().find(|(_, lying)| !lying.is_empty()).expect("left");
+    let stolen: Vec<_> = lying.iter().map(|(name, (_, bytes))| (*name, bytes.clone())).collect();
+    let own = world.people[0].letters.doors[0].key.address();
+    let junk = (MailboxItem([7; 16]), vec![0; 1 << 10]);
+    let count = |world: &World| {
+        let dropped = world.engine(0).status().dropped;
+        dropped.iter().find(|(why, _)| *why == "mailbox item that does not open").map_or(0, |(_, n)| *n)
+    };
+    let before = count(&world);
+    let all: Vec<_> = stolen.into_iter().chain([junk]).collect();
+    let n = all.len() as u64;
+    world
+        .office
+        .as_mut()
+        .expect("open")
+        .boxes
+        .entry(own)
+        .or_default()
+        .extend(all.iter().map(|(name, bytes)| (*name, (halloo_crypto::mailbox::Day(0), bytes.clone()))));
+    world.hand(0, Input::Fetched { address: own, items: all });
+    world.run(5 * SECOND);
+    assert_eq!(count(&world), before + n);
+    assert!(world.office.as_ref().expect("open").boxes.get(&own).is_none_or(|lying| lying.is_empty()));
+}
+
+#[test]
+fn members_meet_at_the_same_places_and_give_them_up_with_the_coordinator() {
+    let mut world = group(3, 912);
+    let ids = |world: &World, who: usize| {
+        world.people[who].letters.places.iter().map(|place| (place.id, place.publish)).collect::<Vec<_>>()
+    };
+    let first = ids(&world, 0);
+    assert!(!first.is_empty() && (1..3).all(|who| ids(&world, who) == first));
+    let cleo = world.account(2);
+    world.command(0, Command::Remove(cleo)).expect("removed");
+    world.run(30 * SECOND);
+    let second = ids(&world, 0);
+    assert!(ids(&world, 2).is_empty());
+    assert_eq!(ids(&world, 1), second);
+    assert!(second.iter().all(|place| !first.contains(place)), "the removed does not know where");
+    world.command(0, Command::SetVia(None)).expect("taken back");
+    world.run(30 * SECOND);
+    assert!((0..2).all(|who| ids(&world, who).is_empty()));
+}
+
+#[test]
+fn an_old_copy_of_a_home_draws_another_mailbox_when_it_sees_that_it_is_one() {
+    let mut world = group(2, 913);
+    let old = world.people[1].disk.clone();
+    // Another mailbox since: the coordinator was changed and changed back.
+    for via in ["https://other.example", VIA] {
+        world.command(0, Command::SetVia(Some(via.into()))).expect("an owner says so");
+        world.run(30 * SECOND);
+    }
+    let drawn = world.people[1].disk.table(Table::Mailbox).count();
+    world.crash(1, 0);
+    world.people[1].disk = old;
+    world.restart(1);
+    world.run(60 * SECOND);
+    assert!(world.people[1].disk.table(Table::Mailbox).count() >= 2 && drawn >= 3);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    world.say(0, "do you find this");
+    alone(&mut world, 0);
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["do you find this"]);
+}
