@@ -194,6 +194,11 @@ impl Beacons {
         assert!(self.early.len() <= MAX_EARLY, "INV-6: one in, one out");
     }
 
+    /// Whether there are any.
+    pub fn has_early(&self) -> bool {
+        !self.early.is_empty()
+    }
+
     /// Gives those back, for another try.
     pub fn take_early(&mut self) -> Vec<Vec<u8>> {
         core::mem::take(&mut self.early).into()

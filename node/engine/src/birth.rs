@@ -42,6 +42,8 @@ pub(crate) struct Birth {
     pub(crate) mailboxes: Mailboxes,
     /// What members who are away are still to be left.
     pub(crate) post: Post,
+    /// Mail that waits for what had not come.
+    pub(crate) letters: Vec<(u64, Vec<u8>)>,
     /// The kind of beginning.
     pub(crate) kind: Kind,
 }
@@ -98,6 +100,7 @@ fn fresh(ground: Ground, kind: Kind) -> Birth {
         invites: Vec::new(),
         mailboxes: Mailboxes::default(),
         post: Post::default(),
+        letters: Vec::new(),
         kind,
     }
 }
@@ -259,7 +262,10 @@ fn restore(identity: &Identity, snapshot: &Snapshot, now: Now) -> Result<Birth, 
         Mailboxes::restore(snapshot.table(Table::Mailbox)).map_err(|_| bad("a mailbox is damaged"))?;
     let post = Post::restore(snapshot.table(Table::Post), now.mono)
         .map_err(|_| bad("the outgoing post is damaged"))?;
-    Ok(Birth { ground, undelivered, here, invites, mailboxes, post, kind: Kind::Restored })
+    let letters =
+        snapshot.table(Table::Letter).map(|(at, row)| Ok((u64::from_be_bytes(name(at)?), row.to_vec())));
+    let letters = letters.collect::<Result<_, _>>()?;
+    Ok(Birth { ground, undelivered, here, invites, mailboxes, post, letters, kind: Kind::Restored })
 }
 
 fn restore_contents(snapshot: &Snapshot, table: Table) -> Result<Vec<VerifiedContent>, StartError> {

@@ -382,6 +382,11 @@ pub(crate) fn on_operations(room: &mut Chat, state: &mut State, new: &[OpId], en
     flush(room, state);
 }
 
+/// Whether contents are here, and in no store, that wait for operations.
+pub(crate) fn is_ahead(room: &Chat) -> bool {
+    !room.ahead.is_empty()
+}
+
 /// Whether contents are here that refer to others, or to operations, that are not.
 pub(crate) fn lacks(room: &Chat, state: &State) -> bool {
     !room.ahead.is_empty() || state.messages.wanted().next().is_some()

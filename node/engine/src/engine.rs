@@ -64,7 +64,7 @@ impl Engine {
         now: Now,
     ) -> Result<Self, StartError> {
         let mut rng = chance::seeded(&seed);
-        let Birth { ground, undelivered, here, invites: own_invites, mailboxes, post, kind } =
+        let Birth { ground, undelivered, here, invites: own_invites, mailboxes, post, letters, kind } =
             birth::begin(&identity, origin, &mut rng, now)?;
         let start = ground.start;
         let mut state = State::new(config, identity, ground, rng, now);
@@ -93,7 +93,7 @@ impl Engine {
         };
         commits::begin(&mut engine.commits, &mut engine.state);
         engine.first_steps(kind);
-        engine.begin_mail();
+        engine.begin_mail(letters);
         engine.finish();
         Ok(engine)
     }
@@ -244,7 +244,7 @@ impl Engine {
             Fact::Words => commits::on_words(&mut self.commits, &mut self.state),
             Fact::Epoch => self.on_epoch(),
             Fact::Beacon => topics::refresh(&mut self.state),
-            Fact::Made(_) => {}
+            Fact::Made(_) | Fact::Told(..) => {}
             Fact::Contents(ids) => chat::on_contents(&mut self.chat, &mut self.state, &ids),
             Fact::Document(id) => {
                 names::on_change(&mut self.state, &id);

@@ -71,6 +71,12 @@ impl Own {
         self.heads.iter().for_each(|head| out.extend_from_slice(head.as_bytes()));
         put_blob(&mut out, self.secret.to_bytes().expose());
         out.extend_from_slice(self.via.as_bytes());
+        assert!(self.heads.len() <= MAX_HEADS, "cut where it was drawn");
+        debug_assert_eq!(
+            out.len(),
+            11 + 32 * self.heads.len() + 4 + MailboxSecret::LEN + self.via.len(),
+            "as drawn"
+        );
         out
     }
 
@@ -216,6 +222,7 @@ fn renew(room: &mut Mailboxes, chat: &mut Chat, state: &mut State) -> bool {
         let mut heads = state.heads();
         heads.truncate(MAX_HEADS);
         let number = room.own.last().map_or(0, |own| own.number + 1);
+        assert!(!heads.is_empty(), "a group has a log");
         Own { number, secret, via, heads, retired: None, closed: today.before(2), empty: BTreeSet::new() }
     });
     let edit = Edit::Mailbox { device: state.me(), mailbox: new.as_ref().map(Own::told) };
@@ -230,6 +237,7 @@ fn renew(room: &mut Mailboxes, chat: &mut Chat, state: &mut State) -> bool {
         put(state, &new);
         room.own.push(new);
     }
+    assert!(room.own.iter().rev().skip(1).all(|own| own.retired.is_some()), "one at most is in use");
     while room.own.len() > MAX_MAILBOXES {
         let oldest = room.own.remove(0);
         state.out.del(Table::Mailbox, &oldest.number.to_be_bytes());
@@ -297,6 +305,7 @@ pub(crate) fn on_empty(room: &mut Mailboxes, state: &mut State, address: &Mailbo
     own.empty.insert(door.day);
     let mut over = own.days(today).map(Day).filter(|day| *day < today.before(1));
     if over.all(|day| own.empty.contains(&day)) {
+        assert!(own.closed < today.before(1), "what is looked into still is not closed");
         own.closed = today.before(2);
         own.empty.clear();
         put(state, own);

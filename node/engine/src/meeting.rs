@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use halloo_crypto::mailbox::Day;
 
+use crate::beacons::MAX_BEACONS;
 use crate::output::{MeetingPlace, Output};
 use crate::state::State;
 use crate::timers::Timer;
@@ -29,6 +30,7 @@ pub(crate) fn refresh(room: &mut Meeting, state: &mut State) {
     let now_ms = state.now.wall_ms;
     let places: Vec<MeetingPlace> = via.iter().flat_map(|via| places(state, via, now_ms)).collect();
     let names: Vec<([u8; 32], bool)> = places.iter().map(|place| (place.id, place.publish)).collect();
+    assert!(names.len() <= 2 * MAX_BEACONS, "two days of each beacon at most");
     if names != room.told {
         room.told = names;
         state.out.durable(Output::Meet(places));
@@ -60,6 +62,7 @@ fn next_change(now_ms: u64) -> Duration {
     let today = Day::of_ms(now_ms);
     let (this, next) = (today.begins_ms(), today.after(1).begins_ms());
     let changes = [this + skew, next.saturating_sub(skew), next];
+    debug_assert!(changes.is_sorted(), "the middle of a day is far from both midnights");
     let first = changes.into_iter().find(|at| *at > now_ms).unwrap_or(next);
     Duration::from_millis(first.saturating_sub(now_ms) + 1)
 }

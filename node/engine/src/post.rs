@@ -13,18 +13,17 @@
 
 mod row;
 mod parcels;
+mod notes;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use halloo_crdt::content::Body;
 use halloo_crdt::live::Kind as Cell;
-use halloo_crdt::log::OpKind;
-use halloo_crypto::id::{DeviceId, MailboxItem, MessageId, OpId};
-use halloo_crypto::mailbox::{Day, Mailbox};
+use halloo_crypto::id::{DeviceId, MailboxItem, MessageId};
+use halloo_crypto::mailbox::{Day, Mailbox, SizeClass};
 use rand_core::Rng as _;
 
-use crate::beacons::BeaconId;
 use crate::input::DepositOutcome;
 use crate::mailbox::KEPT_DAYS;
 use crate::output::Output;
@@ -33,12 +32,11 @@ use crate::state::State;
 use crate::time::Time;
 use crate::timers::Timer;
 
-pub(crate) use parcels::is_entitled;
+pub(crate) use notes::{on_beacon, on_contents, on_document, on_epoch, on_operations, on_told};
+use parcels::is_entitled;
 
 /// Things that wait for somebody, about 300 bytes each. When full the oldest that nobody waits for makes room, or else the oldest.
 pub(crate) const MAX_THINGS: usize = 512;
-/// Of the contents written before there was a mailbox, so many of the newest are left for who lacks them.
-const MAX_EARLIER: usize = MAX_THINGS / 2;
 /// Deposits that wait for their answer, at most 48 KiB each.
 pub(crate) const MAX_FLYING: usize = 32;
 /// How long things are gathered before somebody who is plainly away is left them: a receipt by the mesh takes a third of a second.
@@ -74,16 +72,43 @@ pub(crate) enum Kind {
     Content = 4,
     /// One that is not: it goes with the next item, and is only hurried to those whom it is about.
     Receipt = 5,
+    /// An acknowledgement of a removal; it goes with the next item.
+    Row = 6,
+    /// What this device cannot apply, and by what it may be added again.
+    Nack = 7,
+    /// What a member who cannot follow is added again by.
+    Welcome = 8,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Operation, Kind::Commit, Kind::Beacon, Kind::Content, Kind::Receipt];
+    const ALL: [Kind; 8] = [
+        Kind::Operation,
+        Kind::Commit,
+        Kind::Beacon,
+        Kind::Content,
+        Kind::Receipt,
+        Kind::Row,
+        Kind::Nack,
+        Kind::Welcome,
+    ];
+
+    /// Whether its row holds the thing itself.
+    fn is_carried(self) -> bool {
+        matches!(self, Kind::Row | Kind::Nack | Kind::Welcome)
+    }
+
+    /// Whether it may go with the next item and makes none necessary.
+    fn is_lazy(self) -> bool {
+        matches!(self, Kind::Receipt | Kind::Row)
+    }
 }
 
 /// One thing that somebody may lack.
 struct Thing {
     kind: Kind,
     name: [u8; 32],
+    /// The thing itself, if it is nowhere else.
+    carried: Vec<u8>,
     /// The day that it was made.
     day: Day,
     /// When those who are away are left it.
@@ -112,7 +137,9 @@ struct Wait {
 impl Wait {
     fn longer(before: Option<Wait>, now: Time, least: Duration, most: Duration) -> Wait {
         let tries = before.map_or(0, |wait| (wait.tries + 1).min(MAX_TRIES));
-        Wait { until: now.after((least * (1 << tries)).min(most)), tries }
+        let span = (least * (1 << tries)).min(most);
+        assert!(least <= span && span <= most, "it grows between two ends");
+        Wait { until: now.after(span), tries }
     }
 }
 
@@ -149,94 +176,9 @@ fn is_away(state: &State, device: &DeviceId) -> bool {
     state.peers.of_device(device).is_none() && state.live.get(device, Cell::Presence).is_none()
 }
 
-/// Notes a thing of this device for whoever lacks it, if the group has a coordinator.
-fn note(room: &mut Post, state: &mut State, kind: Kind, name: [u8; 32], patience: Duration) {
-    if room.things.values().any(|thing| thing.name == name) {
-        return;
-    }
-    if room.things.len() >= MAX_THINGS {
-        let idle = room.things.iter().find(|(_, thing)| thing.kind == Kind::Receipt).map(|(at, _)| *at);
-        if let Some(at) = idle.or_else(|| room.things.keys().next().copied()) {
-            state.count("too much waits for members who are away");
-            drop_thing(room, state, at);
-        }
-    }
-    room.made += 1;
-    let now = state.now.mono;
-    let day = Day::of_ms(state.now.wall_ms);
-    let thing =
-        Thing { kind, name, day, due: now.after(patience), late: now.after(PRESENT_PATIENCE), owed: None };
-    state.out.put(Table::Post, &name, thing.to_bytes(room.made));
-    state.timers.set_no_later(Timer::Post, thing.due);
-    room.things.insert(room.made, thing);
-    assert!(room.things.len() <= MAX_THINGS, "one in, one out");
-}
-
 fn drop_thing(room: &mut Post, state: &mut State, at: u64) {
     if let Some(thing) = room.things.remove(&at) {
         state.out.del(Table::Post, &thing.name);
-    }
-}
-
-/// Contents are new in the set: the own ones are noted.
-pub(crate) fn on_contents(room: &mut Post, state: &mut State, ids: &[MessageId]) {
-    if state.document.via().is_none() {
-        return;
-    }
-    let me = state.me();
-    for id in ids {
-        let Some(content) = state.messages.get(id).filter(|content| content.content().author == me) else {
-            continue;
-        };
-        let kind = if content.content().body.is_worth_a_receipt() { Kind::Content } else { Kind::Receipt };
-        note(room, state, kind, *id.as_bytes(), ABSENT_PATIENCE);
-    }
-}
-
-/// Operations are new in the log: the own ones are noted. Who leaves has no moment to spare.
-pub(crate) fn on_operations(room: &mut Post, state: &mut State, ids: &[OpId]) {
-    if state.document.via().is_none() {
-        return;
-    }
-    let me = state.me();
-    for id in ids {
-        let Some(op) = state.log.get(id).filter(|op| op.author() == me) else { continue };
-        let leaves = matches!(op.kind(), OpKind::Remove { account } if *account == state.account());
-        let patience = if leaves { Duration::ZERO } else { ABSENT_PATIENCE };
-        note(room, state, Kind::Operation, *id.as_bytes(), patience);
-    }
-}
-
-/// Another epoch is current: if this device made it, whoever is away needs the commit.
-pub(crate) fn on_epoch(room: &mut Post, state: &mut State) {
-    let tip = state.epochs.tip();
-    if tip.own && state.document.via().is_some() {
-        let name = row::of_tag(&tip.tag());
-        note(room, state, Kind::Commit, name, ABSENT_PATIENCE);
-    }
-    if !room.things.is_empty() {
-        // A beacon may have waited for an epoch without those who are out.
-        state.timers.within(Timer::Post, state.now.mono, ABSENT_PATIENCE);
-    }
-}
-
-/// This device made a beacon.
-pub(crate) fn on_beacon(room: &mut Post, state: &mut State, beacon: &BeaconId) {
-    if state.document.via().is_some() {
-        note(room, state, Kind::Beacon, row::of_tag(beacon), ABSENT_PATIENCE);
-    }
-}
-
-/// The document changed: perhaps there is a coordinator now, or a mailbox that was waited for.
-pub(crate) fn on_document(room: &mut Post, state: &mut State) {
-    if state.document.via().is_none() {
-        return;
-    }
-    if !core::mem::replace(&mut room.begun, true) {
-        note_earlier(room, state);
-    }
-    if !room.things.is_empty() {
-        state.timers.within(Timer::Post, state.now.mono, ABSENT_PATIENCE);
     }
 }
 
@@ -248,36 +190,12 @@ pub(crate) fn resume(room: &mut Post, state: &mut State) {
     }
 }
 
-/// What this device made before it knew of a coordinator: a newcomer's name, its first commit, lines that somebody never got.
-fn note_earlier(room: &mut Post, state: &mut State) {
-    let me = state.me();
-    let devices = state.log.view().devices().len();
-    let lacking = |id: &MessageId| state.messages.who_has(id).delivered.len() < devices;
-    let own = state.messages.sync_items().map(|(_, id)| id).filter(|id| {
-        state.messages.get(id).is_some_and(|content| {
-            content.content().author == me && content.content().body.is_worth_a_receipt()
-        })
-    });
-    let own: Vec<MessageId> = state.messages.in_causal_order(own.filter(lacking).collect::<Vec<_>>());
-    let commits: Vec<[u8; 32]> = state
-        .epochs
-        .pairs()
-        .filter(|(_, child)| child.own)
-        .map(|(_, child)| row::of_tag(&child.tag()))
-        .collect();
-    for id in own.iter().skip(own.len().saturating_sub(MAX_EARLIER)) {
-        note(room, state, Kind::Content, *id.as_bytes(), ABSENT_PATIENCE);
-    }
-    for name in commits {
-        note(room, state, Kind::Commit, name, ABSENT_PATIENCE);
-    }
-}
-
 /// The timer: looks who lacks what, and leaves it.
 pub(crate) fn on_due(room: &mut Post, state: &mut State) {
     let now = state.now.mono;
     room.flying.retain(|_, flight| now.since(flight.since) < FLIGHT_PATIENCE);
     sort_out(room, state);
+    assert!(room.flying.len() <= MAX_FLYING, "one in, one out");
     let owing: BTreeSet<DeviceId> =
         room.things.values().flat_map(|thing| thing.owed.iter().flatten()).copied().collect();
     let mut next: Option<Time> = None;
@@ -291,9 +209,8 @@ fn schedule(room: &Post, state: &mut State, next: Option<Time>) {
     let now = state.now.mono;
     let looks = room.things.values().flat_map(|thing| [thing.due, thing.late]).filter(|at| *at > now);
     let flights = room.flying.values().map(|flight| flight.since.after(FLIGHT_PATIENCE));
-    let hurries = |thing: &Thing| {
-        thing.kind != Kind::Receipt && thing.due <= now && now < thing.late && thing.owed.is_some()
-    };
+    let hurries =
+        |thing: &Thing| !thing.kind.is_lazy() && thing.due <= now && now < thing.late && thing.owed.is_some();
     let again = room.things.values().any(hurries).then(|| now.after(LOOK_AGAIN));
     if let Some(at) = looks.chain(flights).chain(again).chain(next).min() {
         state.timers.set_no_later(Timer::Post, at);
@@ -318,6 +235,7 @@ fn sort_out(room: &mut Post, state: &mut State) {
             // The mesh has told those who are here.
             owed.retain(|device| is_away(state, device));
         }
+        debug_assert!(!owed.contains(&state.me()), "nobody lacks what it made itself");
         if owed.is_empty() {
             done.push(*at);
         }
@@ -328,7 +246,7 @@ fn sort_out(room: &mut Post, state: &mut State) {
 /// Whether a device is to have a thing and has not said that it does.
 fn is_owed(state: &State, kind: Kind, name: &[u8; 32], device: &DeviceId) -> bool {
     match kind {
-        Kind::Operation | Kind::Commit | Kind::Beacon => true,
+        Kind::Operation | Kind::Commit | Kind::Beacon | Kind::Row | Kind::Nack | Kind::Welcome => true,
         Kind::Content | Kind::Receipt => {
             let id = MessageId::from_bytes(*name);
             let Some(content) = state.messages.get(&id) else { return false };
@@ -351,7 +269,7 @@ fn presses(state: &State, thing: &Thing, device: &DeviceId) -> bool {
         Some(Body::Receipt { delivered, read }) if thing.kind == Kind::Receipt => {
             delivered.iter().chain(read).any(|mark| mark.author == *device)
         }
-        _ => thing.kind != Kind::Receipt,
+        _ => !thing.kind.is_lazy(),
     }
 }
 
@@ -386,6 +304,8 @@ fn leave_for(room: &mut Post, state: &mut State, device: &DeviceId) -> Option<Ti
     let packed = parcels::pack(room, state, device, &candidates)?;
     uphold_remaining(state, device);
     room.flights += 1;
+    assert!(!packed.things.is_empty(), "an item holds something");
+    assert!(SizeClass::of(packed.bytes.len()).is_some(), "a coordinator takes four sizes");
     let item = MailboxItem::generate(&mut state.rng);
     let address = mailbox.address(Day::of_ms(state.now.wall_ms));
     let flight = Flight { to: *device, via: told.via.clone(), things: packed.things, since: now };
@@ -441,6 +361,7 @@ pub(crate) fn on_deposited(room: &mut Post, state: &mut State, id: u64, outcome:
 
 fn done_with(room: &mut Post, state: &mut State, at: u64, device: &DeviceId) {
     let Some(thing) = room.things.get_mut(&at) else { return };
+    debug_assert!(at <= room.made, "things are numbered as they are made");
     let owed = thing.owed.as_mut();
     let empty = owed.is_some_and(|owed| owed.remove(device) && owed.is_empty());
     if empty {

@@ -16,6 +16,7 @@
 //! 'q'  message id (32)            own content that nobody else is known to hold
 //! 'd'  number (8)                 own mailbox at a coordinator
 //! 'p'  name (32)                  what members who are away are still to be left
+//! 'l'  number (8)                 mail that waits for what has not come yet
 //! ```
 //!
 //! The driver puts a prefix per group before each key, seals each value, and gives a start the same pairs without the prefix.
@@ -80,6 +81,8 @@ pub enum Table {
     Mailbox = b'd',
     /// What members who are away are still to be left.
     Post = b'p',
+    /// Mail that waits for what has not come yet.
+    Letter = b'l',
 }
 
 impl Table {

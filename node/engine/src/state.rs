@@ -54,6 +54,9 @@ pub(crate) enum Fact {
     Beacon,
     /// This device made a beacon.
     Made(BeaconId),
+    /// This device told the others something that no store of theirs can be asked for: it is left for those who are away too, for one
+    /// device or for whom it may concern.
+    Told(ParcelKind, Option<DeviceId>, Vec<u8>),
     /// These contents are new in the set, in causal order.
     Contents(Vec<MessageId>),
     /// This content, a change of the document, is new in the set.

@@ -1,5 +1,7 @@
 //! Mail: what is fetched enters by the same door as frames, what happens here is noted for those who are away.
 
+use std::collections::BTreeSet;
+
 use halloo_crypto::id::{MailboxAddress, MailboxItem};
 
 use super::Engine;
@@ -8,14 +10,18 @@ use crate::mailbox::{self, Mailboxes};
 use crate::meeting::{self, Meeting};
 use crate::output::Output;
 use crate::post::{self, Post};
+use crate::snapshot::Table;
 use crate::state::Fact;
 use crate::timers::Timer;
 use crate::wire::item::Item;
 use crate::wire::parcel::{Parcel, ParcelKind};
-use crate::{chat, membership, reconcile};
+use crate::{chat, commits, membership, reconcile};
 
 /// Items taken in at once, up to 3 MB: the rest lies there until it is fetched again.
 const MAX_TAKEN: usize = 64;
+
+/// Items kept that wait for what has not come, each at most 48 KiB: what is left by several comes in any order. The oldest makes room.
+const MAX_LETTERS: usize = 64;
 
 /// The rooms that speak with a coordinator.
 #[derive(Default)]
@@ -23,6 +29,8 @@ pub(crate) struct Mail {
     pub(crate) mailboxes: Mailboxes,
     pub(crate) post: Post,
     pub(crate) meeting: Meeting,
+    /// The numbers of the items that wait, in the store until nothing waits any more.
+    letters: BTreeSet<u64>,
 }
 
 /// What a fact may change for these rooms.
@@ -37,13 +45,21 @@ pub(super) enum Touch {
 
 impl Mail {
     pub(super) fn new(mailboxes: Mailboxes, post: Post) -> Self {
-        Mail { mailboxes, post, meeting: Meeting::default() }
+        Mail { mailboxes, post, ..Mail::default() }
     }
 }
 
 impl Engine {
     /// At a start: where to look, where to meet, and what was left to be done.
-    pub(super) fn begin_mail(&mut self) {
+    pub(super) fn begin_mail(&mut self, letters: Vec<(u64, Vec<u8>)>) {
+        for (number, bytes) in letters {
+            self.mail.letters.insert(number);
+            match Item::parse(&bytes) {
+                Ok(item) => self.on_item(item),
+                Err(_) => self.state.count("mail that was kept and is damaged"),
+            }
+        }
+        self.forget_letters();
         let (mail, state) = (&mut self.mail, &mut self.state);
         post::resume(&mut mail.post, state);
         mailbox::refresh(&mut mail.mailboxes, state);
@@ -67,6 +83,7 @@ impl Engine {
                 post::on_beacon(post, state, beacon);
                 return Touch::Places;
             }
+            Fact::Told(kind, to, bytes) => post::on_told(post, state, *kind, *to, bytes),
             Fact::Beacon => return Touch::Places,
             Fact::Document(_) | Fact::DocumentLie => return Touch::Document,
             _ => {}
@@ -85,6 +102,7 @@ impl Engine {
         }
         mailbox::refresh(&mut mail.mailboxes, state);
         meeting::refresh(&mut mail.meeting, state);
+        self.forget_letters();
     }
 
     pub(super) fn on_mail_due(&mut self, timer: Timer) {
@@ -114,16 +132,62 @@ impl Engine {
         for (name, bytes) in items.into_iter().take(MAX_TAKEN) {
             taken.push(name);
             match Item::open(&bytes, &self.state.group, &self.state.identity.device) {
-                Ok(item) => item.parcels.into_iter().for_each(|parcel| self.on_letter(parcel)),
+                Ok(item) => self.take_in(item),
                 Err(_) => self.state.count("mailbox item that does not open"),
             }
-            // One item is bounded as a frame is; many together are not.
-            self.hand_round();
         }
+        self.forget_letters();
         if self.state.messages.len() > before {
             reconcile::on_brought(&mut self.reconcile, &mut self.state);
         }
+        assert!(taken.len() <= MAX_TAKEN && !self.state.has_facts(), "each was taken in to its end");
         self.state.out.durable(Output::Taken { address, items: taken });
+    }
+
+    fn on_item(&mut self, item: Item) {
+        item.parcels.into_iter().for_each(|parcel| self.on_letter(parcel));
+        // One item is bounded as a frame is; many together are not.
+        self.hand_round();
+    }
+
+    /// Takes an item in. As long as something waits in memory alone for what has not come, the item is kept: the coordinator will
+    /// not have it any more.
+    fn take_in(&mut self, item: Item) {
+        let bytes = item.to_bytes().expect("it was read");
+        self.on_item(item);
+        if !self.waits() {
+            return;
+        }
+        let letters = &mut self.mail.letters;
+        let number = letters.last().map_or(0, |last| last + 1);
+        letters.insert(number);
+        self.state.out.put(Table::Letter, &number.to_be_bytes(), bytes);
+        while letters.len() > MAX_LETTERS
+            && let Some(oldest) = letters.pop_first()
+        {
+            self.state.count("mail that waited too long for what it follows");
+            self.state.out.del(Table::Letter, &oldest.to_be_bytes());
+        }
+    }
+
+    /// Whether anything is here that waits for something else, and is in no store.
+    fn waits(&self) -> bool {
+        let state = &self.state;
+        state.log.missing().next().is_some()
+            || chat::is_ahead(&self.chat)
+            || !commits::newest_waiting(&self.commits, 1).is_empty()
+            || state.beacons.has_early()
+    }
+
+    /// When nothing waits any more nothing need be kept.
+    pub(super) fn forget_letters(&mut self) {
+        debug_assert!(self.mail.letters.len() <= MAX_LETTERS, "the oldest made room");
+        if self.mail.letters.is_empty() || self.waits() {
+            return;
+        }
+        for number in core::mem::take(&mut self.mail.letters) {
+            self.state.out.del(Table::Letter, &number.to_be_bytes());
+        }
     }
 
     /// A parcel that somebody left: nobody has proven to be who left it, so each item proves itself.

@@ -63,6 +63,9 @@ fn form(state: &mut State, thing: &Thing) -> Form {
             }
             state.seal(topics::AAD, &record).map(|seal| (ParcelKind::Beacons, seal))
         }
+        Kind::Row => Some((ParcelKind::Acknowledgements, thing.carried.clone())),
+        Kind::Nack => Some((ParcelKind::Nacks, thing.carried.clone())),
+        Kind::Welcome => Some((ParcelKind::Welcomes, thing.carried.clone())),
         Kind::Content | Kind::Receipt => {
             let content = state.messages.get(&MessageId::from_bytes(thing.name));
             content.map(|content| (ParcelKind::BoxedContents, VerifiedContent::to_bytes(content)))
@@ -101,6 +104,7 @@ fn bring_receipts(
             }
         }
     }
+    assert!(brought.len() <= MAX_BROUGHT, "checked where it grows");
     let order = state.messages.in_causal_order(found);
     frames.extend(order.iter().filter_map(|id| state.messages.get(id)).map(VerifiedContent::to_bytes));
 }
@@ -147,6 +151,8 @@ pub(super) fn pack(
     if things.is_empty() {
         return None;
     }
+    assert!(things.is_sorted(), "in the order in which they were made");
+    assert!(parcels.keys().all(|kind| kind.may_mail()), "what is left is believed without a neighbour");
     // In the order of their kinds operations come first, then commits, beacons, contents.
     let item = Item { parcels: parcels.into_iter().map(|(kind, items)| Parcel::new(kind, items)).collect() };
     let key = state.log.view().device(device).map(|entry| entry.box_key())?;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  key 'p' ++ name 32
-//!  0         1      2         6           14          16
-//!  | version | kind | day u32 | order u64 | n u16     | device 32, n times |      n = 0xffff: everybody, and no list
+//!  0         1      2         6           14          16                   16+32n
+//!  | version | kind | day u32 | order u64 | n u16     | device 32, n times | the thing itself, of kinds 6 to 8 |
+//!  n = 0xffff: everybody, and no list
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,12 +37,17 @@ impl Thing {
         let mut out = vec![VERSION, self.kind as u8];
         out.extend_from_slice(&self.day.0.to_be_bytes());
         out.extend_from_slice(&order.to_be_bytes());
+        assert!(
+            self.carried.is_empty() || self.kind.is_carried(),
+            "what is kept elsewhere is not kept twice"
+        );
         // More devices than a log takes: everybody is looked at again.
         let listed = self.owed.as_ref().filter(|owed| owed.len() < usize::from(EVERYBODY));
         let count =
             listed.map_or(EVERYBODY, |owed| u16::try_from(owed.len()).expect("it was just looked at"));
         out.extend_from_slice(&count.to_be_bytes());
         listed.into_iter().flatten().for_each(|device| out.extend_from_slice(device.as_bytes()));
+        out.extend_from_slice(&self.carried);
         out
     }
 
@@ -60,9 +66,10 @@ impl Thing {
                     .collect::<Result<BTreeSet<_>, _>>()?,
             ),
         };
+        let carried = if kind.is_carried() { reader.rest().to_vec() } else { Vec::new() };
         reader.finish()?;
         let (due, late) = (now.after(START_PATIENCE), now.after(PRESENT_PATIENCE));
-        Ok((order, Thing { kind, name, day, due, late, owed }))
+        Ok((order, Thing { kind, name, carried, day, due, late, owed }))
     }
 }
 
@@ -82,6 +89,7 @@ impl Post {
             things.insert(order, thing);
         }
         let made = things.keys().next_back().copied().unwrap_or(0);
+        assert!(things.len() <= MAX_THINGS, "no more than were noted");
         Ok(Post { things, made, ..Post::default() })
     }
 }

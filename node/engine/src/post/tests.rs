@@ -26,9 +26,11 @@ fn rows(rig: &Rig) -> usize {
 #[test]
 fn a_thing_is_read_as_it_was_stored() {
     let devices: BTreeSet<DeviceId> = [3, 5].map(|n| DeviceId::from_bytes([n; 32])).into();
-    for owed in [None, Some(BTreeSet::new()), Some(devices)] {
+    let owed = [None, Some(BTreeSet::new()), Some(devices)];
+    let kinds = [(Kind::Commit, Vec::new()), (Kind::Receipt, Vec::new()), (Kind::Nack, vec![1, 2, 3])];
+    for (owed, (kind, carried)) in owed.into_iter().zip(kinds) {
         let (due, late) = (Time::from_millis(1), Time::from_millis(2));
-        let thing = Thing { kind: Kind::Commit, name: [9; 32], day: Day(20_000), due, late, owed };
+        let thing = Thing { kind, name: [9; 32], carried, day: Day(20_000), due, late, owed };
         let row = thing.to_bytes(77);
         let now = Time::from_millis(1_000);
         let post =
@@ -36,11 +38,11 @@ fn a_thing_is_read_as_it_was_stored() {
         let (order, read) = post.things.iter().next().expect("one");
         assert_eq!((*order, post.made), (77, 77));
         assert_eq!(
-            (read.kind, read.name, read.day, &read.owed),
-            (thing.kind, thing.name, thing.day, &thing.owed)
+            (read.kind, read.name, &read.carried, read.day, &read.owed),
+            (thing.kind, thing.name, &thing.carried, thing.day, &thing.owed)
         );
         assert!(read.due > now && read.late > read.due);
-        for cut in 0..row.len() {
+        for cut in 0..row.len() - thing.carried.len() {
             assert!(Post::restore([(thing.name.as_slice(), &row[..cut])].into_iter(), now).is_err(), "{cut}");
         }
     }

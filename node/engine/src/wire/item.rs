@@ -50,6 +50,7 @@ impl Item {
         let mut out = vec![VERSION, count];
         self.parcels.iter().for_each(|parcel| put_blob(&mut out, &parcel.to_bytes()));
         let class = SizeClass::holding(out.len() + SEALED_OVERHEAD_BYTES)?;
+        assert!(out.len() - 2 <= ITEM_ROOM, "it fits the largest class");
         out.resize(class.bytes() - SEALED_OVERHEAD_BYTES, 0);
         Some(out)
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use halloo_crdt::log::{Fact, Row};
+use halloo_crypto::group::poison;
 use halloo_crypto::id::MailboxItem;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::Event;
@@ -168,6 +170,55 @@ fn what_was_acknowledged_is_left_although_the_power_went_before() {
     world.run(60 * SECOND);
     alone(&mut world, 1);
     assert_eq!(world.texts(1), ["just in time"]);
+}
+
+#[test]
+fn mail_that_waits_for_other_mail_survives_a_power_cut_in_between() {
+    let mut world = group(3, 914);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    let dan = world.join_by(0, "Dan", &[0]);
+    world.run(60 * SECOND);
+    world.only(&[dan]);
+    world.say(dan, "after Ada let me in");
+    alone(&mut world, dan);
+    // What Ada left (that she let Dan in, and the keys that follow) comes late: Ben first has what follows it.
+    let from_ada: Vec<_> = {
+        let office = world.office.as_ref().expect("open");
+        office.left.iter().filter(|(by, ..)| *by == 0).map(|(_, address, _)| *address).collect()
+    };
+    let mine = |world: &World| {
+        let office = world.office.as_ref().expect("open");
+        let lying = office.boxes.iter().filter(|(address, _)| office.owners.get(address) == Some(&1));
+        lying.flat_map(|(address, lying)| lying.keys().map(|name| (*address, *name))).collect::<Vec<_>>()
+    };
+    assert!(!from_ada.is_empty() && mine(&world).len() >= 2);
+    let by_ada = world.office.as_ref().expect("open").by.clone();
+    let mut kept = Vec::new();
+    for (address, name) in mine(&world) {
+        if by_ada.get(&name) == Some(&0) {
+            let office = world.office.as_mut().expect("open");
+            let row =
+                office.boxes.get_mut(&address).and_then(|lying| lying.remove(&name)).expect("it lies there");
+            kept.push((address, name, row));
+        }
+    }
+    assert!(!kept.is_empty());
+    alone(&mut world, 1);
+    assert!(mine(&world).is_empty(), "all was taken");
+    assert!(world.texts(1).is_empty());
+    assert!(world.people[1].disk.table(Table::Letter).count() > 0, "and is kept");
+    world.only(&[]);
+    for (address, name, row) in kept {
+        world.office.as_mut().expect("open").boxes.entry(address).or_default().insert(name, row);
+    }
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["after Ada let me in"]);
+    assert_eq!(world.people[1].disk.table(Table::Letter).count(), 0);
+    assert_eq!(world.engine(1).status().epoch, {
+        alone(&mut world, dan);
+        world.engine(dan).status().epoch
+    });
 }
 
 #[test]
@@ -346,4 +397,51 @@ fn an_old_copy_of_a_home_draws_another_mailbox_when_it_sees_that_it_is_one() {
     alone(&mut world, 0);
     alone(&mut world, 1);
     assert_eq!(world.texts(1), ["do you find this"]);
+}
+
+#[test]
+fn who_cannot_apply_a_commit_that_came_by_mail_is_let_in_again_by_mail() {
+    let mut world = group(4, 915);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    let dan = world.account(3);
+    poison::arm([world.device(1)]);
+    world.command(0, Command::Remove(dan)).expect("removed");
+    poison::arm([]);
+    world.say(0, "by a commit that Ben cannot apply");
+    alone(&mut world, 0);
+    // From now on two are there at a time, and no string is between them.
+    (0..4).for_each(|who| world.cut_off(who));
+    alone(&mut world, 1);
+    let dropped = world.engine(1).status().dropped;
+    assert!(dropped.iter().any(|(why, _)| *why == "commit that this device cannot apply"), "{dropped:?}");
+    assert_eq!(world.texts(1), ["by a commit that Ben cannot apply"], "lines need no epoch");
+    world.only(&[1, 2]);
+    world.run(300 * SECOND);
+    let (ben, cleo) = (world.engine(1).status(), world.engine(2).status());
+    assert_eq!((ben.epoch, ben.epoch_devices, ben.tainted), (cleo.epoch, 3, false));
+    alone(&mut world, 0);
+    assert_eq!(world.engine(0).status().epoch, cleo.epoch);
+}
+
+#[test]
+fn a_removal_is_anchored_by_members_who_are_never_there_together() {
+    let mut world = group(3, 916);
+    world.only(&[0]);
+    world.run(30 * SECOND);
+    let cleo = world.account(2);
+    world.command(0, Command::Remove(cleo)).expect("removed");
+    alone(&mut world, 0);
+    alone(&mut world, 1);
+    // The word of one that it has seen the removal goes with what it says next.
+    world.say(1, "seen");
+    alone(&mut world, 1);
+    alone(&mut world, 0);
+    let words = |who: usize| {
+        let rows = world.people[who].disk.table(Table::Acknowledgement);
+        let rows = rows.filter_map(|(_, row)| Row::from_bytes(row).ok());
+        rows.filter(|row| matches!(row.fact(), Fact::Remove(_))).map(|row| row.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(words(0).len(), 2, "of both who are left");
+    assert_eq!(words(0), words(1));
 }

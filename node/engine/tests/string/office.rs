@@ -30,6 +30,8 @@ pub struct Office {
     pub deaf: u32,
     /// Everything ever left, in order: by whom, where, how many bytes.
     pub left: Vec<(usize, MailboxAddress, usize)>,
+    /// Who left an item.
+    pub by: BTreeMap<MailboxItem, usize>,
     /// Whose an address is: from what the members look into.
     pub owners: BTreeMap<MailboxAddress, usize>,
 }
@@ -42,6 +44,7 @@ impl Default for Office {
             room: 1_000,
             deaf: 0,
             left: Vec::new(),
+            by: BTreeMap::new(),
             owners: BTreeMap::new(),
         }
     }
@@ -123,6 +126,7 @@ impl World {
         let today = Day::of_ms(self.now.wall_ms);
         let office = self.office.as_mut().expect("just seen");
         office.left.push((who, address, bytes.len()));
+        office.by.insert(item, who);
         if let Some(owner) = office.owners.get(&address).copied() {
             let account = self.people[owner].identity.account();
             let members = self.engine(who).members();
