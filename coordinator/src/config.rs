@@ -119,6 +119,8 @@ pub struct Config {
     pub proxies: Vec<IpAddr>,
     /// Most connections at once.
     pub connections: usize,
+    /// Most connections at once from one bucket of addresses (a /24 or a /48), proxies aside.
+    pub connections_per_bucket: usize,
     /// How many tickets are given.
     pub auth: AuthConfig,
     /// How much is kept in mailboxes.
@@ -147,6 +149,7 @@ impl Default for Config {
             rooms: Rooms::default(),
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             connections: 16_384,
+            connections_per_bucket: 2_048,
             auth: AuthConfig::default(),
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),

@@ -2,7 +2,10 @@
 //!
 //! TLS ends at the proxy in front, or there is none on a LAN. HTTP/2 would bring no more than the proxy already gives.
 
-use crate::hall::{Closing, Peer};
+mod crowd;
+
+use crate::hall::{Hall, Peer};
+use crate::limits::Name;
 use crate::problem::{Kind, Problem};
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +13,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use crowd::Crowd;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -37,14 +41,14 @@ const DRAIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Door {
     router: Router,
-    closing: Closing,
-    slots: Arc<Semaphore>,
+    hall: Hall,
+    crowd: Arc<Crowd>,
 }
 
 impl Door {
-    /// A door to these routes for at most so many connections.
+    /// A door to these routes for at most so many connections, and so many of one bucket of addresses.
     #[must_use]
-    pub fn new(router: Router, closing: Closing, connections: usize) -> Self {
+    pub fn new(router: Router, hall: &Hall, connections: usize, of_one_bucket: usize) -> Self {
         let headers = [
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
@@ -61,7 +65,7 @@ impl Door {
             let value = HeaderValue::from_static(value);
             router = router.layer(SetResponseHeaderLayer::if_not_present(name, value));
         }
-        Door { router, closing, slots: Arc::new(Semaphore::new(connections)) }
+        Door { router, hall: hall.clone(), crowd: Arc::new(Crowd::new(connections, of_one_bucket)) }
     }
 
     /// Serves everybody who comes until it is time to close, then waits for what is open; at most [`DRAIN`].
@@ -71,18 +75,18 @@ impl Door {
             tokio::select! {
                 guest = guests.recv() => {
                     let Some((stream, peer)) = guest else { break };
-                    // Where all slots are taken the connection is dropped: a queue would only make it wait longer.
-                    let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { continue };
+                    // Where no room is left the connection is dropped: a queue would only make it wait longer.
+                    let Some(inside) = self.crowd.enter(self.name(&peer)) else { continue };
                     // Answers are small and must not wait for the next one; a socket that refuses is served all the same.
                     drop(stream.set_nodelay(true));
                     let (door, peer) = (self.clone(), Peer { remote: peer, local: stream.local_addr().ok() });
                     tasks.spawn(async move {
                         door.serve(stream, peer).await;
-                        drop(slot);
+                        drop(inside);
                     });
                 }
                 Some(_) = tasks.join_next() => {}
-                () = self.closing.said() => break,
+                () = self.hall.closing.said() => break,
             }
         }
         drop(guests);
@@ -90,6 +94,12 @@ impl Door {
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::info!("connections that were still open were cut off");
         }
+    }
+
+    /// The bucket of an address; none for a proxy, behind which all the world may stand.
+    fn name(&self, peer: &SocketAddr) -> Option<Name> {
+        let address = peer.ip().to_canonical();
+        (!self.hall.known.proxies.contains(&address)).then(|| self.hall.buckets.name(address))
     }
 
     /// Serves one connection to its end.
@@ -111,7 +121,7 @@ impl Door {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = self.closing.said() => {
+            () = self.hall.closing.said() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }

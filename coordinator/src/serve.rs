@@ -104,7 +104,7 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         meetings: config.rooms.has(Room::Rendezvous).then(|| Meetings::open(&hall, &config.rendezvous)),
     };
     let router = router(config, &hall, &rooms, &ticket_seed)?;
-    let door = Door::new(router, closing.clone(), config.connections);
+    let door = Door::new(router, &hall, config.connections, config.connections_per_bucket);
     let (listener, local) = listen(config.listen).await?;
     let same_door = door.clone();
     let (guests, coming) = mpsc::channel(MAX_WAITING);

@@ -4,9 +4,10 @@ mod asking;
 
 use asking::{NOW_MS, open};
 use hyper::Method;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 #[tokio::test]
 async fn a_coordinator_says_what_it_is_and_what_time_it_has() {
@@ -57,6 +58,32 @@ async fn more_connections_than_are_allowed_are_dropped_and_the_others_go_on() {
     assert_eq!(second.read(&mut answer).await.unwrap_or(0), 0);
     first.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(first.read(&mut answer).await.unwrap() > 0);
+}
+
+#[tokio::test]
+async fn one_bucket_of_addresses_that_holds_all_it_may_keeps_no_other_out() {
+    let place = open(|config| config.connections_per_bucket = 3).await;
+    let from = async |address: [u8; 4]| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((address, 0))).unwrap();
+        socket.connect(place.running.local).await.unwrap()
+    };
+    // Half a request each, as who wants to keep a server busy sends it.
+    let mut slow = Vec::new();
+    for host in 1..=3 {
+        let mut stream = from([127, 0, 1, host]).await;
+        stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+        slow.push(stream);
+    }
+    let mut fourth = from([127, 0, 1, 4]).await;
+    assert_eq!(fourth.read(&mut [0; 16]).await.unwrap_or(0), 0, "dropped");
+    let mut other = from([127, 0, 2, 1]).await;
+    other.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 15];
+    other.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    slow[0].write_all(b"host: x\r\n\r\n").await.unwrap();
+    slow[0].read_exact(&mut answer).await.unwrap();
 }
 
 #[tokio::test]

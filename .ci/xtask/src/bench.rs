@@ -67,6 +67,11 @@ const BENCHES: &[Bench] = &[
         from: Program::Example("halloo-node", "media_figures", &[]),
     },
     Bench {
+        name: "coordinator",
+        what: "the coordinator: memory idle and of a waiting socket, durable deposits a second",
+        from: Program::Example("halloo-coordinator", "coordinator_figures", &[]),
+    },
+    Bench {
         name: "scale",
         what: "the simulator: node-seconds a second and bytes a node, beside the same Swarms without engines; the abstract tier",
         from: Program::Steps(crate::simulator::scale::figures),

@@ -1,0 +1,190 @@
+//! Measures a coordinator in a process of its own, and prints one JSON object a line: name, ours, unit.
+//!
+//! `cargo run --release -p halloo-coordinator --example coordinator_figures`
+//!
+//! The process is this program again, running the command line of the coordinator: all rooms open, a store on the disk.
+#![allow(clippy::print_stdout, reason = "printing figures is what this example is for")]
+#![allow(clippy::disallowed_methods, reason = "it measures time; nothing links to it")]
+#![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
+
+use futures::SinkExt as _;
+use halloo_coordinator::world::World;
+use halloo_crypto::id::MailboxItem;
+use halloo_crypto::mailbox::{Day, DayKey, MailboxSecret};
+use halloo_crypto::secret::Secret;
+use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
+use halloo_wire::mailbox::{
+    Ask, BATCH_ITEMS_MAX, DEPOSITS_PATH, Deposit, Outcome, SUBSCRIBE_PATH, What, read_outcomes,
+    write_deposits,
+};
+use halloo_wire::origin::Origin;
+use halloo_wire::ticket::{PATH, TicketAsk, TicketGiven};
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Instant;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Items that are left, of the smallest size.
+const ITEMS: usize = 131_072;
+/// Connections that leave them.
+const DEPOSITORS: usize = 32;
+/// Mailboxes that they are left in: so many that none is full.
+const MAILBOXES: usize = 256;
+/// Sockets that wait; below the usual limit of 4,096 descriptors.
+const SOCKETS: usize = 2_000;
+/// Ticks of the CPU clock in /proc, a second (`getconf CLK_TCK`; 100 on every Linux that we know).
+const TICKS: f64 = 100.0;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|word| word == "serve") {
+        return halloo_coordinator::cli::main();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(measure());
+    ExitCode::SUCCESS
+}
+
+fn print(name: &str, ours: f64, unit: &str) {
+    println!(r#"{{"name":"coordinator/{name}","ours":{ours:.3},"unit":"{unit}"}}"#);
+}
+
+struct Server {
+    child: Child,
+    origin: Origin,
+}
+
+impl Server {
+    fn start(data: &std::path::Path) -> Self {
+        let started = Instant::now();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["serve", "--lan", "--listen", "127.0.0.1:0"])
+            .args(["--set", "mailbox.deposits_burst=1000000000", "--set", "mailbox.asks_burst=1000000000"])
+            .args(["--set", "connections_per_bucket=16384", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        print("start", started.elapsed().as_secs_f64() * 1e3, "ms until it says where it is");
+        Server { child, origin: line.trim().parse().unwrap() }
+    }
+
+    fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
+    /// Resident memory, kB.
+    fn memory(&self) -> f64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// CPU time so far, seconds of user and system (proc(5), fields 14 and 15 of stat).
+    fn cpu(&self) -> f64 {
+        let stat = self.proc("stat");
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / TICKS
+    }
+
+    async fn connect(&self) -> SendRequest<Full<Bytes>> {
+        let stream = TcpStream::connect((self.origin.host(), self.origin.port())).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    async fn ticket(&self, who: u8, now_ms: u64) -> String {
+        let secret = ClientSecret::derive(&Secret::new([who; 32]), self.origin.as_str());
+        let (room, client, origin) = (Room::Mailbox, secret.id(), self.origin.to_string());
+        let request = TicketRequest { room, client, time_ms: now_ms, nonce: [who; 16], origin };
+        let ask = serde_json::to_vec(&TicketAsk::new(&request, secret.sign(&request).unwrap())).unwrap();
+        let given: TicketGiven =
+            serde_json::from_slice(&post(&mut self.connect().await, PATH, "", ask).await).unwrap();
+        format!("Halloo {}", given.ticket)
+    }
+}
+
+async fn post(to: &mut SendRequest<Full<Bytes>>, path: &str, ticket: &str, body: Vec<u8>) -> Bytes {
+    let request = Request::post(path).header("host", "x").header("authorization", ticket);
+    let answer = to.send_request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+    answer.into_body().collect().await.unwrap().to_bytes()
+}
+
+async fn measure() {
+    let (folder, now_ms) = (tempfile::tempdir().unwrap(), World::real().now_ms());
+    let mut server = Server::start(folder.path());
+    print("idle", server.memory() / 1_024.0, "MB resident, all rooms open");
+    let keys: Vec<DayKey> = (0..MAILBOXES)
+        .map(|number| {
+            let mut seed = [7; 32];
+            seed[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            MailboxSecret::generate(&mut ChaCha20Rng::from_seed(seed)).day_key(Day::of_ms(now_ms))
+        })
+        .collect();
+    sockets(&server, &keys, now_ms).await;
+    deposits(&server, &keys, now_ms).await;
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+}
+
+/// What a socket costs that watches one address and is never told anything.
+async fn sockets(server: &Server, keys: &[DayKey], now_ms: u64) {
+    let before = server.memory();
+    let url = format!("{}{SUBSCRIBE_PATH}", server.origin.as_str().replace("http", "ws"));
+    let mut open = Vec::with_capacity(SOCKETS);
+    for number in 0..SOCKETS {
+        let stream = TcpStream::connect((server.origin.host(), server.origin.port())).await.unwrap();
+        let (mut socket, _) = tokio_tungstenite::client_async(&url, stream).await.unwrap();
+        let watch = Ask::sign(What::Watch, &keys[number % keys.len()], &server.origin, now_ms);
+        socket.send(Message::Binary(watch.into())).await.unwrap();
+        open.push(socket);
+    }
+    // An answer on a connection of its own comes when the last watch has long been read.
+    server.ticket(1, now_ms).await;
+    print(
+        "socket",
+        (server.memory() - before) * 1_024.0 / SOCKETS as f64,
+        "bytes an idle WebSocket that watches",
+    );
+}
+
+/// Deposits that are durable when they are answered.
+async fn deposits(server: &Server, keys: &[DayKey], now_ms: u64) {
+    let ticket = server.ticket(2, now_ms).await;
+    let (began, cpu) = (Instant::now(), server.cpu());
+    let depositors = (0..DEPOSITORS).map(|number| {
+        let ticket = ticket.clone();
+        async move {
+            let mut connection = server.connect().await;
+            let mut rng = ChaCha20Rng::from_seed([number as u8; 32]);
+            for batch in 0..ITEMS / BATCH_ITEMS_MAX / DEPOSITORS {
+                let item = |at: usize| Deposit {
+                    address: keys[(number * 31 + batch * 7 + at) % keys.len()].address(),
+                    item: MailboxItem::generate(&mut rng),
+                    bytes: vec![at as u8; 1 << 10],
+                };
+                let body = write_deposits(&(0..BATCH_ITEMS_MAX).map(item).collect::<Vec<_>>());
+                let answer = post(&mut connection, DEPOSITS_PATH, &ticket, body).await;
+                assert_eq!(read_outcomes(&answer).unwrap(), vec![Outcome::Stored; BATCH_ITEMS_MAX]);
+            }
+        }
+    });
+    futures::future::join_all(depositors).await;
+    let (items, seconds) = (ITEMS as f64, began.elapsed().as_secs_f64());
+    print("deposits", items / seconds, "durable deposits of 1 KiB a second, client on the same machine");
+    print("deposit-cpu", (server.cpu() - cpu) * 1e6 / items, "us of CPU of the server a deposit");
+    print("loaded", server.memory() / 1_024.0, "MB resident after them");
+}
