@@ -118,6 +118,7 @@ impl Server {
 
 async fn post(to: &mut SendRequest<Full<Bytes>>, path: &str, ticket: &str, body: Vec<u8>) -> Bytes {
     let request = Request::post(path).header("host", "x").header("authorization", ticket);
+    to.ready().await.unwrap();
     let answer = to.send_request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.status());
     answer.into_body().collect().await.unwrap().to_bytes()

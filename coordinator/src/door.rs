@@ -4,7 +4,7 @@
 
 mod crowd;
 
-use crate::hall::{Hall, Peer};
+use crate::hall::{Hall, Held, Peer};
 use crate::limits::Name;
 use crate::problem::{Kind, Problem};
 use axum::Router;
@@ -81,8 +81,7 @@ impl Door {
                     drop(stream.set_nodelay(true));
                     let (door, peer) = (self.clone(), Peer { remote: peer, local: stream.local_addr().ok() });
                     tasks.spawn(async move {
-                        door.serve(stream, peer).await;
-                        drop(inside);
+                        door.speak(stream, peer, Held(Arc::new(inside))).await;
                     });
                 }
                 Some(_) = tasks.join_next() => {}
@@ -102,14 +101,23 @@ impl Door {
         (!self.hall.known.proxies.contains(&address)).then(|| self.hall.buckets.name(address))
     }
 
-    /// Serves one connection to its end.
+    /// Serves one connection to its end that is counted nowhere.
     pub async fn serve<S>(&self, stream: S, peer: Peer)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.speak(stream, peer, Held(Arc::new(()))).await;
+    }
+
+    async fn speak<S>(&self, stream: S, peer: Peer, held: Held)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let router = self.router.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            // A WebSocket outlives this connection's own task and keeps its place.
+            request.extensions_mut().insert(held.clone());
             router.clone().oneshot(request.map(Body::new))
         });
         let connection = http1::Builder::new()

@@ -183,6 +183,16 @@ pub struct Peer {
     pub local: Option<SocketAddr>,
 }
 
+/// The place that a connection takes among all that are allowed: whoever keeps it, keeps the place.
+#[derive(Clone)]
+pub struct Held(pub Arc<dyn Send + Sync>);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
 /// The origins by which a request may have come: what it was signed for must be one of them.
 #[derive(Clone, Debug)]
 pub struct Here {

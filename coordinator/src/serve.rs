@@ -30,6 +30,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 /// Connections that were accepted and wait for a task: a burst, not a queue to live in.
 const MAX_WAITING: usize = 128;
+/// How long sockets may take to be told when to come back.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// How often what has ended is forgotten.
 const ROUND: Duration = Duration::from_secs(60);
 /// How long nothing is accepted after the system refused (out of descriptors): the next one would fail as well.
@@ -110,10 +112,15 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
     let (guests, coming) = mpsc::channel(MAX_WAITING);
     let task = tokio::spawn(async move {
         let accepting = tokio::spawn(accept(listener, guests, closing));
-        let rounds = tokio::spawn(rounds(hall, rooms));
+        let rounds = tokio::spawn(rounds(hall, rooms.mail.clone(), rooms.meetings));
         door.run(coming).await;
         // They ended with the same word.
         drop((accepting.await, rounds.await));
+        if let Some(mail) = rooms.mail
+            && tokio::time::timeout(GOODBYE, mail.emptied()).await.is_err()
+        {
+            tracing::info!("sockets that did not take their goodbye were cut off");
+        }
     });
     Ok(Running { local, door: same_door, closer, task })
 }
@@ -146,7 +153,7 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, ticket_seed: &Secret<[u8;
 }
 
 /// What is done now and then until it is time to close.
-async fn rounds(hall: Hall, rooms: Rooms) {
+async fn rounds(hall: Hall, mail: Option<Mail>, meetings: Option<Meetings>) {
     let mut every = tokio::time::interval(ROUND);
     loop {
         tokio::select! {
@@ -154,8 +161,8 @@ async fn rounds(hall: Hall, rooms: Rooms) {
             () = hall.closing.said() => return,
         }
         hall.round();
-        rooms.meetings.iter().for_each(Meetings::round);
-        if let Some(mail) = &rooms.mail
+        meetings.iter().for_each(Meetings::round);
+        if let Some(mail) = &mail
             && mail.round().await.is_err()
         {
             tracing::warn!("what has expired in mailboxes is forgotten later");

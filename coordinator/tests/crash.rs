@@ -1,16 +1,18 @@
-//! The coordinator killed in the middle of deposits: what it acknowledged is there afterwards, each once.
+//! The coordinator killed in the middle of deposits: what it acknowledged is there afterwards, each once. And told to end: it says goodbye.
 #![allow(clippy::unwrap_used)]
 
 mod asking;
 
 use asking::ask;
+use futures::StreamExt as _;
 use halloo_coordinator::world::World;
 use halloo_crypto::id::MailboxItem;
 use halloo_crypto::mailbox::{Day, DayKey, MailboxSecret};
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
 use halloo_wire::mailbox::{
-    Ask, DEPOSITS_PATH, Deposit, FETCH_PATH, Outcome, Page, What, read_outcomes, write_deposits,
+    Ask, DEPOSITS_PATH, Deposit, FETCH_PATH, Outcome, Page, SUBSCRIBE_PATH, What, read_outcomes,
+    write_deposits,
 };
 use halloo_wire::origin::Origin;
 use halloo_wire::ticket::{PATH, TicketAsk, TicketGiven};
@@ -24,9 +26,11 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
 
 /// Kills.
 const ROUNDS: usize = 4;
@@ -175,4 +179,19 @@ async fn every_acknowledged_deposit_is_there_once_after_the_coordinator_was_kill
         }
         after.child.kill().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_told_to_end_says_goodbye_first_and_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(folder.path()).await;
+    let url = format!("{}{SUBSCRIBE_PATH}", process.origin.as_str().replace("http", "ws"));
+    let stream = TcpStream::connect(process.address).await.unwrap();
+    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    let pid = process.child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let Message::Close(Some(frame)) = socket.next().await.unwrap().unwrap() else { panic!("no goodbye") };
+    assert_eq!(u16::from(frame.code), 1012);
+    assert!(frame.reason.starts_with("retry "), "{frame:?}");
+    assert!(process.child.wait().await.unwrap().success());
 }

@@ -33,8 +33,7 @@ impl From<Refused> for Problem {
 #[allow(dead_code)]
 pub(super) struct AskShape {
     /// For which room.
-    #[schema(example = "mailbox", max_length = 16)]
-    room: String,
+    room: RoomShape,
     /// Public key of the client, Ed25519, in hex.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     client: String,
@@ -50,6 +49,20 @@ pub(super) struct AskShape {
     /// Ed25519 signature in hex.
     #[schema(pattern = "^[0-9a-f]{128}$")]
     signature: String,
+}
+
+/// A room that takes tickets.
+#[derive(utoipa::ToSchema, serde::Serialize)]
+#[schema(as = Room)]
+#[serde(rename_all = "lowercase")]
+#[allow(dead_code)]
+pub(super) enum RoomShape {
+    Mailbox,
+    Rendezvous,
+    Turn,
+    Blobs,
+    Push,
+    Sfu,
 }
 
 /// A ticket.

@@ -1,6 +1,7 @@
 //! `POST /api/v1/mailboxes/acknowledge`.
 
 use super::door::{Mail, verified};
+use crate::described::Octets;
 use crate::hall::{Asker, Here};
 use crate::problem::{Details, Kind, Problem};
 use axum::body::Bytes;
@@ -17,7 +18,7 @@ pub(super) const BODY_MAX: usize = 44 + 16 * ACKNOWLEDGED_MAX + 64;
     post,
     path = "/acknowledge",
     tag = "mailbox",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "A signed ask, drawn in docs/spec/coordinator.md"),
+    request_body(content = Octets, content_type = "application/octet-stream", description = "A signed ask, drawn in docs/spec/coordinator.md"),
     responses(
         (status = 204, description = "They are gone"),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),

@@ -1,6 +1,7 @@
 //! `POST /api/v1/mailboxes/deposits`.
 
 use super::door::{Mail, Mailbox};
+use crate::described::Octets;
 use crate::problem::{Details, Kind, Problem};
 use crate::ticket::Ticket;
 use axum::body::Bytes;
@@ -18,9 +19,9 @@ use std::sync::Arc;
     path = "/deposits",
     tag = "mailbox",
     security(("ticket" = [])),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "A batch, drawn in docs/spec/coordinator.md"),
+    request_body(content = Octets, content_type = "application/octet-stream", description = "A batch, drawn in docs/spec/coordinator.md"),
     responses(
-        (status = 200, description = "An outcome for each item", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "An outcome for each item", body = Octets, content_type = "application/octet-stream"),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No ticket", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),

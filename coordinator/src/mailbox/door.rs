@@ -37,6 +37,7 @@ pub struct Mail {
     pub(super) watchers: Arc<Watchers>,
     pub(super) sockets: Arc<Semaphore>,
     pub(super) addresses_per_socket: usize,
+    most_sockets: usize,
     mailboxes: Arc<Mutex<Mailboxes>>,
     /// Held from preparing a change until it is queued: the disk gets changes in the order in which they were prepared.
     order: Arc<Mutex<()>>,
@@ -64,6 +65,7 @@ impl Mail {
             watchers: Arc::default(),
             sockets: Arc::new(Semaphore::new(config.sockets)),
             addresses_per_socket: config.addresses_per_socket,
+            most_sockets: config.sockets,
             mailboxes: Arc::new(Mutex::new(Mailboxes::open(&*hall.store, config.limits())?)),
             order: Arc::default(),
         })
@@ -87,6 +89,13 @@ impl Mail {
             }
         });
         Ok((commit, told))
+    }
+
+    /// Returns once every socket has ended.
+    pub async fn emptied(&self) {
+        let all = u32::try_from(self.most_sockets).unwrap_or(u32::MAX);
+        // It is never closed, and who gets all permits is alone.
+        drop(self.sockets.acquire_many(all).await);
     }
 
     /// Forgets what has expired.

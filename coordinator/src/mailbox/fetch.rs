@@ -2,6 +2,7 @@
 
 use super::door::{Mail, verified};
 use super::service::Mailboxes;
+use crate::described::Octets;
 use crate::hall::{Asker, Here, store_problem};
 use crate::problem::{Details, Kind, Problem};
 use axum::body::Bytes;
@@ -17,9 +18,9 @@ use std::sync::Arc;
     post,
     path = "/fetch",
     tag = "mailbox",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "A signed ask, drawn in docs/spec/coordinator.md"),
+    request_body(content = Octets, content_type = "application/octet-stream", description = "A signed ask, drawn in docs/spec/coordinator.md"),
     responses(
-        (status = 200, description = "A page of items", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "A page of items", body = Octets, content_type = "application/octet-stream"),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 403, description = "Signature or clock", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),

@@ -6,9 +6,10 @@
 
 use super::door::{Mail, verified};
 use super::watchers::Watch;
-use crate::hall::{Asker, Here};
+use crate::hall::{Asker, Held, Here};
 use crate::limits::Name;
 use crate::problem::{Details, Kind, Problem};
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -47,6 +48,12 @@ const CLOSE_SLOW: u16 = 4008;
     get,
     path = "/subscribe",
     tag = "mailbox",
+    params(
+        ("connection" = String, Header, description = "RFC 6455, 4.1", pattern = "^[Uu]pgrade$"),
+        ("upgrade" = String, Header, description = "RFC 6455, 4.1", pattern = "^websocket$"),
+        ("sec-websocket-version" = String, Header, description = "RFC 6455, 4.1", pattern = "^13$"),
+        ("sec-websocket-key" = String, Header, description = "16 bytes in base64", pattern = "^[A-Za-z0-9+/]{22}==$"),
+    ),
     responses(
         (status = 101, description = "A WebSocket of binary frames"),
         (status = 400, description = "No WebSocket", body = Details, content_type = "application/problem+json"),
@@ -58,6 +65,7 @@ pub(super) async fn subscribe(
     State(mail): State<Mail>,
     Asker(name): Asker,
     here: Here,
+    held: Option<Extension<Held>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     mail.asks.pass(&name)?;
@@ -71,7 +79,7 @@ pub(super) async fn subscribe(
         .max_message_size(FRAME_MAX)
         .max_frame_size(FRAME_MAX);
     let watch = mail.watchers.open(mail.addresses_per_socket);
-    Ok(upgrade.on_upgrade(move |socket| Session { mail, name, here, watch, _slot: slot }.run(socket)))
+    Ok(upgrade.on_upgrade(move |socket| Session { mail, name, here, watch, _kept: (held, slot) }.run(socket)))
 }
 
 struct Session {
@@ -79,7 +87,7 @@ struct Session {
     name: Name,
     here: Here,
     watch: Watch,
-    _slot: OwnedSemaphorePermit,
+    _kept: (Option<Extension<Held>>, OwnedSemaphorePermit),
 }
 
 /// Why a session ends: with a close frame, or without because the other end has gone.

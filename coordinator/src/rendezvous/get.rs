@@ -1,6 +1,7 @@
 //! `GET /api/v1/rendezvous/{place}`.
 
 use super::door::{Meetings, name};
+use crate::described::Octets;
 use crate::hall::Asker;
 use crate::problem::{Details, Problem};
 use axum::extract::{Path, State};
@@ -15,7 +16,7 @@ use halloo_wire::rendezvous::write_records;
     tag = "rendezvous",
     params(("place" = String, Path, description = "32 bytes in hex", pattern = "^[0-9a-f]{64}$")),
     responses(
-        (status = 200, description = "At most 64 records", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "At most 64 records", body = Octets, content_type = "application/octet-stream"),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
     )

@@ -1,6 +1,7 @@
 //! `PUT /api/v1/rendezvous/{place}/{slot}`.
 
 use super::door::{Meetings, Rendezvous, name};
+use crate::described::Octets;
 use crate::problem::{Details, Kind, Problem};
 use crate::ticket::Ticket;
 use axum::body::Bytes;
@@ -30,7 +31,7 @@ pub(super) struct LeaseQuery {
         ("slot" = String, Path, description = "16 bytes in hex, drawn at random", pattern = "^[0-9a-f]{32}$"),
         LeaseQuery,
     ),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "1,024 bytes"),
+    request_body(content = Octets, content_type = "application/octet-stream", description = "1,024 bytes"),
     responses(
         (status = 204, description = "It lies there"),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),

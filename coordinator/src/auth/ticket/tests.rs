@@ -26,6 +26,9 @@ fn the_described_fields_are_the_ones_that_are_spoken() {
         signature: Signature([0; 64]),
     };
     assert_eq!(described::<AskShape>(), spoken(&ask));
+    let rooms = serde_json::to_value(RoomShape::schema()).unwrap();
+    let names: Vec<_> = halloo_crypto::ticket::Room::ALL.iter().map(|room| room.name()).collect();
+    assert_eq!(rooms["enum"], serde_json::json!(names));
     let given = TicketGiven { ticket: String::new(), expires_ms: 0 };
     assert_eq!(described::<GivenShape>(), spoken(&given));
 }
