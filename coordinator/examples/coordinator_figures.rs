@@ -67,6 +67,7 @@ impl Server {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["serve", "--lan", "--listen", "127.0.0.1:0"])
             .args(["--set", "mailbox.deposits_burst=1000000000", "--set", "mailbox.asks_burst=1000000000"])
+            .args(["--set", "mailbox.kib_burst=1000000000"])
             .args(["--set", "connections_per_bucket=16384", "--data"])
             .arg(data)
             .stdout(Stdio::piped())

@@ -54,6 +54,8 @@ impl Process {
                 "127.0.0.1:0",
                 "--set",
                 "mailbox.deposits_burst=1000000",
+                "--set",
+                "mailbox.kib_burst=1000000",
                 "--data",
             ])
             .arg(data)

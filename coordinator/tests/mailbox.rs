@@ -143,6 +143,24 @@ async fn quotas_refuse_item_by_item_and_limits_whole_batches() {
 }
 
 #[tokio::test]
+async fn who_makes_up_clients_to_leave_more_shares_the_limit_of_its_addresses() {
+    let place = open(|config| {
+        config.mailbox.kib_burst = NonZeroU32::new(12).unwrap();
+        config.mailbox.kib_per_minute = NonZeroU32::new(60).unwrap();
+    })
+    .await;
+    // A batch of four is five KiB with its heads.
+    let batch: Vec<_> = (1..=4).map(|name| item(&owner(1), name)).collect();
+    for (seed, expected) in [(1, 200), (2, 200), (3, 429)] {
+        let ticket = place.ticket(&place.client(seed), Room::Mailbox).await;
+        assert_eq!(place.leave(&ticket, &batch).await.status, expected);
+    }
+    place.world.pass(Duration::from_secs(5));
+    let ticket = place.ticket(&place.client(4), Room::Mailbox).await;
+    assert_eq!(place.leave(&ticket, &batch).await.status, 200);
+}
+
+#[tokio::test]
 async fn who_watches_is_told_of_its_own_addresses_and_of_no_other() {
     let place = open(|_| {}).await;
     let ticket = place.ticket(&place.client(1), Room::Mailbox).await;

@@ -28,7 +28,8 @@ impl From<Refused> for Problem {
 }
 
 /// A signed request for a ticket; the bytes under the signature are drawn in docs/spec/coordinator.md.
-#[derive(utoipa::ToSchema)]
+#[derive(utoipa::ToSchema, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[schema(as = TicketAsk)]
 #[allow(dead_code)]
 pub(super) struct AskShape {
@@ -52,7 +53,7 @@ pub(super) struct AskShape {
 }
 
 /// A room that takes tickets.
-#[derive(utoipa::ToSchema, serde::Serialize)]
+#[derive(utoipa::ToSchema, serde::Deserialize)]
 #[schema(as = Room)]
 #[serde(rename_all = "lowercase")]
 #[allow(dead_code)]

@@ -20,6 +20,10 @@ pub struct MailboxConfig {
     pub deposits_burst: NonZeroU32,
     /// And how many more in a minute.
     pub deposits_per_minute: NonZeroU32,
+    /// Most KiB left at once from one bucket of addresses: whoever makes up clients to get more tickets shares this.
+    pub kib_burst: NonZeroU32,
+    /// And how many more in a minute; all that the room holds takes one bucket hours to fill.
+    pub kib_per_minute: NonZeroU32,
     /// Most requests of owners (fetch, acknowledge, watch) at once from one bucket of addresses.
     pub asks_burst: NonZeroU32,
     /// And how many more in a minute.
@@ -40,6 +44,8 @@ impl Default for MailboxConfig {
             bytes: 4 << 30,
             deposits_burst: number(1_024),
             deposits_per_minute: number(1_024),
+            kib_burst: number(65_536),
+            kib_per_minute: number(16_384),
             asks_burst: number(6_000),
             asks_per_minute: number(6_000),
             addresses_per_socket: 256,

@@ -2,6 +2,7 @@
 
 use super::door::{Mail, Mailbox};
 use crate::described::Octets;
+use crate::hall::Asker;
 use crate::problem::{Details, Kind, Problem};
 use crate::ticket::Ticket;
 use axum::body::Bytes;
@@ -33,9 +34,13 @@ use std::sync::Arc;
 pub(super) async fn deposits(
     State(mail): State<Mail>,
     ticket: Ticket<Mailbox>,
+    Asker(asker): Asker,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let deposits = read_deposits(&body?)?;
+    let body = body?;
+    let kib = u32::try_from(body.len().div_ceil(1 << 10)).ok().and_then(NonZeroU32::new);
+    mail.kib.pass_many(&asker, kib.unwrap_or(NonZeroU32::MIN))?;
+    let deposits = read_deposits(&body)?;
     let count = u32::try_from(deposits.len()).ok().and_then(NonZeroU32::new);
     let count = count.ok_or(Problem::new(Kind::Malformed, "a batch has items"))?;
     mail.deposits.pass_many(&ticket.subject, count)?;

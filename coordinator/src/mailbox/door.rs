@@ -33,6 +33,7 @@ impl Takes for Mailbox {
 pub struct Mail {
     pub(super) hall: Hall,
     pub(super) deposits: Arc<Limit>,
+    pub(super) kib: Arc<Limit>,
     pub(super) asks: Arc<Limit>,
     pub(super) watchers: Arc<Watchers>,
     pub(super) sockets: Arc<Semaphore>,
@@ -61,6 +62,7 @@ impl Mail {
         Ok(Mail {
             hall: hall.clone(),
             deposits: limit(config.deposits_burst, config.deposits_per_minute),
+            kib: limit(config.kib_burst, config.kib_per_minute),
             asks: limit(config.asks_burst, config.asks_per_minute),
             watchers: Arc::default(),
             sockets: Arc::new(Semaphore::new(config.sockets)),

@@ -247,6 +247,56 @@ fn the_rows_of_a_day_say_nothing_of_order_time_or_who_left_them() {
     assert_eq!(forwards.len(), 10);
 }
 
+#[test]
+fn a_thousand_power_cuts_lose_nothing_that_was_acknowledged_and_leave_no_half_of_anything() {
+    for seed in 0..1_000_u32 {
+        let mut rng = ChaCha20Rng::from_seed(std::array::from_fn(|at| seed.to_be_bytes()[at % 4]));
+        let mut room = Room::new();
+        let mut acknowledged = BTreeSet::new();
+        let cut_at = rng.next_u32() % 12;
+        for turn in 0..=cut_at {
+            let mine = (rng.next_u32() % 3) as u8;
+            let names: Vec<u8> = (0..=rng.next_u32() % 3).map(|_| (rng.next_u32() % 6) as u8 + 1).collect();
+            let items = names.iter().map(|name| item(address(mine), *name, 1)).collect();
+            let fetched = rng.next_u32().is_multiple_of(4);
+            let prepared = if fetched {
+                let names: Vec<_> = names.iter().map(|name| MailboxItem([*name; 16])).collect();
+                room.mailboxes.acknowledge(&room.store, &address(mine), &names).unwrap()
+            } else {
+                room.mailboxes.deposit(&room.store, items, NOW).unwrap().0
+            };
+            if turn == cut_at {
+                let bytes = rng.next_u32() as usize % 4_096;
+                let faults =
+                    [Fault::CrashBeforeDurable, Fault::TornWrite { bytes }, Fault::CrashAfterDurable];
+                room.store.fail_next(faults[rng.next_u32() as usize % 3]);
+                room.store.commit(&prepared.batch).unwrap_err();
+                names.iter().filter(|_| fetched).for_each(|name| _ = acknowledged.remove(&(mine, *name)));
+                break;
+            }
+            room.commit(prepared);
+            for name in names {
+                if fetched {
+                    acknowledged.remove(&(mine, name))
+                } else {
+                    acknowledged.insert((mine, name))
+                };
+            }
+        }
+        let mut room = Room::on(MemoryStore::from_disk(&room.store.disk()));
+        let mut there = 0;
+        for mine in 0..3 {
+            let names = room.names(&address(mine), NOW);
+            let expected = acknowledged.iter().filter(|(of, _)| *of == mine);
+            assert!(expected.clone().all(|(_, name)| names.contains(name)), "cut {seed}");
+            there += names.len() as u64;
+        }
+        assert_eq!(room.mailboxes.bytes(), there << 10, "cut {seed}: the tally is of what is there");
+        (0..3).for_each(|mine| room.acknowledge(&address(mine), &[1, 2, 3, 4, 5, 6]));
+        assert_eq!(room.rows(), 0, "cut {seed}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Leave(Vec<(u8, u8, bool)>),
