@@ -23,6 +23,7 @@ pub mod ticket;
 pub mod auth;
 pub mod mailbox;
 pub mod rendezvous;
+pub mod turn;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
