@@ -8,5 +8,6 @@ mod bytes;
 pub mod origin;
 pub mod server;
 pub mod ticket;
+pub mod turn;
 pub mod mailbox;
 pub mod rendezvous;
