@@ -13,6 +13,7 @@ pub mod layers;
 use crate::auth::config::AuthConfig;
 use crate::mailbox::config::MailboxConfig;
 use crate::rendezvous::config::RendezvousConfig;
+use crate::turn::config::TurnConfig;
 use halloo_wire::origin::Origin;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -31,11 +32,17 @@ pub enum Room {
     Mailbox,
     /// Where members find each other.
     Rendezvous,
+    /// Relays packets where networks let nothing else through.
+    Turn,
 }
 
 /// All rooms, with their names.
-pub const ROOMS: &[(Room, &str)] =
-    &[(Room::Auth, "auth"), (Room::Mailbox, "mailbox"), (Room::Rendezvous, "rendezvous")];
+pub const ROOMS: &[(Room, &str)] = &[
+    (Room::Auth, "auth"),
+    (Room::Mailbox, "mailbox"),
+    (Room::Rendezvous, "rendezvous"),
+    (Room::Turn, "turn"),
+];
 
 impl Room {
     /// How it is called in `--rooms` and in `GET /api/v1/server`.
@@ -127,6 +134,8 @@ pub struct Config {
     pub mailbox: MailboxConfig,
     /// How many records of where somebody is are kept.
     pub rendezvous: RendezvousConfig,
+    /// What TURN relays, for whom and to whom.
+    pub turn: TurnConfig,
 }
 
 fn origin_or_empty<S: Serializer>(origin: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -153,6 +162,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),
+            turn: TurnConfig::default(),
         }
     }
 }

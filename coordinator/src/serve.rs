@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use crate::mailbox::{self, Mail};
 use crate::problem;
 use crate::rendezvous::{self, Meetings};
+use crate::turn;
 use crate::world::World;
 use anyhow::{Context, Result};
 use axum::Router;
@@ -16,7 +17,7 @@ use axum::routing::get;
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::TicketIssuer;
 use halloo_store::store::Store;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -34,6 +35,8 @@ const MAX_WAITING: usize = 128;
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How often what has ended is forgotten.
 const ROUND: Duration = Duration::from_secs(60);
+/// Where any port will do, one that is free for TCP may be taken for UDP; a few in a row are not.
+const PORTS_TRIED: u32 = 16;
 /// How long nothing is accepted after the system refused (out of descriptors): the next one would fail as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -67,6 +70,7 @@ impl Running {
         (name = "auth", description = "Tickets"),
         (name = "mailbox", description = "Items for who is away"),
         (name = "rendezvous", description = "Where members find each other"),
+        (name = "turn", description = "Relays where networks let nothing else through"),
     )
 )]
 struct Api;
@@ -87,6 +91,7 @@ impl utoipa::Modify for TicketScheme {
 struct Rooms {
     mail: Option<Mail>,
     meetings: Option<Meetings>,
+    turn: Option<turn::room::Open>,
 }
 
 /// Opens the rooms that the settings name, and listens.
@@ -101,13 +106,17 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         ticket_key: TicketIssuer::from_seed(&ticket_seed).public(),
     };
     let hall = Hall::new(world, store, closing.clone(), known)?;
+    let (listener, local, datagrams) = listen(config.listen, config.rooms.has(Room::Turn)).await?;
+    let turn = |socket| {
+        turn::room::open(&config.turn, socket, config.lan, |purpose| keys.secret(purpose), hall.world.clone())
+    };
     let rooms = Rooms {
         mail: config.rooms.has(Room::Mailbox).then(|| Mail::open(&hall, &config.mailbox)).transpose()?,
         meetings: config.rooms.has(Room::Rendezvous).then(|| Meetings::open(&hall, &config.rendezvous)),
+        turn: datagrams.map(turn).transpose()?,
     };
     let router = router(config, &hall, &rooms, &ticket_seed)?;
     let door = Door::new(router, &hall, config.connections, config.connections_per_bucket);
-    let (listener, local) = listen(config.listen).await?;
     let same_door = door.clone();
     let (guests, coming) = mpsc::channel(MAX_WAITING);
     let task = tokio::spawn(async move {
@@ -120,6 +129,9 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
             && tokio::time::timeout(GOODBYE, mail.emptied()).await.is_err()
         {
             tracing::info!("sockets that did not take their goodbye were cut off");
+        }
+        if let Some(open) = rooms.turn {
+            open.turn.end().await;
         }
     });
     Ok(Running { local, door: same_door, closer, task })
@@ -144,6 +156,9 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, ticket_seed: &Secret<[u8;
     }
     if let Some(meetings) = &rooms.meetings {
         doors = doors.nest("/api/v1/rendezvous", rendezvous::door(meetings.clone()));
+    }
+    if let Some(open) = &rooms.turn {
+        doors = doors.nest("/api/v1/turn", turn::door(hall, open));
     }
     let (router, api) = doors.split_for_parts();
     let json = api.to_pretty_json().context("the description of the interface")?;
@@ -170,12 +185,27 @@ async fn rounds(hall: Hall, mail: Option<Mail>, meetings: Option<Meetings>) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listening on {address}: choose another address or port with --listen"))?;
-    let local = listener.local_addr().context("the address of our own port")?;
-    Ok((listener, local))
+/// The TCP port, and the UDP port of the same number where a room wants it.
+async fn listen(
+    address: SocketAddr,
+    datagrams: bool,
+) -> Result<(TcpListener, SocketAddr, Option<UdpSocket>)> {
+    let mut tries = if address.port() == 0 { PORTS_TRIED } else { 1 };
+    loop {
+        tries -= 1;
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("listening on {address}: choose another address or port with --listen")
+        })?;
+        let local = listener.local_addr().context("the address of our own port")?;
+        match datagrams.then(|| turn::sockets::listen(local)).transpose() {
+            Ok(socket) => return Ok((listener, local, socket)),
+            Err(_) if tries > 0 => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("UDP on {local}: choose another port with --listen"));
+            }
+        }
+    }
 }
 
 /// Accepts until it is time to close.

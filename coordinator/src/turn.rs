@@ -13,11 +13,22 @@ pub mod frame;
 pub mod peers;
 pub mod service;
 #[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
 pub mod sockets;
 #[cfg(feature = "server")]
 pub mod shell;
 #[cfg(feature = "server")]
 mod streams;
+#[cfg(feature = "server")]
+pub mod room;
+#[cfg(feature = "server")]
+mod credentials;
+#[cfg(feature = "server")]
+mod door;
+
+#[cfg(feature = "server")]
+pub use door::door;
 
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,11 @@ const BENCHES: &[Bench] = &[
         from: Program::Example("halloo-coordinator", "coordinator_figures", &[]),
     },
     Bench {
+        name: "turn",
+        what: "TURN: relayed packets of voice a CPU-second, ours against coturn under the same load",
+        from: Program::Steps(turn),
+    },
+    Bench {
         name: "scale",
         what: "the simulator: node-seconds a second and bytes a node, beside the same Swarms without engines; the abstract tier",
         from: Program::Steps(crate::simulator::scale::figures),
@@ -115,22 +120,7 @@ pub fn collect(wanted: Option<&str>) -> Result<Vec<Value>> {
 fn figures(bench: &Bench) -> Result<Vec<Value>> {
     let text = match &bench.from {
         Program::Steps(steps) => steps()?,
-        Program::Example(package, example, features) => {
-            let features = features.join(",");
-            let args = [
-                "run",
-                "--quiet",
-                "--locked",
-                "--release",
-                "-p",
-                package,
-                "--features",
-                &features,
-                "--example",
-                example,
-            ];
-            capture(&cargo(), &args)?
-        }
+        Program::Example(package, name, features) => example(package, name, features)?,
     };
     let command = format!("cargo xtask bench {}", bench.name);
     let mut rows = Vec::new();
@@ -145,6 +135,29 @@ fn figures(bench: &Bench) -> Result<Vec<Value>> {
         bail!("`{command}` printed no figure");
     }
     Ok(rows)
+}
+
+fn example(package: &str, name: &str, features: &[&str]) -> Result<String> {
+    let features = features.join(",");
+    let args = [
+        "run",
+        "--quiet",
+        "--locked",
+        "--release",
+        "-p",
+        package,
+        "--features",
+        &features,
+        "--example",
+        name,
+    ];
+    capture(&cargo(), &args)
+}
+
+/// Against coturn, which has to be there.
+fn turn() -> Result<String> {
+    setup::for_turn()?;
+    example("halloo-coordinator", "turn_figures", &[])
 }
 
 fn complete(mut found: Map<String, Value>, command: &str) -> Value {

@@ -23,10 +23,14 @@ const BUILD: &[Need] = &[
 /// What the demonstration uses when it is there.
 const DEMO: &[Need] = &[Need { package: "iproute2", present: || has("ip") }];
 
+/// The other TURN server, and a client that loads both.
+const COTURN: Need = Need { package: "coturn", present: || has("turnserver") && has("turnutils_uclient") };
+
 /// What the gate and the proofs need on top.
 const TEST: &[Need] = &[
     Need { package: "iproute2", present: || has("ip") },
     Need { package: "nftables", present: || has("nft") },
+    COTURN,
     Need { package: "strace", present: || has("strace") },
     Need { package: "dbus-daemon", present: || has("dbus-run-session") },
     Need { package: "dbus-bin", present: || has("dbus-send") },
@@ -95,6 +99,14 @@ pub fn for_demo() -> Result<bool> {
         eprintln!("note: without {} the members run on the host itself", missing.join(" and "));
     }
     Ok(devices)
+}
+
+/// Makes the figures of TURN possible.
+pub fn for_turn() -> Result<()> {
+    if !install(&[COTURN])?.is_empty() {
+        bail!("the figures need this Debian package; run as root: apt-get install coturn");
+    }
+    Ok(())
 }
 
 /// Makes every test possible.

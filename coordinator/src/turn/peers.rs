@@ -42,23 +42,19 @@ const GLOBAL_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3
 pub struct Peers {
     allowed: Vec<IpNet>,
     own: Vec<IpAddr>,
+    lan: bool,
 }
 
 impl Peers {
     /// `allowed` opens ranges that are closed by default; `own` are the addresses of this host, closed unless allowed.
     pub fn new(allowed: Vec<IpNet>, own: Vec<IpAddr>) -> Self {
-        Self { allowed, own }
+        Self { allowed, own, lan: false }
     }
 
-    /// The private ranges of a LAN, which a coordinator of one opens; loopback and link-local stay closed.
-    pub fn lan() -> Vec<IpNet> {
-        let nets = [
-            IpNet::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
-            IpNet::new(IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
-            IpNet::new(IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
-            IpNet::new(IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
-        ];
-        nets.into_iter().filter_map(Result::ok).collect()
+    /// Opens the private ranges too, as a coordinator of a LAN does; loopback, link-local and this host stay closed.
+    #[must_use]
+    pub fn with_lan(self) -> Self {
+        Self { lan: true, ..self }
     }
 
     /// Whether the operator has named this address.
@@ -70,7 +66,16 @@ impl Peers {
     pub fn open(&self, ip: IpAddr) -> bool {
         // A relay socket of IPv6 carries no IPv4, and no allow list should make a peer reachable under two names.
         let mapped = matches!(ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
-        !mapped && (self.named(ip) || (!self.own.contains(&ip) && on_the_internet(ip)))
+        let around = on_the_internet(ip) || (self.lan && private(ip));
+        !mapped && (self.named(ip) || (around && !self.own.contains(&ip)))
+    }
+}
+
+/// RFC 1918 and RFC 4193.
+fn private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private(),
+        IpAddr::V6(ip) => ip.is_unique_local(),
     }
 }
 

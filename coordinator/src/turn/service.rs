@@ -1,7 +1,7 @@
 //! The TURN server without sockets and clocks (RFC 8656): packets go in, what is to be sent where comes out.
 //!
 //! What differs from the RFC, and why: channel numbers end at 0x7fff as in RFC 5766, which many clients speak; no
-//! EVEN-PORT and RESERVATION-TOKEN (508: nobody sends RTP and RTCP on two ports any more); no DONT-FRAGMENT (420, as
+//! reserving of the next port (508: nobody sends RTP and RTCP on two ports any more); no DONT-FRAGMENT (420, as
 //! the RFC says of a server that cannot); of two address families asked for at once the first is given, and 440 said
 //! of the other; MESSAGE-INTEGRITY only, not the SHA-256 variant of RFC 8489; an allocation may be renewed for
 //! [`super::credential::OVERTIME_SECONDS`] after its credential has run out; no relays of TCP (RFC 6062).
@@ -11,10 +11,11 @@ use super::allocation::{Allocation, Client, Link};
 use super::credential::Keys;
 use super::frame;
 use super::peers::Peers;
+use core::net::{IpAddr, SocketAddr};
 use reply::Reply;
+use serde::{Deserialize, Serialize};
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet};
-use core::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use stun_types::attribute::XorMappedAddress;
 use stun_types::message::{BINDING, Message, MessageClass, TransactionId};
@@ -33,7 +34,8 @@ pub const MAX_LIFETIME_S: u32 = 3600;
 pub const DEFAULT_LIFETIME_S: u32 = 600;
 
 /// How much is given to whom.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Quotas {
     /// Allocations of all. Each is a socket, and the process has other rooms that want file descriptors.
     pub allocations: usize,

@@ -8,7 +8,7 @@ use super::account::Usage;
 use super::allocation::{Client, Link};
 use super::frame::Frames;
 use super::service::{Act, Now, RelayId, Service};
-use super::sockets::{Arrived, Listener, RelayAddress, open_relay};
+use super::sockets::{Arrived, Listener, Ports, RelayAddress, open_relay};
 use crate::world::World;
 use rand_core::Rng as _;
 use rustix::buffer::spare_capacity;
@@ -16,7 +16,6 @@ use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +28,9 @@ const TICK_MS: u64 = 1000;
 
 /// Notes of streams that wait for the thread; their tasks wait when it is full, and TCP makes their clients wait.
 const NOTES: usize = 1024;
+
+/// Notes that are heard before the sockets have their turn again.
+const NOTES_AT_ONCE: usize = 64;
 
 /// Streams at once. Each holds at most one unfinished frame (64 KiB) and one file descriptor.
 const MAX_STREAMS: usize = 512;
@@ -44,8 +46,8 @@ const WAKE: u64 = u64::MAX - 1;
 pub struct Places {
     /// One of each family at most.
     pub relays: Vec<RelayAddress>,
-    /// From where relays take their ports; whatever the kernel gives when there is none.
-    pub ports: Option<RangeInclusive<u16>>,
+    /// From where relays take their ports.
+    pub ports: Ports,
 }
 
 /// What tasks tell the thread.
@@ -54,25 +56,38 @@ pub(super) enum Note {
     Bytes { stream: u64, bytes: Vec<u8> },
     Left { stream: u64 },
     Usage(oneshot::Sender<Vec<Usage>>),
+    End(oneshot::Sender<()>),
 }
 
 /// The running room. Dropped, it ends with all its relays.
 #[derive(Clone)]
 pub struct Turn {
-    pub(super) notes: mpsc::Sender<Note>,
-    pub(super) wake: Arc<OwnedFd>,
+    notes: mpsc::Sender<Note>,
+    // Dropped after `notes`, so that the thread, woken, sees whether anybody is left.
+    wake: Wake,
+}
+
+#[derive(Clone)]
+struct Wake(Arc<OwnedFd>);
+
+impl Wake {
+    fn up(&self) {
+        // It fails only when it has been called 2^64 times unheard.
+        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.up();
+    }
 }
 
 impl Turn {
     pub(super) async fn tell(&self, note: Note) -> bool {
         let told = self.notes.send(note).await.is_ok();
-        self.wake();
+        self.wake.up();
         told
-    }
-
-    fn wake(&self) {
-        // It fails only when it has been called 2^64 times unheard.
-        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
     }
 
     /// What was relayed since the last call, by blinded subject.
@@ -80,13 +95,21 @@ impl Turn {
         let (ask, answer) = oneshot::channel();
         if self.tell(Note::Usage(ask)).await { answer.await.unwrap_or_default() } else { Vec::new() }
     }
+
+    /// Ends the room; returns once all its ports are free.
+    pub async fn end(&self) {
+        let (ask, answer) = oneshot::channel();
+        if self.tell(Note::End(ask)).await {
+            // Answered, or gone already.
+            drop(answer.await);
+        }
+    }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        // The last one closes the channel after this, and the thread looks at it within a tick.
-        self.wake();
-    }
+/// What came of listening to the tasks.
+enum Heard {
+    All,
+    End(Option<oneshot::Sender<()>>),
 }
 
 struct Stream {
@@ -104,7 +127,7 @@ struct Shell {
     relays: Vec<Option<UdpSocket>>,
     streams: BTreeMap<u64, Stream>,
     notes: mpsc::Receiver<Note>,
-    wake: Arc<OwnedFd>,
+    wake: Wake,
     epoll: OwnedFd,
     world: World,
     now: Now,
@@ -122,11 +145,11 @@ struct Shell {
 /// When the kernel gives no epoll, no eventfd or no thread.
 pub fn start(service: Service, places: Places, socket: UdpSocket, world: World) -> io::Result<Turn> {
     let (notes, heard) = mpsc::channel(NOTES);
-    let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let wake = Wake(Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?));
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let listener = Listener::new(socket)?;
     epoll::add(&epoll, listener.socket(), epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
-    epoll::add(&epoll, &*wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+    epoll::add(&epoll, &*wake.0, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
     let mut shell = Shell {
         service,
         places,
@@ -134,7 +157,7 @@ pub fn start(service: Service, places: Places, socket: UdpSocket, world: World) 
         relays: Vec::new(),
         streams: BTreeMap::new(),
         notes: heard,
-        wake: Arc::clone(&wake),
+        wake: wake.clone(),
         epoll,
         world,
         now: Now { ms: 0, unix: 0 },
@@ -143,12 +166,18 @@ pub fn start(service: Service, places: Places, socket: UdpSocket, world: World) 
         incoming: vec![0; 1 << 16],
         arrived: Vec::new(),
     };
-    std::thread::Builder::new().name("turn".to_owned()).spawn(move || shell.run())?;
+    std::thread::Builder::new().name("turn".to_owned()).spawn(move || {
+        let ended = shell.run();
+        drop(shell);
+        // Nobody waits where everybody has left.
+        let _ = ended.map(|ended| ended.send(()));
+    })?;
     Ok(Turn { notes, wake })
 }
 
 impl Shell {
-    fn run(&mut self) {
+    /// Runs until somebody ends it, whom to tell is what it returns, or until everybody has left.
+    fn run(&mut self) -> Option<oneshot::Sender<()>> {
         let mut events = Vec::with_capacity(EVENTS);
         let second = Timespec { tv_sec: 1, tv_nsec: 0 };
         loop {
@@ -157,7 +186,7 @@ impl Shell {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => {
                     tracing::error!(%error, "the TURN room has ended");
-                    return;
+                    return None;
                 }
             }
             self.look_at_the_clock();
@@ -166,13 +195,13 @@ impl Shell {
                     LISTENER => self.hear_clients(),
                     WAKE => {
                         let mut count = [0; 8];
-                        let _ = rustix::io::read(&*self.wake, &mut count);
+                        let _ = rustix::io::read(&*self.wake.0, &mut count);
                     }
                     relay => self.hear_peer(usize::try_from(relay).unwrap_or(usize::MAX)),
                 }
             }
-            if !self.hear_notes() {
-                return;
+            if let Heard::End(ended) = self.hear_notes() {
+                return ended;
             }
             if self.now.ms >= self.ticked_ms + TICK_MS {
                 self.tick();
@@ -212,8 +241,8 @@ impl Shell {
             Act::Open(opening) => {
                 let place = self.places.relays.iter().find(|place| place.seen == opening.ip);
                 let chance = self.world.chance().next_u32();
-                let socket =
-                    place.and_then(|place| open_relay(place.bind, self.places.ports.as_ref(), chance).ok());
+                let socket = place
+                    .and_then(|place| open_relay(place.bind, &self.places.ports, opening.even, chance).ok());
                 let port = socket.as_ref().map(|(_, port)| *port);
                 let relay = self.service.opened(self.now, *opening, port, &mut self.out);
                 if let (Some(relay), Some((socket, _))) = (relay, socket) {
@@ -271,9 +300,8 @@ impl Shell {
         }
     }
 
-    /// Whether anybody is there who could tell more.
-    fn hear_notes(&mut self) -> bool {
-        loop {
+    fn hear_notes(&mut self) -> Heard {
+        for _ in 0..NOTES_AT_ONCE {
             match self.notes.try_recv() {
                 Ok(Note::Joined { stream, addr, answers }) => self.join(stream, addr, answers),
                 Ok(Note::Bytes { stream, bytes }) => self.stream_bytes(stream, &bytes),
@@ -281,10 +309,14 @@ impl Shell {
                 Ok(Note::Usage(ask)) => {
                     let _ = ask.send(self.service.drain_usage());
                 }
-                Err(mpsc::error::TryRecvError::Empty) => return true,
-                Err(mpsc::error::TryRecvError::Disconnected) => return false,
+                Ok(Note::End(ended)) => return Heard::End(Some(ended)),
+                Err(mpsc::error::TryRecvError::Empty) => return Heard::All,
+                Err(mpsc::error::TryRecvError::Disconnected) => return Heard::End(None),
             }
         }
+        // The sockets have their turn in between.
+        self.wake.up();
+        Heard::All
     }
 
     fn join(&mut self, stream: u64, addr: SocketAddr, answers: mpsc::Sender<Vec<u8>>) {

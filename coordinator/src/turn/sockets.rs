@@ -14,8 +14,8 @@ const DATAGRAM: usize = 1 << 16;
 /// and each counts with its bookkeeping. The kernel gives what its administrator permits.
 const LISTEN_BUFFER: usize = 4 << 20;
 
-/// Ports that are tried in a configured range before a relay is refused.
-const PORTS_TRIED: u16 = 32;
+/// Ports that are tried before a relay is refused: taken ones of a configured range, odd ones where an even one is wanted.
+const PORTS_TRIED: u32 = 32;
 
 /// The socket that clients send their datagrams to.
 pub(super) struct Listener {
@@ -113,20 +113,34 @@ pub struct RelayAddress {
     pub seen: IpAddr,
 }
 
-/// A socket for one relay, and its port.
+/// From where a relay takes its port.
+#[derive(Clone, Debug, Default)]
+pub struct Ports {
+    /// The range; whatever the kernel gives when there is none.
+    pub range: Option<RangeInclusive<u16>>,
+}
+
+impl Ports {
+    /// A port to try: 0 where the kernel chooses.
+    fn at(&self, place: u32) -> u16 {
+        let Some(range) = &self.range else { return 0 };
+        let width = u32::from(range.end().saturating_sub(*range.start())) + 1;
+        range.start().saturating_add(u16::try_from(place % width).unwrap_or(0))
+    }
+}
+
+/// A socket for one relay, and its port. `chance` says where in the range is looked first.
 pub(super) fn open_relay(
     bind: IpAddr,
-    ports: Option<&RangeInclusive<u16>>,
+    ports: &Ports,
+    even: bool,
     chance: u32,
 ) -> io::Result<(UdpSocket, u16)> {
-    let Some(ports) = ports else { return bound(SocketAddr::new(bind, 0)) };
-    let width = u32::from(ports.end().saturating_sub(*ports.start())) + 1;
     let mut last = io::ErrorKind::AddrInUse.into();
-    for step in 0..u32::from(PORTS_TRIED).min(width) {
-        let offset = chance.wrapping_add(step) % width;
-        let port = ports.start().saturating_add(u16::try_from(offset).unwrap_or(0));
-        match bound(SocketAddr::new(bind, port)) {
-            Ok(opened) => return Ok(opened),
+    for step in 0..PORTS_TRIED {
+        match bound(SocketAddr::new(bind, ports.at(chance.wrapping_add(step)))) {
+            Ok((socket, port)) if !even || port.is_multiple_of(2) => return Ok((socket, port)),
+            Ok(_) => {}
             Err(error) => last = error,
         }
     }

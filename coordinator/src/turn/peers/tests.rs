@@ -101,12 +101,12 @@ fn our_own_address_is_closed_though_it_is_on_the_internet() {
 }
 
 #[test]
-fn a_lan_opens_its_private_ranges_and_neither_loopback_nor_link_local() {
-    let peers = Peers::new(Peers::lan(), Vec::new());
+fn a_lan_opens_its_private_ranges_and_neither_loopback_nor_link_local_nor_itself() {
+    let peers = Peers::new(Vec::new(), vec![ip("10.0.0.1")]).with_lan();
     for text in ["10.1.2.3", "172.20.0.1", "192.168.1.1", "fd00::1"] {
         assert!(peers.open(ip(text)), "{text}");
     }
-    for text in ["127.0.0.1", "169.254.169.254", "::1", "fe80::1", "100.64.0.1", "224.0.0.1"] {
+    for text in ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fe80::1", "100.64.0.1", "224.0.0.1"] {
         assert!(!peers.open(ip(text)), "{text}");
     }
 }

@@ -41,6 +41,8 @@ pub struct Opening {
     client: Client,
     /// The address to open a relay on, as peers are to see it.
     pub ip: IpAddr,
+    /// The port is to be even.
+    pub even: bool,
     caller: Caller,
     reply: Reply,
     lifetime: u32,
@@ -148,7 +150,9 @@ impl Service {
         if additional && named {
             return Err(bad());
         }
-        if message.has_attribute(EvenPort::TYPE) || message.has_attribute(ReservationToken::TYPE) {
+        let even = message.has_attribute(EvenPort::TYPE);
+        let next_too = even && message.attribute::<EvenPort>().map_err(|_| bad())?.requested();
+        if next_too || message.has_attribute(ReservationToken::TYPE) {
             return Err(Refusal::of(ErrorCode::INSUFFICIENT_CAPACITY));
         }
         let v6 = named
@@ -163,7 +167,7 @@ impl Service {
             return Err(Refusal::of(ErrorCode::ALLOCATION_QUOTA_REACHED));
         }
         let lifetime = lifetime(message).unwrap_or(DEFAULT_LIFETIME_S).max(DEFAULT_LIFETIME_S);
-        Ok(Done::Open(Box::new(Opening { client, ip, caller, reply, lifetime, additional })))
+        Ok(Done::Open(Box::new(Opening { client, ip, even, caller, reply, lifetime, additional })))
     }
 
     /// The answer to a request got lost, or the client has forgotten that it holds an allocation.
@@ -187,7 +191,7 @@ impl Service {
         port: Option<u16>,
         out: &mut Vec<u8>,
     ) -> Option<RelayId> {
-        let Opening { client, ip, caller, reply, lifetime, additional } = opening;
+        let Opening { client, ip, caller, reply, lifetime, additional, .. } = opening;
         let account = port.and_then(|_| self.accounts.open(caller.subject(), now.ms));
         let (Some(port), Some(account)) = (port, account) else {
             let full = Refusal { key: Some(caller.key), ..Refusal::of(ErrorCode::INSUFFICIENT_CAPACITY) };

@@ -395,9 +395,10 @@ fn what_is_not_offered_is_refused_by_the_code_of_the_rfc() {
         world.ask(udp(port), &mut asker, &packet)
     };
     assert_eq!(offered(3, &EvenPort::new(true)), Said::No(508));
+    assert!(offered(7, &EvenPort::new(false)).is_yes());
     assert_eq!(offered(4, &DontFragment::new()), Said::No(420));
     let six = offered(5, &RequestedAddressFamily::new(AddressFamily::IPV6)).relay();
-    assert_eq!(six, addr("[2a00::4]:50001"));
+    assert_eq!(six, addr("[2a00::4]:50002"));
     assert!(offered(6, &AdditionalAddressFamily::new(AddressFamily::IPV6)).relay().is_ipv4());
 }
 

@@ -29,7 +29,7 @@ fn world() -> World {
 pub(in crate::turn) fn room(ip: IpAddr) -> (Turn, SocketAddr) {
     let peers = Peers::new(vec![ip.into()], Vec::new());
     let service = Service::new(keys(), Quotas::default(), peers, vec![ip]);
-    let places = Places { relays: vec![RelayAddress { bind: ip, seen: ip }], ports: None };
+    let places = Places { relays: vec![RelayAddress { bind: ip, seen: ip }], ports: Ports::default() };
     let socket = listen(SocketAddr::new(ip, 0)).unwrap();
     let address = socket.local_addr().unwrap();
     (start(service, places, socket, world()).unwrap(), address)
@@ -113,7 +113,7 @@ fn bytes_pass_both_ways_over_real_sockets_of_ipv6() {
 fn a_room_that_hears_everywhere_answers_from_where_it_was_asked() {
     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
     let service = Service::new(keys(), Quotas::default(), Peers::default(), vec![ip]);
-    let places = Places { relays: vec![RelayAddress { bind: ip, seen: ip }], ports: None };
+    let places = Places { relays: vec![RelayAddress { bind: ip, seen: ip }], ports: Ports::default() };
     let listening = listen("[::]:0".parse().unwrap()).unwrap();
     let port = listening.local_addr().unwrap().port();
     let _turn = start(service, places, listening, world()).unwrap();
@@ -170,6 +170,28 @@ fn a_relay_given_back_is_closed_and_its_port_is_free() {
     let refresh = member.asker.refresh(600);
     assert_eq!(member.ask(&refresh), Said::No(437));
     UdpSocket::bind(member.relay).unwrap();
+}
+
+#[test]
+fn a_relay_takes_its_port_from_the_range_and_an_even_one_where_it_is_asked_for() {
+    let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let ports = Ports { range: Some(29_001..=29_064) };
+    let opened: Vec<_> = (0..8).map(|chance| open_relay(ip, &ports, true, chance * 7).unwrap()).collect();
+    assert!(opened.iter().all(|(_, port)| port.is_multiple_of(2) && (29_001..=29_064).contains(port)));
+    let (_held, port) = open_relay(ip, &Ports::default(), false, 0).unwrap();
+    let one = Ports { range: Some(port..=port) };
+    assert!(open_relay(ip, &one, false, 0).is_err(), "its only port is taken");
+}
+
+#[tokio::test]
+async fn a_room_that_ends_frees_its_ports_at_once() {
+    let (turn, server) = room(Ipv4Addr::LOCALHOST.into());
+    let member = tokio::task::spawn_blocking(move || Member::new(server, "a")).await.unwrap();
+    turn.end().await;
+    UdpSocket::bind(server).unwrap();
+    UdpSocket::bind(member.relay).unwrap();
+    turn.end().await;
+    assert_eq!(turn.usage().await, [], "asked after the end, nobody waits for ever");
 }
 
 #[tokio::test]

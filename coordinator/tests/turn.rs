@@ -1,0 +1,115 @@
+//! A ticket gives a credential, and the credential opens a relay on the same port.
+
+#![allow(clippy::unwrap_used)]
+
+mod asking;
+
+use asking::{Client, NOW_MS, Place, open};
+use halloo_crypto::ticket::Room;
+use halloo_wire::turn::{PATH, TurnGiven};
+use hyper::Method;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+use stun_types::attribute::{ErrorCode, Nonce, Realm, Username};
+use stun_types::message::{
+    IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageWrite, MessageWriteExt, MessageWriteVec,
+};
+use turn_types::attribute::{RequestedTransport, XorRelayedAddress};
+use turn_types::message::ALLOCATE;
+
+async fn given(place: &Place, client: &Client) -> TurnGiven {
+    let ticket = place.ticket(client, Room::Turn).await;
+    let answer = place.ask(Method::POST, PATH, &[("authorization", &ticket)], Vec::new()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// Asks for a relay; its address, or the code of the refusal.
+fn allocate(server: SocketAddr, given: &TurnGiven) -> Result<SocketAddr, u16> {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut challenge: Option<(String, String)> = None;
+    for _ in 0..2 {
+        let mut request = Message::builder_request(ALLOCATE, MessageWriteVec::new());
+        request.add_attribute(&RequestedTransport::new(RequestedTransport::UDP)).unwrap();
+        if let Some((realm, nonce)) = &challenge {
+            request.add_attribute(&Username::new(&given.username).unwrap()).unwrap();
+            request.add_attribute(&Realm::new(realm).unwrap()).unwrap();
+            request.add_attribute(&Nonce::new(nonce).unwrap()).unwrap();
+            let (username, password) = (given.username.clone(), given.credential.clone());
+            let key = LongTermKeyCredentials::new(username, password, realm.clone());
+            request.add_message_integrity(&key.into(), IntegrityAlgorithm::Sha1).unwrap();
+        }
+        socket.send_to(&request.finish(), server).unwrap();
+        let mut bytes = [0; 1000];
+        let (length, _) = socket.recv_from(&mut bytes).unwrap();
+        let answer = Message::from_bytes(&bytes[..length]).unwrap();
+        if let Ok(relay) = answer.attribute::<XorRelayedAddress>() {
+            return Ok(relay.addr(answer.transaction_id()));
+        }
+        let code = answer.attribute::<ErrorCode>().unwrap().code();
+        let realm = answer.attribute::<Realm>().map(|realm| realm.realm().to_owned());
+        let nonce = answer.attribute::<Nonce>().map(|nonce| nonce.nonce().to_owned());
+        match (realm, nonce, &challenge) {
+            (Ok(realm), Ok(nonce), None) => challenge = Some((realm, nonce)),
+            _ => return Err(code),
+        }
+    }
+    panic!("challenged without end");
+}
+
+#[tokio::test]
+async fn a_ticket_gives_a_credential_that_opens_a_relay_on_the_same_port() {
+    let place = open(|_| {}).await;
+    let given = given(&place, &place.client(1)).await;
+    assert_eq!(given.port, place.running.local.port());
+    assert_eq!(given.expires_ms, NOW_MS + 12 * 3_600_000);
+    let relay = allocate(place.running.local, &given).unwrap();
+    assert_eq!(relay.ip(), place.running.local.ip());
+    assert!(UdpSocket::bind(relay).is_err(), "a real socket holds it");
+}
+
+#[tokio::test]
+async fn a_credential_opens_nothing_after_its_end_nor_with_another_name() {
+    let place = open(|_| {}).await;
+    let given = given(&place, &place.client(1)).await;
+    let other = TurnGiven { username: given.username.replace(':', ":0"), ..given.clone() };
+    assert_eq!(allocate(place.running.local, &other), Err(401));
+    place.world.pass(Duration::from_secs(12 * 3600));
+    assert_eq!(allocate(place.running.local, &given), Err(401));
+}
+
+#[tokio::test]
+async fn nobody_is_given_a_credential_without_a_ticket_of_this_room() {
+    let place = open(|_| {}).await;
+    assert_eq!(place.ask(Method::POST, PATH, &[], Vec::new()).await.problem(), "ticket-needed");
+    let other = place.ticket(&place.client(1), Room::Mailbox).await;
+    let answer = place.ask(Method::POST, PATH, &[("authorization", &other)], Vec::new()).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (401, "ticket-needed"));
+}
+
+#[tokio::test]
+async fn the_name_in_a_credential_is_another_one_each_day() {
+    let place = open(|_| {}).await;
+    let name = |given: TurnGiven| given.username.split_once(':').unwrap().1.to_owned();
+    let (one, two) = (place.client(1), place.client(2));
+    let today = name(given(&place, &one).await);
+    assert_eq!(today, name(given(&place, &one).await));
+    assert_ne!(today, name(given(&place, &two).await));
+    place.world.pass(Duration::from_secs(86_400));
+    assert_ne!(today, name(given(&place, &one).await));
+}
+
+#[tokio::test]
+async fn credentials_are_not_given_without_end() {
+    let place = open(|_| {}).await;
+    let ticket = place.ticket(&place.client(1), Room::Turn).await;
+    let mut last = 200;
+    for _ in 0..40 {
+        last = place.ask(Method::POST, PATH, &[("authorization", &ticket)], Vec::new()).await.status;
+        if last != 200 {
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+}
