@@ -14,6 +14,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// The self-hosted coordinator of halloo: helps members find each other and cannot read what they say.
 #[derive(Debug, Parser)]
@@ -133,8 +135,7 @@ fn run(settings: &Settings) -> Result<()> {
             config.listen
         );
     }
-    let log = tracing_subscriber::EnvFilter::try_from_env("HALLOO_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    log();
     let made = !config.data.exists();
     // The keys of the coordinator lie there: nobody else's business.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data).with_context(|| {
@@ -153,6 +154,17 @@ fn run(settings: &Settings) -> Result<()> {
         running.close().await;
         Ok(())
     })
+}
+
+/// Lines of our own on stderr, as loud as `HALLOO_LOG` says; of other crates none: at their loudest they write down keys and
+/// addresses, and what they report we report.
+fn log() {
+    let loudness =
+        tracing_subscriber::EnvFilter::try_from_env("HALLOO_LOG").unwrap_or_else(|_| "info".into());
+    let ours = filter_fn(|line| line.target().starts_with("halloo"));
+    let lines = tracing_subscriber::fmt().with_env_filter(loudness).with_writer(std::io::stderr).finish();
+    // Who has set another before us, as a test might, keeps it.
+    drop(tracing::subscriber::set_global_default(lines.with(ours)));
 }
 
 /// Says where it is, with a picture for a phone.

@@ -1,4 +1,4 @@
-//! The coordinator killed in the middle of deposits: what it acknowledged is there afterwards, each once. And told to end: it says goodbye.
+//! The process: killed in the middle of deposits it keeps what it acknowledged, told to end it says goodbye, and its log tells on nobody.
 #![allow(clippy::unwrap_used)]
 
 mod asking;
@@ -25,7 +25,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
@@ -46,6 +46,11 @@ struct Process {
 
 impl Process {
     async fn start(data: &Path) -> Self {
+        Self::start_telling(data, Stdio::null()).await
+    }
+
+    /// Starts one that tells all there is to tell.
+    async fn start_telling(data: &Path, stderr: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_halloo-coordinator"))
             .args([
                 "serve",
@@ -60,7 +65,8 @@ impl Process {
             ])
             .arg(data)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
+            .env("HALLOO_LOG", "trace")
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -196,4 +202,48 @@ async fn a_process_that_is_told_to_end_says_goodbye_first_and_ends_well() {
     assert_eq!(u16::from(frame.code), 1012);
     assert!(frame.reason.starts_with("retry "), "{frame:?}");
     assert!(process.child.wait().await.unwrap().success());
+}
+
+/// What would tell on somebody, in the ways in which it could be written.
+fn spellings(bytes: &[u8]) -> Vec<String> {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let list = format!("{bytes:?}");
+    vec![hex.to_uppercase(), hex, list.trim_matches(['[', ']']).to_owned()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_of_the_log_at_its_loudest_says_who_asked_for_what() {
+    let (folder, world) = (tempfile::tempdir().unwrap(), World::real());
+    let mut process = Process::start_telling(folder.path(), Stdio::piped()).await;
+    let now_ms = world.now_ms();
+    let ticket = process.ticket(now_ms, [1; 16]).await;
+    let mut rng = ChaCha20Rng::from_seed([1; 32]);
+    let key = MailboxSecret::generate(&mut rng).day_key(Day::of_ms(now_ms));
+    let deposit =
+        Deposit { address: key.address(), item: MailboxItem([0xC7; 16]), bytes: vec![0xC7; 1 << 10] };
+    let headers = [("authorization", ticket.as_str()), ("x-forwarded-for", "203.0.113.77")];
+    for body in [write_deposits(std::slice::from_ref(&deposit)), b"canary-of-garbage".to_vec()] {
+        ask(process.address, Method::POST, DEPOSITS_PATH, &headers, body).await;
+    }
+    assert_eq!(process.names(&key, now_ms).await, [deposit.item]);
+    let place =
+        "/api/v1/rendezvous/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef?canary-of-query";
+    ask(process.address, Method::GET, place, &headers, Vec::new()).await;
+    // Something that is worth a line: what is spoken here is no HTTP.
+    let mut stream = TcpStream::connect(process.address).await.unwrap();
+    stream.write_all(b"CANARY-OF-A-METHOD / HTTP/9.9\r\n\r\n").await.unwrap();
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
+    let pid = process.child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let mut log = String::new();
+    process.child.stderr.take().unwrap().read_to_string(&mut log).await.unwrap();
+    assert!(log.contains("a connection ended early"), "the log is read, and at its loudest: {log}");
+    let mut canaries =
+        vec!["203.0.113.77".to_owned(), "0123456789abcdef".to_owned(), ticket["Halloo ".len()..].to_owned()];
+    canaries.extend(spellings(&key.address().0));
+    canaries.extend(spellings(&deposit.item.0));
+    canaries.extend(["canary", "CANARY", "199, 199, 199", "c7c7c7"].map(str::to_owned));
+    for canary in canaries {
+        assert!(!log.contains(&canary), "{canary} in {log}");
+    }
 }
