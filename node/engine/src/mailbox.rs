@@ -45,6 +45,8 @@ const AGAIN: core::time::Duration = core::time::Duration::from_secs(1);
 struct Own {
     number: u64,
     secret: MailboxSecret,
+    /// What the members are told of it.
+    told: Told,
     via: String,
     /// The log when it was drawn: who was removed before does not know it.
     heads: Vec<OpId>,
@@ -93,11 +95,12 @@ impl Own {
         let secret = MailboxSecret::from_bytes(reader.blob(MailboxSecret::LEN)?);
         let via = core::str::from_utf8(reader.rest()).map_err(|_| WireError::NotCanonical)?.to_owned();
         let secret = secret.map_err(|_| WireError::NotCanonical)?;
-        Ok(Own { number, secret, via, heads, retired, closed, empty: BTreeSet::new() })
+        let told = Own::told(&secret, &via);
+        Ok(Own { number, secret, told, via, heads, retired, closed, empty: BTreeSet::new() })
     }
 
-    fn told(&self) -> Told {
-        Told { record: self.secret.public().to_bytes().to_vec(), via: self.via.clone() }
+    fn told(secret: &MailboxSecret, via: &str) -> Told {
+        Told { record: secret.public().to_bytes().to_vec(), via: via.to_owned() }
     }
 
     /// The days whose addresses may hold something.
@@ -122,8 +125,10 @@ pub(crate) struct Mailboxes {
     own: Vec<Own>,
     /// What the driver was told last.
     doors: Vec<Door>,
-    /// Whether it was told anything in this run.
-    told: bool,
+    /// What the list of doors was made of: it costs a curve multiplication for each day.
+    told: Option<(Day, Vec<(u64, Day)>)>,
+    /// Whether somebody is out who knows the one in use.
+    outdated: bool,
     /// Whether the timer is set because what the members are told is stale.
     pending: bool,
 }
@@ -157,6 +162,11 @@ impl Mailboxes {
         self.doors.iter().map(|door| door.address)
     }
 
+    /// Whether the group meets at this coordinator, or met there while this device had a mailbox at it that is still kept.
+    pub(crate) fn knows(&self, state: &State, via: &str) -> bool {
+        self.own.iter().any(|own| own.via == via) || state.document.via().as_deref() == Some(via)
+    }
+
     /// Whether this is an own address that is looked into.
     pub(crate) fn holds(&self, address: &MailboxAddress) -> bool {
         self.doors.iter().any(|door| door.address == *address)
@@ -172,6 +182,11 @@ fn somebody_left(log: &Log, heads: &[OpId]) -> bool {
     ends.into_iter().any(|end| !log.closure_contains(heads, &end.id()))
 }
 
+/// The log or the keys changed: is somebody out who knows the mailbox in use?
+pub(crate) fn look_who_left(room: &mut Mailboxes, state: &State) {
+    room.outdated = room.in_use().is_some_and(|own| somebody_left(&state.log, &own.heads));
+}
+
 /// Whether what the members are told of this device's mailbox is to be said otherwise.
 fn is_stale(room: &Mailboxes, state: &State) -> bool {
     let via = state.document.via();
@@ -179,9 +194,7 @@ fn is_stale(room: &Mailboxes, state: &State) -> bool {
     match (via, room.in_use()) {
         (None, own) => own.is_some() || told.is_some(),
         (Some(_), None) => true,
-        (Some(via), Some(own)) => {
-            own.via != via || told != Some(own.told()) || somebody_left(&state.log, &own.heads)
-        }
+        (Some(via), Some(own)) => room.outdated || own.via != via || told.as_ref() != Some(&own.told),
     }
 }
 
@@ -223,9 +236,19 @@ fn renew(room: &mut Mailboxes, chat: &mut Chat, state: &mut State) -> bool {
         heads.truncate(MAX_HEADS);
         let number = room.own.last().map_or(0, |own| own.number + 1);
         assert!(!heads.is_empty(), "a group has a log");
-        Own { number, secret, via, heads, retired: None, closed: today.before(2), empty: BTreeSet::new() }
+        let told = Own::told(&secret, &via);
+        Own {
+            number,
+            secret,
+            told,
+            via,
+            heads,
+            retired: None,
+            closed: today.before(2),
+            empty: BTreeSet::new(),
+        }
     });
-    let edit = Edit::Mailbox { device: state.me(), mailbox: new.as_ref().map(Own::told) };
+    let edit = Edit::Mailbox { device: state.me(), mailbox: new.as_ref().map(|own| own.told.clone()) };
     if names::edit_document(chat, state, &[edit]).is_err() {
         return false;
     }
@@ -236,6 +259,7 @@ fn renew(room: &mut Mailboxes, chat: &mut Chat, state: &mut State) -> bool {
     if let Some(new) = new {
         put(state, &new);
         room.own.push(new);
+        room.outdated = false;
     }
     assert!(room.own.iter().rev().skip(1).all(|own| own.retired.is_some()), "one at most is in use");
     while room.own.len() > MAX_MAILBOXES {
@@ -260,6 +284,15 @@ fn tell_doors(room: &mut Mailboxes, state: &mut State) {
     if !state.is_member() {
         return give_up(room, state);
     }
+    if !room.own.is_empty() {
+        let left = today.after(1).begins_ms().saturating_sub(state.now.wall_ms);
+        state.timers.within(Timer::Mailbox, state.now.mono, core::time::Duration::from_millis(left + 1));
+    }
+    let made_of = (today, room.own.iter().map(|own| (own.number, own.closed)).collect());
+    if room.told.as_ref() == Some(&made_of) {
+        return;
+    }
+    room.told = Some(made_of);
     let days = room.own.iter().flat_map(|own| own.days(today).map(move |day| (own, Day(day))));
     let mut doors = Vec::new();
     let mut told = Vec::new();
@@ -269,16 +302,8 @@ fn tell_doors(room: &mut Mailboxes, state: &mut State) {
         told.push(MailboxDoor { via: own.via.clone(), key, watch: day >= today.before(1) });
     }
     assert!(doors.len() <= MAX_MAILBOXES * (KEPT_DAYS as usize + 2), "so many days of so many mailboxes");
-    // Yesterday's door becomes one that is not watched any more: the list is new though the addresses are not.
-    if doors != room.doors || !room.told {
-        room.doors = doors;
-        room.told = true;
-        state.out.durable(Output::Doors(told));
-    }
-    if !room.own.is_empty() {
-        let left = today.after(1).begins_ms().saturating_sub(state.now.wall_ms);
-        state.timers.within(Timer::Mailbox, state.now.mono, core::time::Duration::from_millis(left + 1));
-    }
+    room.doors = doors;
+    state.out.durable(Output::Doors(told));
 }
 
 /// Who is out looks into nothing any more, and keeps no key for it.
@@ -287,6 +312,7 @@ fn give_up(room: &mut Mailboxes, state: &mut State) {
         state.out.del(Table::Mailbox, &own.number.to_be_bytes());
     }
     state.timers.stop(Timer::Mailbox);
+    room.told = None;
     if !room.doors.is_empty() {
         room.doors.clear();
         state.out.now(Output::Doors(Vec::new()));

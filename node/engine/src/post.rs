@@ -18,14 +18,14 @@ mod notes;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use halloo_crdt::content::Body;
+use halloo_crdt::content::{Body, Mark};
 use halloo_crdt::live::Kind as Cell;
 use halloo_crypto::id::{DeviceId, MailboxItem, MessageId};
 use halloo_crypto::mailbox::{Day, Mailbox, SizeClass};
 use rand_core::Rng as _;
 
 use crate::input::DepositOutcome;
-use crate::mailbox::KEPT_DAYS;
+use crate::mailbox::{KEPT_DAYS, Mailboxes};
 use crate::output::Output;
 use crate::snapshot::Table;
 use crate::state::State;
@@ -172,8 +172,24 @@ impl Post {
     }
 }
 
-fn is_away(state: &State, device: &DeviceId) -> bool {
-    state.peers.of_device(device).is_none() && state.live.get(device, Cell::Presence).is_none()
+/// Who is a member besides this device, and who of them is away.
+struct Others {
+    all: BTreeSet<DeviceId>,
+    away: BTreeSet<DeviceId>,
+}
+
+impl Others {
+    fn of(state: &State) -> Self {
+        let me = state.me();
+        let all: BTreeSet<DeviceId> =
+            state.log.view().devices().keys().filter(|device| **device != me).copied().collect();
+        let connected: BTreeSet<DeviceId> = state.peers.proven().map(|(_, device)| device).collect();
+        let gone = |device: &&DeviceId| {
+            !connected.contains(device) && state.live.get(device, Cell::Presence).is_none()
+        };
+        let away = all.iter().filter(gone).copied().collect();
+        Others { all, away }
+    }
 }
 
 fn drop_thing(room: &mut Post, state: &mut State, at: u64) {
@@ -191,16 +207,22 @@ pub(crate) fn resume(room: &mut Post, state: &mut State) {
 }
 
 /// The timer: looks who lacks what, and leaves it.
-pub(crate) fn on_due(room: &mut Post, state: &mut State) {
+pub(crate) fn on_due(room: &mut Post, own: &Mailboxes, state: &mut State) {
     let now = state.now.mono;
+    let others = Others::of(state);
     room.flying.retain(|_, flight| now.since(flight.since) < FLIGHT_PATIENCE);
-    sort_out(room, state);
-    assert!(room.flying.len() <= MAX_FLYING, "one in, one out");
+    room.full.retain(|device, _| others.all.contains(device));
+    sort_out(room, state, &others);
+    assert!(
+        room.flying.len() <= MAX_FLYING && room.full.len() <= others.all.len(),
+        "bounded by who is a member"
+    );
     let owing: BTreeSet<DeviceId> =
         room.things.values().flat_map(|thing| thing.owed.iter().flatten()).copied().collect();
     let mut next: Option<Time> = None;
     for device in owing {
-        next = [next, leave_for(room, state, &device)].into_iter().flatten().min();
+        let again = leave_for(room, own, state, (&device, others.away.contains(&device)));
+        next = [next, again].into_iter().flatten().min();
     }
     schedule(room, state, next);
 }
@@ -218,22 +240,30 @@ fn schedule(room: &Post, state: &mut State, next: Option<Time>) {
 }
 
 /// Takes from each thing those who have it, or are to have it no more; drops what nobody lacks.
-fn sort_out(room: &mut Post, state: &mut State) {
+fn sort_out(room: &mut Post, state: &mut State, others: &Others) {
     let now = state.now.mono;
     let today = Day::of_ms(state.now.wall_ms);
-    let everybody: BTreeSet<DeviceId> =
-        state.log.view().devices().keys().filter(|device| **device != state.me()).copied().collect();
     let mut done = Vec::new();
     for (at, thing) in room.things.iter_mut().filter(|(_, thing)| thing.due <= now) {
-        let over =
-            thing.day.after(KEPT_DAYS) < today || (!state.is_member() && thing.kind != Kind::Operation);
-        let owed = thing.owed.get_or_insert_with(|| everybody.clone());
-        owed.retain(|device| {
-            !over && everybody.contains(device) && is_owed(state, thing.kind, &thing.name, device)
-        });
+        let first = thing.owed.is_none();
+        let owed = thing.owed.get_or_insert_with(|| others.all.clone());
+        owed.retain(|device| others.all.contains(device));
+        if thing.day.after(KEPT_DAYS) < today || (!state.is_member() && thing.kind != Kind::Operation) {
+            owed.clear();
+        }
+        if matches!(thing.kind, Kind::Content | Kind::Receipt) && !owed.is_empty() {
+            let id = MessageId::from_bytes(thing.name);
+            let held = state.messages.who_has(&id).delivered;
+            let content = state.messages.get(&id).map(|content| content.content());
+            // What is entitled to it changes hardly ever, and is asked again when it is sealed.
+            owed.retain(|device| {
+                !held.contains(device)
+                    && content.is_some_and(|content| !first || is_entitled(state, device, content))
+            });
+        }
         if thing.late <= now && thing.kind != Kind::Content {
             // The mesh has told those who are here.
-            owed.retain(|device| is_away(state, device));
+            owed.retain(|device| others.away.contains(device));
         }
         debug_assert!(!owed.contains(&state.me()), "nobody lacks what it made itself");
         if owed.is_empty() {
@@ -243,48 +273,40 @@ fn sort_out(room: &mut Post, state: &mut State) {
     done.into_iter().for_each(|at| drop_thing(room, state, at));
 }
 
-/// Whether a device is to have a thing and has not said that it does.
-fn is_owed(state: &State, kind: Kind, name: &[u8; 32], device: &DeviceId) -> bool {
-    match kind {
-        Kind::Operation | Kind::Commit | Kind::Beacon | Kind::Row | Kind::Nack | Kind::Welcome => true,
-        Kind::Content | Kind::Receipt => {
-            let id = MessageId::from_bytes(*name);
-            let Some(content) = state.messages.get(&id) else { return false };
-            is_entitled(state, device, content.content())
-                && !state.messages.who_has(&id).delivered.contains(device)
-        }
-    }
-}
-
 /// Whether a thing is reason enough to leave an item for this device now.
-fn presses(state: &State, thing: &Thing, device: &DeviceId) -> bool {
-    let now = state.now.mono;
-    let patient = if is_away(state, device) { thing.due } else { thing.late };
-    if patient > now {
+fn presses(state: &State, thing: &Thing, (device, away): (&DeviceId, bool)) -> bool {
+    let patient = if away { thing.due } else { thing.late };
+    if patient > state.now.mono {
         return false;
+    }
+    if thing.kind != Kind::Receipt {
+        return !thing.kind.is_lazy();
     }
     let content =
         state.messages.get(&MessageId::from_bytes(thing.name)).map(|content| &content.content().body);
-    match content {
-        Some(Body::Receipt { delivered, read }) if thing.kind == Kind::Receipt => {
-            delivered.iter().chain(read).any(|mark| mark.author == *device)
-        }
-        _ => !thing.kind.is_lazy(),
-    }
+    let about =
+        |delivered: &[Mark], read: &[Mark]| delivered.iter().chain(read).any(|mark| mark.author == *device);
+    matches!(content, Some(Body::Receipt { delivered, read }) if about(delivered, read))
 }
 
 /// Leaves one device what it lacks, as much as fits one item. Says when to try again if that is not now.
-fn leave_for(room: &mut Post, state: &mut State, device: &DeviceId) -> Option<Time> {
+fn leave_for(
+    room: &mut Post,
+    own: &Mailboxes,
+    state: &mut State,
+    (device, away): (&DeviceId, bool),
+) -> Option<Time> {
     let now = state.now.mono;
     let owes = |thing: &Thing| thing.owed.as_ref().is_some_and(|owed| owed.contains(device));
     if room.flying.values().any(|flight| flight.to == *device)
         || room.flying.len() >= MAX_FLYING
-        || !room.things.values().any(|thing| owes(thing) && presses(state, thing, device))
+        || !room.things.values().any(|thing| owes(thing) && presses(state, thing, (device, away)))
     {
         return None;
     }
     let account = state.log.view().account_of(device)?;
-    let told = state.document.mailbox(&account, device)?;
+    // Only where the group meets or met: nobody sends the others to a place of its own choice.
+    let told = state.document.mailbox(&account, device).filter(|told| own.knows(state, &told.via))?;
     let waits = [room.full.get(device), room.closed.get(&told.via)];
     if let Some(until) = waits.into_iter().flatten().map(|wait| wait.until).max().filter(|until| *until > now)
     {
@@ -294,7 +316,6 @@ fn leave_for(room: &mut Post, state: &mut State, device: &DeviceId) -> Option<Ti
         state.count("mailbox that is none");
         return None;
     };
-    let away = is_away(state, device);
     let candidates: Vec<u64> = room
         .things
         .iter()
@@ -327,7 +348,12 @@ fn uphold_remaining(state: &State, device: &DeviceId) {
 }
 
 /// What became of a deposit.
-pub(crate) fn on_deposited(room: &mut Post, state: &mut State, id: u64, outcome: DepositOutcome) {
+pub(crate) fn on_deposited(
+    room: &mut Post,
+    own: &Mailboxes,
+    state: &mut State,
+    (id, outcome): (u64, DepositOutcome),
+) {
     let Some(flight) = room.flying.remove(&id) else {
         return state.count("answer to a deposit that is over");
     };
@@ -352,11 +378,12 @@ pub(crate) fn on_deposited(room: &mut Post, state: &mut State, id: u64, outcome:
                 let half = u64::try_from(wait.until.since(now).as_millis() / 2).unwrap_or(u64::MAX);
                 wait.until =
                     now.after(Duration::from_millis(half + u64::from(state.rng.next_u32()) % half.max(1)));
+                room.closed.retain(|_, wait| wait.until > now);
                 room.closed.insert(flight.via, wait);
             }
         }
     }
-    on_due(room, state);
+    on_due(room, own, state);
 }
 
 fn done_with(room: &mut Post, state: &mut State, at: u64, device: &DeviceId) {

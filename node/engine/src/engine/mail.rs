@@ -62,6 +62,7 @@ impl Engine {
         self.forget_letters();
         let (mail, state) = (&mut self.mail, &mut self.state);
         post::resume(&mut mail.post, state);
+        mailbox::look_who_left(&mut mail.mailboxes, state);
         mailbox::refresh(&mut mail.mailboxes, state);
         meeting::refresh(&mut mail.meeting, state);
     }
@@ -100,6 +101,9 @@ impl Engine {
         if touch == Touch::Document {
             post::on_document(&mut mail.post, state);
         }
+        if touch == Touch::Places {
+            mailbox::look_who_left(&mut mail.mailboxes, state);
+        }
         mailbox::refresh(&mut mail.mailboxes, state);
         meeting::refresh(&mut mail.meeting, state);
         self.forget_letters();
@@ -109,13 +113,14 @@ impl Engine {
         let (mail, state) = (&mut self.mail, &mut self.state);
         match timer {
             Timer::Mailbox => mailbox::on_due(&mut mail.mailboxes, &mut self.chat, state),
-            Timer::Post => post::on_due(&mut mail.post, state),
+            Timer::Post => post::on_due(&mut mail.post, &mail.mailboxes, state),
             _ => meeting::refresh(&mut mail.meeting, state),
         }
     }
 
     pub(super) fn on_deposited(&mut self, id: u64, outcome: DepositOutcome) {
-        post::on_deposited(&mut self.mail.post, &mut self.state, id, outcome);
+        let mail = &mut self.mail;
+        post::on_deposited(&mut mail.post, &mail.mailboxes, &mut self.state, (id, outcome));
     }
 
     /// What lay in an own mailbox. What does not open is done with too, or it would lie there for ever.

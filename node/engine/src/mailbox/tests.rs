@@ -13,7 +13,8 @@ fn own(closed: u32, retired: Option<u32>) -> Own {
     let secret = MailboxSecret::generate(&mut ChaCha20Rng::seed_from_u64(1));
     let (closed, retired) = (Day(closed), retired.map(Day));
     let heads = vec![OpId::from_bytes([3; 32]), OpId::from_bytes([4; 32])];
-    Own { number: 7, secret, via: VIA.into(), heads, retired, closed, empty: BTreeSet::new() }
+    let told = Own::told(&secret, VIA);
+    Own { number: 7, secret, told, via: VIA.into(), heads, retired, closed, empty: BTreeSet::new() }
 }
 
 fn with_coordinator(n: u8, seed: u64) -> Rig {

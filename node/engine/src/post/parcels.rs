@@ -33,6 +33,15 @@ pub(crate) fn is_entitled(state: &State, device: &DeviceId, content: &Content) -
     matches!(content.body, Body::Document(_)) || state.log.role_at(&account, &content.heads).is_some()
 }
 
+/// Whether a thing may be sealed to a device, asked at the moment of sealing.
+fn may_have(state: &State, thing: &Thing, device: &DeviceId) -> bool {
+    if !matches!(thing.kind, Kind::Content | Kind::Receipt) {
+        return true;
+    }
+    let content = state.messages.get(&MessageId::from_bytes(thing.name));
+    content.is_none_or(|content| is_entitled(state, device, content.content()))
+}
+
 /// What a thing is on the wire.
 enum Form {
     Ready(ParcelKind, Vec<u8>),
@@ -119,7 +128,13 @@ pub(super) fn pack(
     let mut parcels: BTreeMap<ParcelKind, Vec<Vec<u8>>> = BTreeMap::new();
     let (mut size, mut things, mut brought) = (0, Vec::new(), BTreeSet::new());
     for at in candidates {
-        let Some(thing) = room.things.get(at) else { continue };
+        let Some(thing) = room.things.get_mut(at) else { continue };
+        if !may_have(state, thing, device) {
+            if let Some(owed) = &mut thing.owed {
+                owed.remove(device);
+            }
+            continue;
+        }
         let (kind, bytes) = match form(state, thing) {
             Form::Ready(kind, bytes) => (kind, bytes),
             Form::Later => continue,

@@ -121,3 +121,24 @@ fn an_answer_that_nobody_waits_for_is_counted() {
     rig.hand(0, Input::Deposited { id: 99, outcome: DepositOutcome::Full });
     assert_eq!(rig.dropped(0, "answer to a deposit that is over"), 1);
 }
+
+#[test]
+fn nobody_is_sent_to_a_coordinator_of_a_members_own_choice() {
+    let mut rig = with_coordinator(2, 205);
+    let told = halloo_crdt::document::Mailbox {
+        record: halloo_crypto::mailbox::MailboxSecret::generate(&mut rig.rng).public().to_bytes().to_vec(),
+        via: "http://10.0.0.1:80".into(),
+    };
+    // Its own program is bent: it says what it likes of its mailbox.
+    let device = rig.members[1].identity.device.id();
+    let edit = halloo_crdt::document::Edit::Mailbox { device, mailbox: Some(told.clone()) };
+    let crate::engine::Engine { chat, state, .. } = &mut rig.members[1].engine;
+    crate::names::edit_document(chat, state, &[edit]).expect("written");
+    rig.command(1, Command::Say { text: "hello".into(), reply_to: None }).expect("said");
+    let ben = rig.members[1].identity.account();
+    assert_eq!(rig.engine(0).state.document.mailbox(&ben, &device), Some(told));
+    goes(&mut rig, 1);
+    rig.say(0, "for Ben");
+    rig.pass(Duration::from_secs(60));
+    assert_eq!(rig.engine(0).mail.post.flying(), 0);
+}

@@ -5,11 +5,12 @@ use std::time::Duration;
 use halloo_crdt::log::{Fact, Row};
 use halloo_crypto::group::poison;
 use halloo_crypto::id::MailboxItem;
+use halloo_crypto::kdf;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::Event;
 use halloo_engine::snapshot::Table;
 
-use crate::world::World;
+use crate::world::{Fall, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -444,4 +445,110 @@ fn a_removal_is_anchored_by_members_who_are_never_there_together() {
     };
     assert_eq!(words(0).len(), 2, "of both who are left");
     assert_eq!(words(0), words(1));
+}
+
+#[test]
+fn a_quiet_group_asks_nothing_of_its_coordinator_though_somebody_is_away() {
+    let mut world = group(4, 917);
+    world.only(&[0, 1, 2]);
+    world.say(0, "the last word");
+    world.run(600 * SECOND);
+    let before = world.office.as_ref().expect("open").left.len();
+    world.run(2 * 3_600 * SECOND);
+    assert_eq!(world.office.as_ref().expect("open").left.len(), before);
+    for who in 0..3 {
+        let left = world.engine(who).status().to_leave;
+        assert!(left <= 4, "{who}: {left} receipts wait for the next item");
+    }
+}
+
+/// Members come and go, together and apart, write, read and put one out; at the end each is there alone for a while.
+fn weather(seed: u64, removal: bool) {
+    let mut world = group(4, seed);
+    world.faults.duplicates = 100;
+    world.faults.gossip_loss = 100;
+    world.office.as_mut().expect("open").deaf = 200;
+    let mut said = Vec::new();
+    for step in 0..16_u64 {
+        let draw = kdf::hash("weather", &[&seed.to_le_bytes(), &step.to_le_bytes()]);
+        let there: Vec<usize> = (0..4).filter(|who| draw[*who] < 110).collect();
+        world.only(&there);
+        for (n, (a, b)) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)].into_iter().enumerate() {
+            if draw[8 + n] < 128 { world.connect(a, b) } else { world.cut(a, b) }
+        }
+        world.run(Duration::from_secs(u64::from(draw[16]) / 3));
+        for who in there {
+            if world.engine(who).status().member && draw[20 + who] < 150 {
+                let text = format!("{who} in step {step}");
+                world.say(who, &text);
+                said.push(text);
+            }
+        }
+        if removal && step == 8 {
+            world.only(&[0]);
+            let account = world.account(3);
+            world.command(0, Command::Remove(account)).expect("removed");
+        }
+        world.run(Duration::from_secs(5 + u64::from(draw[17]) / 3));
+    }
+    (0..4).for_each(|who| world.cut_off(who));
+    let remaining: Vec<usize> = if removal { vec![0, 1, 2] } else { vec![0, 1, 2, 3] };
+    for _ in 0..3 {
+        for who in &remaining {
+            alone(&mut world, *who);
+        }
+    }
+    let mut told = Vec::new();
+    for who in &remaining {
+        alone(&mut world, *who);
+        let status = world.engine(*who).status();
+        told.push((world.texts(*who), status.epoch, status.tainted));
+    }
+    assert!(told.iter().all(|one| *one == told[0]), "seed {seed}: {told:#?}");
+    assert!(!told[0].2);
+    if !removal {
+        let mut all = told[0].0.clone();
+        all.sort();
+        said.sort();
+        assert_eq!(all, said, "seed {seed}");
+    }
+}
+
+#[test]
+fn whoever_comes_and_goes_all_read_the_same_in_the_end() {
+    (1..=12).for_each(|seed| weather(seed, false));
+}
+
+#[test]
+fn whoever_comes_and_goes_all_agree_on_a_removal_in_the_end() {
+    (21..=32).for_each(|seed| weather(seed, true));
+}
+
+#[test]
+fn wherever_the_power_goes_what_was_acknowledged_is_read_and_what_was_taken_is_kept() {
+    for (writer, at) in (0..14).flat_map(|at| [(true, at), (false, at)]) {
+        let mut world = group(2, 930 + at);
+        world.only(&[0]);
+        world.run(30 * SECOND);
+        let durable = usize::try_from(at % 2).expect("0 or 1");
+        if writer {
+            world.fall = Some(Fall { who: 0, after: at, durable });
+        }
+        let request = world.ask(0, Command::Say { text: "a word".into(), reply_to: None });
+        world.run(60 * SECOND);
+        world.fall = None;
+        let acknowledged = matches!(world.people[0].replies.get(&request), Some(Ok(_)));
+        alone(&mut world, 0);
+        world.only(&[]);
+        if !writer {
+            world.restart(1);
+            world.fall = Some(Fall { who: 1, after: at, durable });
+            world.run(60 * SECOND);
+            world.fall = None;
+        }
+        alone(&mut world, 1);
+        let read = world.texts(1);
+        assert!(!acknowledged || read == ["a word"], "writer {writer}, boundary {at}: {read:?}");
+        assert!(writer || acknowledged, "only the reader lost its power");
+    }
 }
