@@ -217,7 +217,7 @@ fn publish(room: &mut Commits, state: &mut State, parent: EpochId, plan: &Commit
         } else if room.nacks.is_due(&device) {
             let open = open.get_or_insert_with(|| open_welcome_of(state, &welcome));
             room.nacks.answer(&device, open);
-            state.tell(Fact::Told(ParcelKind::Welcomes, Some(device), open.clone()));
+            state.leave_too(ParcelKind::Welcomes, Some(device), open);
         }
     }
     if let Some(open) = open {

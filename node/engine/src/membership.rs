@@ -291,7 +291,7 @@ fn acknowledge(state: &mut State) {
         {
             let bytes = row.to_bytes();
             state.out.put(Table::Acknowledgement, &Row::name_of(&bytes), bytes.clone());
-            state.tell(Fact::Told(ParcelKind::Acknowledgements, None, bytes.clone()));
+            state.leave_too(ParcelKind::Acknowledgements, None, &bytes);
             rows.push(bytes);
         }
     }

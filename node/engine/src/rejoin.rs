@@ -95,7 +95,7 @@ fn sign_nack(room: &mut Commits, state: &mut State) {
     let nack = Nack::sign(&state.group, device, named, leaves, package).to_bytes();
     room.welcomes.keep_package(secret, true);
     room.nacks.signed(nack.clone(), state.now.mono);
-    state.tell(Fact::Told(ParcelKind::Nacks, None, nack.clone()));
+    state.leave_too(ParcelKind::Nacks, None, &nack);
     state.broadcast(ParcelKind::Nacks, vec![nack]);
     if let Some(due) = state.timers.due(Timer::CommitDue) {
         let held = state.now.mono.after(room.nacks.hold_back(state.now.mono));
@@ -117,7 +117,7 @@ pub(crate) fn on_nacks(room: &mut Commits, state: &mut State, from: &PeerKey, na
         }
         if room.nacks.knows(&device, &id) {
             if let Some(welcome) = room.nacks.answer_again(&device) {
-                state.tell(Fact::Told(ParcelKind::Welcomes, Some(device), welcome.clone()));
+                state.leave_too(ParcelKind::Welcomes, Some(device), &welcome);
                 state.gossip(ParcelKind::Welcomes, vec![welcome]);
             }
             continue;

@@ -245,6 +245,14 @@ impl State {
         }
     }
 
+    /// Has something that was told to the others left for those who are away, for one device or for whom it may concern; a group without
+    /// a coordinator leaves nothing.
+    pub(crate) fn leave_too(&mut self, kind: ParcelKind, to: Option<DeviceId>, bytes: &[u8]) {
+        if self.document.via().is_some() {
+            self.tell(Fact::Told(kind, to, bytes.to_vec()));
+        }
+    }
+
     /// The next fact to be handed round.
     pub(crate) fn next_fact(&mut self) -> Option<Fact> {
         self.facts.pop_front()

@@ -77,7 +77,9 @@ pub(crate) fn ensure(state: &mut State) {
     keep(state, beacon.clone());
     refresh(state);
     assert!(state.beacons.best().is_some(), "a fresh beacon is usable");
-    state.tell(Fact::Made(beacon.id()));
+    if state.document.via().is_some() {
+        state.tell(Fact::Made(beacon.id()));
+    }
     share(state, &beacon);
 }
 

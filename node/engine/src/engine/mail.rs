@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use halloo_crypto::id::{MailboxAddress, MailboxItem};
+use halloo_crdt::content::SignedContent;
+use halloo_crdt::log::SignedOp;
+use halloo_crypto::id::{DeviceId, MailboxAddress, MailboxItem};
 
 use super::Engine;
 use crate::input::DepositOutcome;
@@ -23,6 +25,10 @@ const MAX_TAKEN: usize = 64;
 /// Items kept that wait for what has not come, each at most 48 KiB: what is left by several comes in any order. The oldest makes room.
 const MAX_LETTERS: usize = 64;
 
+/// Operations and contents by members who are out that are taken in by mail in one run: without a neighbour nobody has to prove anything
+/// to leave them.
+const MAX_FROM_THE_GONE: u32 = 256;
+
 /// The rooms that speak with a coordinator.
 #[derive(Default)]
 pub(crate) struct Mail {
@@ -31,6 +37,8 @@ pub(crate) struct Mail {
     pub(crate) meeting: Meeting,
     /// The numbers of the items that wait, in the store until nothing waits any more.
     letters: BTreeSet<u64>,
+    /// Of [`MAX_FROM_THE_GONE`].
+    from_the_gone: u32,
 }
 
 /// What a fact may change for these rooms.
@@ -133,14 +141,21 @@ impl Engine {
             return mailbox::on_empty(&mut self.mail.mailboxes, &mut self.state, &address);
         }
         let before = self.state.messages.len();
-        let mut taken = Vec::new();
+        let (mut taken, mut opened) = (Vec::new(), Vec::new());
         for (name, bytes) in items.into_iter().take(MAX_TAKEN) {
             taken.push(name);
             match Item::open(&bytes, &self.state.group, &self.state.identity.device) {
-                Ok(item) => self.take_in(item),
+                Ok(item) => opened.push(item),
                 Err(_) => self.state.count("mailbox item that does not open"),
             }
         }
+        // Items lie in no order. What all of them say of the log comes first, or lines would wait for it, of which few can.
+        for item in &opened {
+            let parcels = item.parcels.iter().filter(|parcel| parcel.kind == ParcelKind::Operations);
+            parcels.cloned().for_each(|parcel| self.on_letter(parcel));
+            self.hand_round();
+        }
+        opened.into_iter().for_each(|item| self.take_in(item));
         self.forget_letters();
         if self.state.messages.len() > before {
             reconcile::on_brought(&mut self.reconcile, &mut self.state);
@@ -195,11 +210,30 @@ impl Engine {
         }
     }
 
+    /// Who was removed knows the mailbox until its owner has another one, and may leave what it signed for an earlier day: it counts for
+    /// nothing, and is kept as void. Some of it may be older than the removal and needed by what others wrote; not more than so much.
+    fn may_come(&mut self, author: &DeviceId) -> bool {
+        let (log, gone) = (&self.state.log, &mut self.mail.from_the_gone);
+        if log.view().account_of(author).is_some() || log.account_of(author).is_none() {
+            return true;
+        }
+        *gone = gone.saturating_add(1);
+        if *gone > MAX_FROM_THE_GONE {
+            self.state.count("too much mail by who is out");
+            return false;
+        }
+        true
+    }
+
     /// A parcel that somebody left: nobody has proven to be who left it, so each item proves itself.
-    fn on_letter(&mut self, parcel: Parcel) {
+    fn on_letter(&mut self, mut parcel: Parcel) {
         let nobody = self.state.identity.peer;
         match parcel.kind {
             ParcelKind::Operations => {
+                parcel.items.retain(|bytes| {
+                    SignedOp::from_bytes(bytes)
+                        .is_ok_and(|op| self.state.log.contains(&op.id()) || self.may_come(&op.author()))
+                });
                 let new = membership::on_frames(&mut self.state, &nobody, &parcel.items);
                 if !new.is_empty() {
                     // Neighbours without a way to the coordinator hear of it.
@@ -208,6 +242,13 @@ impl Engine {
             }
             ParcelKind::BoxedContents => {
                 for frame in &parcel.items {
+                    let Ok(signed) = SignedContent::parse(frame) else {
+                        self.state.count("mailed content that is none");
+                        continue;
+                    };
+                    if !self.state.messages.holds(&signed.id()) && !self.may_come(&signed.content().author) {
+                        continue;
+                    }
                     chat::on_content(&mut self.chat, &mut self.state, &nobody, frame);
                 }
             }

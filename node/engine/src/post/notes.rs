@@ -138,6 +138,7 @@ pub(crate) fn on_beacon(room: &mut Post, state: &mut State, beacon: &BeaconId) {
 /// The document changed: perhaps there is a coordinator now, or a mailbox that was waited for.
 pub(crate) fn on_document(room: &mut Post, state: &mut State) {
     if state.document.via().is_none() {
+        room.begun = false;
         return;
     }
     if !core::mem::replace(&mut room.begun, true) {
@@ -152,20 +153,22 @@ pub(crate) fn on_document(room: &mut Post, state: &mut State) {
 fn note_earlier(room: &mut Post, state: &mut State) {
     let me = state.me();
     let devices = state.log.view().devices().len();
+    let is_own = |id: &MessageId| {
+        let content = state.messages.get(id).map(|content| content.content());
+        content.is_some_and(|content| content.author == me && content.body.is_worth_a_receipt())
+    };
+    let mut own: Vec<(u64, MessageId)> = state.messages.sync_items().filter(|(_, id)| is_own(id)).collect();
+    own.sort_unstable();
+    let newest = own.split_off(own.len().saturating_sub(MAX_EARLIER)).into_iter().map(|(_, id)| id);
     let lacking = |id: &MessageId| state.messages.who_has(id).delivered.len() < devices;
-    let own = state.messages.sync_items().map(|(_, id)| id).filter(|id| {
-        state.messages.get(id).is_some_and(|content| {
-            content.content().author == me && content.content().body.is_worth_a_receipt()
-        })
-    });
-    let own: Vec<MessageId> = state.messages.in_causal_order(own.filter(lacking).collect::<Vec<_>>());
+    let own: Vec<MessageId> = state.messages.in_causal_order(newest.filter(lacking).collect::<Vec<_>>());
     let commits: Vec<[u8; 32]> = state
         .epochs
         .pairs()
         .filter(|(_, child)| child.own)
         .map(|(_, child)| row::of_tag(&child.tag()))
         .collect();
-    for id in own.iter().skip(own.len().saturating_sub(MAX_EARLIER)) {
+    for id in &own {
         note(room, state, Kind::Content, *id.as_bytes(), ABSENT_PATIENCE);
     }
     for name in commits {

@@ -4,6 +4,9 @@ use super::*;
 use crate::input::{Command, Input};
 use crate::rig::Rig;
 use core::time::Duration;
+use halloo_crdt::clock::Hlc;
+use halloo_crdt::content::{Body, Composer, Place};
+use halloo_crypto::id::Incarnation;
 use halloo_crypto::mailbox::SizeClass;
 use rand_core::Rng as _;
 
@@ -86,4 +89,34 @@ fn a_content_by_mail_is_shown_once_though_it_comes_by_the_mesh_too() {
     rig.cut = false;
     rig.pass(Duration::from_secs(120));
     assert_eq!(rig.texts(0), ["by both ways"]);
+}
+
+#[test]
+fn who_is_out_cannot_fill_the_store_of_who_remains_by_mail() {
+    let (mut rig, _) = with_mailbox(194);
+    let ben = rig.members[1].identity.device.clone();
+    let heads = rig.engine(0).state.heads();
+    let account = rig.members[1].identity.account();
+    rig.cut = true;
+    rig.command(0, Command::Remove(account)).expect("removed");
+    rig.pass(Duration::from_secs(30));
+    let address = rig.engine(0).mail.mailboxes.addresses().next().expect("a door");
+    let group = rig.engine(0).group();
+    let mut composer = Composer::new(group, ben.id(), Incarnation::from_bytes([9; 16]));
+    let before = rig.engine(0).status().contents;
+    // It knows the old mailbox, and signs for a day when it was in.
+    for round in 0..4_u8 {
+        let frames = (0..100).map(|n| {
+            let place = Place { hlc: Hlc { wall_ms: 5, counter: n }, deps: vec![], heads: heads.clone() };
+            let body = Body::Chat { text: "junk".into(), reply_to: None };
+            composer.compose(&ben, &mut rig.rng, place, body).expect("a content").to_bytes()
+        });
+        let frames = frames.collect();
+        let item = sealed(&mut rig, vec![Parcel::new(ParcelKind::BoxedContents, frames)]);
+        rig.hand(0, Input::Fetched { address, items: vec![(MailboxItem([round; 16]), item)] });
+    }
+    rig.pass(Duration::from_secs(5));
+    assert!(rig.engine(0).status().contents <= before + MAX_FROM_THE_GONE + 4);
+    assert_eq!(rig.dropped(0, "too much mail by who is out"), u64::from(400 - MAX_FROM_THE_GONE));
+    assert!(rig.engine(0).timeline(None, 500).entries.iter().all(|line| line.void), "and all of it is void");
 }
