@@ -4,6 +4,7 @@ use crate::host::{Host, INTERFACE};
 use crate::ip::{LabError, ip};
 use crate::link::{End, TapLink};
 use crate::model::LinkModel;
+use crate::nat::{self, Home, INNER, Nat};
 use crate::permit::{Permit, permit};
 use rustix::process::{Pid, test_kill_process};
 use std::net::Ipv4Addr;
@@ -108,6 +109,36 @@ impl Lab {
         Ok(host)
     }
 
+    /// A router on the bridge, called `name`, with an empty network behind it. Errors: `Command` where nftables is missing.
+    pub fn home(&mut self, name: &str, nat: Nat) -> Result<Home, LabError> {
+        let router = self.host(name)?;
+        bridge(&router.namespace, INNER)?;
+        let home = Home { router };
+        ip(&format!("-n {} addr add {}/24 dev {INNER}", home.router.namespace, home.gateway()))?;
+        nat::translate(&home.router, nat)?;
+        Ok(home)
+    }
+
+    /// A host in a home: one address of the home's own network, and a default route through its router.
+    pub fn host_in(&mut self, home: &Home, name: &str) -> Result<Host, LabError> {
+        let host = self.plan(name)?;
+        let host = self.move_home(home, &host);
+        let (inner, router, port) = (&host.namespace, &home.router.namespace, self.port());
+        ip(&format!("link add {INTERFACE} netns {inner} type veth peer name {port} netns {router}"))?;
+        self.plug(&host, router, INNER)?;
+        ip(&format!("-n {inner} route add default via {}", home.gateway()))?;
+        Ok(host)
+    }
+
+    /// Gives a planned host the address that it has in a home.
+    fn move_home(&mut self, home: &Home, host: &Host) -> Host {
+        let moved = Host { ip: home.address(host.ip.octets()[3]), ..host.clone() };
+        if let Some(last) = self.hosts.last_mut() {
+            last.clone_from(&moved);
+        }
+        moved
+    }
+
     /// The emulated cables, in the order of `host_behind`.
     pub fn links(&self) -> &[TapLink] {
         &self.links
@@ -133,7 +164,12 @@ impl Lab {
     }
 
     fn wire(&self, host: &Host, bridge: &str) -> Result<(), LabError> {
-        let (inner, hub, address, port) = (&host.namespace, &self.hub, host.ip, self.port());
+        self.plug(host, &self.hub, bridge)
+    }
+
+    /// Puts the far end of a host's cable into a bridge of the namespace `hub`.
+    fn plug(&self, host: &Host, hub: &str, bridge: &str) -> Result<(), LabError> {
+        let (inner, address, port) = (&host.namespace, host.ip, self.port());
         ip(&format!("-n {inner} link set lo up"))?;
         // Without a link-local address there is no duplicate detection to wait for.
         ip(&format!("-n {inner} link set {INTERFACE} addrgenmode none"))?;

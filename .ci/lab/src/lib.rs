@@ -12,7 +12,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! No host has a default route, and everything is removed when the `Lab` is dropped. Modules are listed from the ground up.
+//! No host on the bridge has a default route; one in a [`Home`] has one through the NAT of its router. And everything is removed when the `Lab` is dropped. Modules are listed from the ground up.
 
 mod clock;
 mod ip;
@@ -23,6 +23,7 @@ pub mod model;
 
 mod host;
 mod link;
+mod nat;
 
 mod lab;
 
@@ -32,4 +33,5 @@ pub use ip::LabError;
 pub use lab::{Cable, HOSTS_MAX, Lab};
 pub use link::{LinkCounts, TapLink};
 pub use model::{LinkModel, Loss};
+pub use nat::{Home, Nat};
 pub use permit::{Permit, in_user_namespace, permit};

@@ -1,6 +1,6 @@
 //! The laboratory itself: hosts reach each other, nothing else, and links do what they were told.
 
-use halloo_lab::{Host, Lab, LabError, LinkModel, Loss, Permit, in_user_namespace, permit};
+use halloo_lab::{Host, Lab, LabError, LinkModel, Loss, Nat, Permit, in_user_namespace, permit};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -174,4 +174,33 @@ fn a_user_namespace_permits_a_laboratory_without_root() {
     let Some(_lab) = Lab::or_skip() else { return };
     let output = in_user_namespace("ip", ["netns", "add", "inner"]).output().expect("unshare");
     assert!(output.status.success() || permit().expect("asked above") == Permit::Own, "{output:?}");
+}
+
+/// Where a socket of `host` is seen by a socket on the bridge.
+fn seen_from(socket: &UdpSocket, watcher: &UdpSocket) -> SocketAddr {
+    socket.send_to(b"me", watcher.local_addr().expect("bound")).expect("a route");
+    watcher.recv_from(&mut [0; 8]).expect("it comes through").1
+}
+
+#[test]
+fn a_home_hides_its_hosts_and_each_nat_shows_ports_as_it_is_called() {
+    let Some(mut lab) = Lab::or_skip() else { return };
+    let [one, other] = ["one", "other"].map(|name| socket(&lab.host(name).expect("a host")));
+    for (name, nat, same) in [("cone", Nat::PortRestricted, true), ("random", Nat::Symmetric, false)] {
+        let home = lab.home(name, nat).expect("nftables");
+        let inside = socket(&lab.host_in(&home, &format!("{name}-pc")).expect("a host"));
+        let [first, second] = [&one, &other].map(|watcher| seen_from(&inside, watcher));
+        assert_eq!(first.ip(), home.router().ip());
+        assert_eq!(second.ip(), home.router().ip());
+        assert_eq!(first.port() == second.port(), same, "{nat:?}: {first} {second}");
+        one.send_to(b"hi", first).expect("a route");
+        assert_eq!(inside.recv_from(&mut [0; 8]).expect("who was spoken to may answer").0, 2);
+        inside.set_read_timeout(Some(Duration::from_millis(300))).expect("not zero");
+        one.send_to(b"hi", second).expect("a route");
+        let unasked = inside.recv_from(&mut [0; 8]);
+        assert_eq!(unasked.is_ok(), same, "the same port is another's where ports are drawn");
+        let stranger = socket(&lab.host(&format!("{name}-stranger")).expect("a host"));
+        stranger.send_to(b"hi", first).expect("a route");
+        assert!(inside.recv_from(&mut [0; 8]).is_err(), "a stranger is not heard");
+    }
 }
