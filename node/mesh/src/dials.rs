@@ -60,6 +60,16 @@ impl Dials {
         self.next_due
     }
 
+    /// Whether a peer is reached directly and not only by relays; `None` when it is not connected.
+    pub fn is_direct(&self, peer: &PeerId) -> Option<bool> {
+        self.lives.is_direct(peer)
+    }
+
+    /// The relayed connections of a peer that has a direct one as well.
+    pub fn spare(&self, peer: &PeerId) -> Vec<ConnectionId> {
+        self.lives.spare(peer)
+    }
+
     fn change(&mut self, act: impl FnOnce(&mut Book)) {
         act(&mut self.book);
         self.next_due = self.book.next_due();
@@ -77,10 +87,13 @@ impl Dials {
                     let Some(id) = peer.to_peer_id().filter(|id| id != swarm.local_peer_id()) else {
                         continue;
                     };
-                    DialOpts::peer_id(id)
-                        .condition(PeerCondition::DisconnectedAndNotDialing)
-                        .addresses(addresses)
-                        .build()
+                    // A dial that is not ours looks for a way around NATs and may take long to find none.
+                    let condition = if self.under_way.values().any(|tried| *tried == target) {
+                        PeerCondition::DisconnectedAndNotDialing
+                    } else {
+                        PeerCondition::Disconnected
+                    };
+                    DialOpts::peer_id(id).condition(condition).addresses(addresses).build()
                 }
                 Target::Address(address) => DialOpts::unknown_peer_id().address(address.clone()).build(),
             };
@@ -101,6 +114,37 @@ impl Dials {
         begun
     }
 
+    /// Dials a peer by relays at once, unless it is connected, beside a dial to its other addresses that may be under way and may
+    /// take long to fail. Whether a dial has begun; what comes of it counts like any other.
+    pub fn dial_by_relay<B: NetworkBehaviour>(
+        &mut self,
+        peer: PeerKey,
+        circuits: Vec<Multiaddr>,
+        swarm: &mut Swarm<B>,
+    ) -> bool {
+        self.change(|book| book.remember(peer, &circuits));
+        let Some(id) = peer.to_peer_id().filter(|id| id != swarm.local_peer_id()) else {
+            return false;
+        };
+        let opts = DialOpts::peer_id(id).condition(PeerCondition::Disconnected).addresses(circuits).build();
+        let connection = opts.connection_id();
+        let begun = swarm.dial(opts).is_ok();
+        if begun {
+            self.under_way.insert(connection, Target::Peer(peer));
+        }
+        begun
+    }
+
+    /// The circuits of those who are not connected and are being dialled: an attempt that began before their relay was there may
+    /// hang at an address that nobody answers from.
+    pub fn circuits_under_way(&self) -> BTreeMap<PeerKey, Vec<Multiaddr>> {
+        let peers = self.under_way.values().filter_map(|target| match target {
+            Target::Peer(peer) => Some((*peer, self.book.circuits(target))),
+            Target::Address(_) => None,
+        });
+        peers.filter(|(_, circuits)| !circuits.is_empty()).collect()
+    }
+
     /// Takes note of what happens to connections. Gives the peer whose connections are all to be closed, if there is one.
     ///
     /// A peer that connects although it was connected was started anew, and remembers nothing: which topics we follow it was told
@@ -109,12 +153,14 @@ impl Dials {
     #[must_use = "connections of an earlier life lose what is sent over them"]
     pub fn on_event<E>(&mut self, now: Duration, event: &SwarmEvent<E>) -> Option<PeerId> {
         match event {
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, established_in, .. } => {
-                tracing::debug!(%peer_id, ?established_in, "connected");
+            SwarmEvent::ConnectionEstablished {
+                peer_id, connection_id, established_in, endpoint, ..
+            } => {
+                tracing::debug!(%peer_id, ?established_in, at = %endpoint.get_remote_address(), "connected");
                 let target = self.under_way.remove(connection_id);
                 let peer = PeerKey::from_peer_id(peer_id)?;
                 self.change(|book| book.connected(now, target.as_ref(), peer));
-                let anew = self.lives.established(*peer_id, *connection_id, now);
+                let anew = self.lives.established(*peer_id, *connection_id, endpoint.is_relayed(), now);
                 anew.then(|| {
                     tracing::debug!(%peer_id, "a peer was started anew");
                     *peer_id

@@ -13,7 +13,7 @@ pub enum MeshEvent {
     PeerUp {
         /// Who.
         peer: PeerKey,
-        /// Where it was reached, or where it came from.
+        /// Where it was reached, or where it came from; nothing when it came by a relay.
         addresses: Vec<Multiaddr>,
     },
     /// The peer said where else it listens (its own claim; at most `ADDRESSES_PER_PEER_MAX`).

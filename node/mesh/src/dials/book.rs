@@ -103,6 +103,28 @@ impl Book {
         }
     }
 
+    /// Notes addresses of a peer without making it due: they are being tried already.
+    pub(super) fn remember(&mut self, peer: PeerKey, addresses: &[Multiaddr]) {
+        let target = Target::Peer(peer);
+        if !self.lines.contains_key(&target) && !self.make_room(DialSource::Given) {
+            return;
+        }
+        let number = self.entered;
+        self.entered += 1;
+        let line = self.lines.entry(target).or_insert_with(|| Line::new(DialSource::Given, number));
+        line.source = DialSource::Given;
+        for address in addresses {
+            line.keep(split_peer(address).0);
+        }
+    }
+
+    /// The circuits of a target that is not connected.
+    pub(super) fn circuits(&self, target: &Target) -> Vec<Multiaddr> {
+        let line = self.lines.get(target).filter(|line| !line.connected);
+        let circuit = |address: &&Multiaddr| address.iter().any(|part| part == Protocol::P2pCircuit);
+        line.map_or_else(Vec::new, |line| line.addresses.iter().filter(circuit).cloned().collect())
+    }
+
     /// Discovery no longer sees this address.
     pub(super) fn expire(&mut self, peer: PeerKey, address: &Multiaddr) {
         let target = Target::Peer(peer);

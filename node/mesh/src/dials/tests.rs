@@ -154,3 +154,64 @@ fn a_peer_that_connects_although_it_is_connected_was_started_anew() {
     }
     assert_eq!(dials.on_event(ms(5_100), &established(id, connection(4))), None, "a life of its own");
 }
+
+fn circuit() -> Multiaddr {
+    let (relay, _) = somebody();
+    format!("/ip4/10.77.0.9/tcp/7/p2p/{relay}/p2p-circuit").parse().expect("an address")
+}
+
+#[test]
+fn a_dial_of_somebody_else_does_not_hold_ours_back() {
+    let (mut dials, mut swarm) = (Dials::default(), swarm());
+    let (id, key) = somebody();
+    let punch = DialOpts::peer_id(id).condition(PeerCondition::Always).addresses(vec![address(9)]).build();
+    swarm.dial(punch).expect("begun");
+    dials.add(ms(0), Some(key), &[address(1)], DialSource::Given);
+    assert_eq!(dials.dial_due(ms(0), &mut swarm), 1);
+}
+
+#[test]
+fn circuits_are_dialled_beside_what_hangs_and_tried_again_with_the_rest() {
+    let (mut dials, mut swarm) = (Dials::default(), swarm());
+    let (id, key) = somebody();
+    let circuit = circuit();
+    dials.add(ms(0), Some(key), &[address(1)], DialSource::Given);
+    assert_eq!(dials.dial_due(ms(0), &mut swarm), 1);
+    assert!(dials.circuits_under_way().is_empty(), "it has none");
+    assert!(dials.dial_by_relay(key, vec![circuit.clone()], &mut swarm));
+    assert_eq!(dials.under_way.len(), 2);
+    assert_eq!(dials.circuits_under_way(), BTreeMap::from([(key, vec![circuit.clone()])]));
+    let tried: Vec<_> = dials.under_way.keys().copied().collect();
+    for connection in &tried {
+        assert_eq!(dials.on_event(ms(10), &failed(*connection)), None);
+    }
+    let due = dials.next_due().expect("tried again");
+    assert_eq!(dials.book.due(due)[0].1, [address(1), circuit]);
+    assert_eq!(dials.on_event(due, &established(id, ConnectionId::new_unchecked(900))), None);
+    assert!(dials.circuits_under_way().is_empty(), "who is connected needs no circuit");
+    let me = PeerKey::from_peer_id(swarm.local_peer_id()).expect("an Ed25519 key");
+    assert!(!dials.dial_by_relay(me, vec![address(1)], &mut swarm), "nobody dials itself");
+}
+
+#[test]
+fn a_peer_by_relay_is_told_from_a_direct_one_and_what_became_spare_is_named() {
+    let mut dials = Dials::default();
+    let (id, _) = somebody();
+    let [relayed, direct] = [1, 2].map(ConnectionId::new_unchecked);
+    let endpoint = ConnectedPoint::Listener { local_addr: circuit(), send_back_addr: address(1) };
+    let by_relay: Happened = SwarmEvent::ConnectionEstablished {
+        peer_id: id,
+        connection_id: relayed,
+        endpoint,
+        num_established: NonZeroU32::MIN,
+        concurrent_dial_errors: None,
+        established_in: Duration::ZERO,
+    };
+    assert_eq!(dials.is_direct(&id), None);
+    assert_eq!(dials.on_event(ms(0), &by_relay), None);
+    assert_eq!((dials.is_direct(&id), dials.spare(&id)), (Some(false), vec![]));
+    assert_eq!(dials.on_event(ms(3_000), &established(id, direct)), None, "a move is no return");
+    assert_eq!((dials.is_direct(&id), dials.spare(&id)), (Some(true), vec![relayed]));
+    assert_eq!(dials.on_event(ms(9_000), &closed(id, relayed, 1)), None);
+    assert_eq!((dials.is_direct(&id), dials.spare(&id)), (Some(true), vec![]));
+}

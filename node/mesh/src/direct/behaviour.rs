@@ -40,7 +40,8 @@ pub struct Direct {
 /// One connected peer.
 #[derive(Default)]
 struct Link {
-    /// Oldest first, but for a peer that was started anew; frames are sent on the first and the others stand by.
+    /// Direct ones before relayed ones, then oldest first, but for a peer that was started anew; frames are sent on the first
+    /// and the others stand by.
     connections: Vec<Line>,
     keep: bool,
     next_number: u64,
@@ -52,6 +53,8 @@ struct Link {
 
 struct Line {
     id: ConnectionId,
+    /// Through a third party, for as long as there is nothing better.
+    relayed: bool,
     started: bool,
     faults: u32,
     /// Number of the next frame on the peer's stream here.
@@ -111,11 +114,37 @@ impl Direct {
         link.unacked.iter().map(|unacked| unacked.id).collect()
     }
 
-    fn on_established(&mut self, peer: PeerId, id: ConnectionId) {
+    /// A direct connection takes over from relayed ones at once, from the first unacknowledged frame: what still arrives on the
+    /// older way as well is known by its number.
+    fn on_established(&mut self, peer: PeerId, id: ConnectionId, relayed: bool) {
         let link = self.peers.entry(peer).or_default();
-        link.connections.push(Line { id, started: false, faults: 0, position: 0 });
+        let line = Line { id, relayed, started: false, faults: 0, position: 0 };
+        let first_relayed = link.connections.iter().position(|line| line.relayed);
+        let at = first_relayed.filter(|_| !relayed).unwrap_or(link.connections.len());
+        link.connections.insert(at, line);
         if link.keep {
             self.queue.push_back(notify(peer, id, ToHandler::Keep(true)));
+        }
+        if at == 0
+            && let Some(start) = link.restart(self.session)
+        {
+            self.queue.push_back(notify(peer, start.0, start.1));
+        }
+    }
+
+    /// A peer that was started anew while a connection of its earlier life still looks open, with a relay in one of the two:
+    /// nothing else tells that from a move to a better way, so everything goes and begins again.
+    fn on_opened(&mut self, peer: PeerId, id: ConnectionId, head: Head) {
+        let session = self.session;
+        let Some(link) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        let anew = link.expected.is_some_and(|(known, _)| known != head.session);
+        if anew && link.connections.len() > 1 && link.connections.iter().any(|line| line.relayed) {
+            let connection = CloseConnection::All;
+            self.queue.push_back(ToSwarm::CloseConnection { peer_id: peer, connection });
+        } else if let Some((line, start)) = link.on_opened(id, head, session) {
+            self.queue.push_back(notify(peer, line, start));
         }
     }
 
@@ -247,7 +276,7 @@ impl NetworkBehaviour for Direct {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(event) => {
-                self.on_established(event.peer_id, event.connection_id)
+                self.on_established(event.peer_id, event.connection_id, event.endpoint.is_relayed());
             }
             FromSwarm::ConnectionClosed(event) => self.on_closed(event.peer_id, event.connection_id),
             _ => {}
@@ -258,13 +287,7 @@ impl NetworkBehaviour for Direct {
         match event {
             FromHandler::Frame(bytes) => self.on_frame(peer, id, bytes),
             FromHandler::StreamLost => self.on_stream_lost(peer, id),
-            FromHandler::Opened(head) => {
-                let session = self.session;
-                let start = self.peers.get_mut(&peer).and_then(|link| link.on_opened(id, head, session));
-                if let Some((line, start)) = start {
-                    self.queue.push_back(notify(peer, line, start));
-                }
-            }
+            FromHandler::Opened(head) => self.on_opened(peer, id, head),
             FromHandler::Acked(next) => {
                 if let Some(link) = self.peers.get_mut(&peer) {
                     link.on_acked(id, next);

@@ -7,6 +7,8 @@
 
 use crate::limits::{ADMISSIONS_PER_PEER_MAX, HELD_SUBSCRIPTIONS_MAX, UNADMITTED_MAX};
 use crate::topic::Topic;
+use futures::FutureExt;
+use futures_timer::Delay;
 use libp2p::PeerId;
 use libp2p::core::transport::PortUse;
 use libp2p::core::{Endpoint, Multiaddr};
@@ -19,6 +21,11 @@ use libp2p::swarm::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A connection that stands by is looked at so often. Far longer than the first one takes for what waits, and no matter to what the
+/// peer still sends there.
+const STANDBY: Duration = Duration::from_millis(50);
 
 type Inner = gossipsub::Behaviour;
 type InnerHandler = <Inner as NetworkBehaviour>::ConnectionHandler;
@@ -38,7 +45,8 @@ pub struct Gate {
 /// What the gate remembers of a connected peer.
 #[derive(Default)]
 struct Guest {
-    connections: Vec<ConnectionId>,
+    /// Direct ones before relayed ones, then oldest first.
+    connections: Vec<(ConnectionId, bool)>,
     admitted: BTreeSet<Topic>,
     /// Subscriptions to topics it is not admitted to, oldest first, one topic each.
     held: VecDeque<(Topic, InnerOut)>,
@@ -50,6 +58,8 @@ struct Guest {
 pub enum GateIn {
     /// The peer is admitted to something: streams may be opened towards it.
     Open,
+    /// A better connection is open now: read what the peer still sends here, and leave to that one what is to be sent.
+    StandBy,
     Gossip(InnerIn),
 }
 
@@ -74,7 +84,7 @@ impl Gate {
         if guest.admitted.len() >= ADMISSIONS_PER_PEER_MAX {
             return Err(AdmitError::TooMany);
         }
-        let connection = *guest.connections.first().expect("a guest has a connection");
+        let (connection, _) = *guest.connections.first().expect("a guest has a connection");
         if guest.admitted.is_empty() {
             self.queue.push_back(open(peer, connection));
         }
@@ -87,19 +97,30 @@ impl Gate {
     }
 
     fn on_established(&mut self, event: &ConnectionEstablished<'_>) {
-        self.peers.entry(event.peer_id).or_default().connections.push(event.connection_id);
+        let (id, relayed) = (event.connection_id, event.endpoint.is_relayed());
+        let guest = self.peers.entry(event.peer_id).or_default();
+        let first_relayed = guest.connections.iter().position(|(_, relayed)| *relayed);
+        let at = first_relayed.filter(|_| !relayed).unwrap_or(guest.connections.len());
+        guest.connections.insert(at, (id, relayed));
+        if at == 0 && !guest.admitted.is_empty() {
+            self.queue.push_back(open(event.peer_id, id));
+            for (stale, _) in &guest.connections[1..] {
+                self.queue.push_back(tell(event.peer_id, *stale, GateIn::StandBy));
+            }
+        }
     }
 
-    /// Gossip uses one connection, so that it keeps its order; the next one takes over.
+    /// Gossip uses one connection, so that it keeps its order; the next one takes over. All of them take from one queue towards
+    /// the peer, so one that stands by leaves what comes to the first.
     fn on_closed(&mut self, event: &ConnectionClosed<'_>) {
         let Some(guest) = self.peers.get_mut(&event.peer_id) else {
             return;
         };
-        let first = guest.connections.first() == Some(&event.connection_id);
-        guest.connections.retain(|connection| *connection != event.connection_id);
+        let first = guest.connections.first().is_some_and(|(id, _)| *id == event.connection_id);
+        guest.connections.retain(|(id, _)| *id != event.connection_id);
         match guest.connections.first() {
             None => drop(self.peers.remove(&event.peer_id)),
-            Some(next) if first && !guest.admitted.is_empty() => {
+            Some((next, _)) if first && !guest.admitted.is_empty() => {
                 self.queue.push_back(open(event.peer_id, *next))
             }
             Some(_) => {}
@@ -107,8 +128,12 @@ impl Gate {
     }
 }
 
-fn open(peer_id: PeerId, connection: ConnectionId) -> ToSwarm<gossipsub::Event, GateIn> {
-    ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event: GateIn::Open }
+fn open(peer: PeerId, connection: ConnectionId) -> ToSwarm<gossipsub::Event, GateIn> {
+    tell(peer, connection, GateIn::Open)
+}
+
+fn tell(peer_id: PeerId, connection: ConnectionId, event: GateIn) -> ToSwarm<gossipsub::Event, GateIn> {
+    ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event }
 }
 
 impl Guest {
@@ -221,12 +246,14 @@ impl NetworkBehaviour for Gate {
 pub struct GateHandler {
     inner: InnerHandler,
     open: bool,
+    /// Runs while another connection is the one to send on.
+    standby: Option<Delay>,
     waiting: Option<SubstreamProtocol<Outbound, ()>>,
 }
 
 impl GateHandler {
     fn new(inner: InnerHandler) -> Self {
-        Self { inner, open: false, waiting: None }
+        Self { inner, open: false, standby: None, waiting: None }
     }
 }
 
@@ -253,10 +280,14 @@ impl ConnectionHandler for GateHandler {
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
         loop {
+            if self.standby.as_mut().is_some_and(|pause| pause.poll_unpin(cx).is_pending()) {
+                return Poll::Pending;
+            }
             match self.inner.poll(cx) {
                 Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }) if !self.open => {
                     self.waiting = Some(protocol);
                 }
+                Poll::Pending if self.standby.is_some() => self.standby = Some(Delay::new(STANDBY)),
                 other => return other,
             }
         }
@@ -264,7 +295,8 @@ impl ConnectionHandler for GateHandler {
 
     fn on_behaviour_event(&mut self, event: GateIn) {
         match event {
-            GateIn::Open => self.open = true,
+            GateIn::Open => (self.open, self.standby) = (true, None),
+            GateIn::StandBy => self.standby = Some(Delay::new(STANDBY)),
             GateIn::Gossip(event) => self.inner.on_behaviour_event(event),
         }
     }

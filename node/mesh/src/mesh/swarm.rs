@@ -32,7 +32,9 @@ impl Mesh {
         }
         if let Some(peer) = PeerKey::from_peer_id(&event.peer_id) {
             self.connected.insert(event.peer_id, peer);
-            let addresses = vec![without_peer(event.endpoint.get_remote_address())];
+            let remote = without_peer(event.endpoint.get_remote_address());
+            // Who came in by a relay has no address but its name.
+            let addresses = if remote.is_empty() { Vec::new() } else { vec![remote] };
             self.tell(MeshEvent::PeerUp { peer, addresses });
         } else {
             // Nothing above can name such a peer.
@@ -170,8 +172,13 @@ impl Mesh {
     }
 }
 
-fn without_peer(address: &Multiaddr) -> Multiaddr {
-    address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect()
+/// Takes off the name at the end. The one of a relay, in the middle, belongs to the way.
+pub(super) fn without_peer(address: &Multiaddr) -> Multiaddr {
+    let mut bare = address.clone();
+    if matches!(bare.iter().last(), Some(Protocol::P2p(_))) {
+        bare.pop();
+    }
+    bare
 }
 
 impl NetworkBehaviour for Mesh {

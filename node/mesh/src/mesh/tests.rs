@@ -78,3 +78,16 @@ fn who_is_unknown_can_be_expelled_without_harm() {
     mesh.unsubscribe(Topic([9; 32]));
     assert_eq!(mesh.grafted(Topic([9; 32])), []);
 }
+
+#[test]
+fn only_the_name_at_the_end_is_taken_off_an_address() {
+    let name = stranger().to_peer_id().expect("a key");
+    let relay = PeerKey::from_public(&Keypair::ed25519_from_bytes([5; 32]).expect("a seed").public());
+    let relay = relay.and_then(|key| key.to_peer_id()).expect("a key");
+    for bare in ["/ip4/10.0.0.1/tcp/7".to_owned(), format!("/ip4/10.0.0.1/tcp/7/p2p/{relay}/p2p-circuit")] {
+        let named: libp2p::Multiaddr = format!("{bare}/p2p/{name}").parse().expect("an address");
+        let bare: libp2p::Multiaddr = bare.parse().expect("an address");
+        assert_eq!(swarm::without_peer(&named), bare);
+        assert_eq!(swarm::without_peer(&bare), bare);
+    }
+}

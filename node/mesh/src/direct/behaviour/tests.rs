@@ -18,7 +18,7 @@ fn line(number: usize) -> ConnectionId {
 fn connected(lines: &[usize]) -> Direct {
     let mut direct = Direct::new(SESSION);
     for number in lines {
-        direct.on_established(peer(), line(*number));
+        direct.on_established(peer(), line(*number), false);
     }
     direct
 }
@@ -31,6 +31,7 @@ enum Wish {
     Ack { line: usize, next: u64 },
     Keep { line: usize },
     Close { line: usize },
+    CloseAll,
     Deliver(Vec<u8>),
 }
 
@@ -48,6 +49,7 @@ fn wish(event: ToSwarm<Received, ToHandler>) -> Wish {
         ToSwarm::CloseConnection { connection: CloseConnection::One(id), .. } => {
             Wish::Close { line: number(id) }
         }
+        ToSwarm::CloseConnection { connection: CloseConnection::All, .. } => Wish::CloseAll,
         ToSwarm::NotifyHandler { handler: NotifyHandler::One(id), event, .. } => {
             let line = number(id);
             match event {
@@ -138,7 +140,7 @@ fn the_second_connection_stands_by_and_takes_over() {
     wishes(&mut direct);
     direct.on_closed(peer(), line(2));
     assert_eq!(wishes(&mut direct), [], "the one that stood by is not missed");
-    direct.on_established(peer(), line(3));
+    direct.on_established(peer(), line(3), false);
     direct.on_closed(peer(), line(1));
     assert_eq!(wishes(&mut direct), [start(3, 0, &[b"a", b"b"])]);
     send(&mut direct, b"c");
@@ -179,7 +181,7 @@ fn a_member_is_kept_on_every_connection_it_has_and_gets() {
     let mut direct = connected(&[1, 2]);
     direct.keep(peer());
     direct.keep(peer());
-    direct.on_established(peer(), line(3));
+    direct.on_established(peer(), line(3), false);
     assert_eq!(wishes(&mut direct), [1, 2, 3].map(|line| Wish::Keep { line }));
 }
 
@@ -304,7 +306,8 @@ impl Road {
         self.acks[on].clear();
         for lane in [&mut self.sender, &mut self.receiver] {
             lane.on_closed(peer(), line(on));
-            lane.on_established(peer(), line(on));
+            // One of the two ways leads through a relay.
+            lane.on_established(peer(), line(on), on == 0);
         }
         self.obey();
     }
@@ -353,7 +356,7 @@ fn a_peer_that_was_started_anew_is_answered_where_it_says_so() {
     direct.on_connection_handler_event(peer(), line(1), head(7));
     send(&mut direct, b"for the dead");
     wishes(&mut direct);
-    direct.on_established(peer(), line(2));
+    direct.on_established(peer(), line(2), false);
     direct.on_connection_handler_event(peer(), line(2), head(8));
     assert_eq!(wishes(&mut direct), [start(2, 0, &[b"for the dead"])]);
     send(&mut direct, b"next");
@@ -368,4 +371,45 @@ fn a_second_connection_of_one_life_only_stands_by() {
     direct.on_connection_handler_event(peer(), line(2), head());
     send(&mut direct, b"a");
     assert_eq!(wishes(&mut direct), [start(1, 0, &[b"a"])]);
+}
+
+#[test]
+fn what_waits_moves_to_the_direct_connection_as_soon_as_there_is_one() {
+    let mut direct = Direct::new(SESSION);
+    direct.on_established(peer(), line(1), true);
+    send(&mut direct, b"a");
+    assert_eq!(wishes(&mut direct), [start(1, 0, &[b"a"])]);
+    direct.on_established(peer(), line(2), true);
+    assert_eq!(wishes(&mut direct), [], "a second relayed one stands by");
+    direct.on_established(peer(), line(3), false);
+    assert_eq!(wishes(&mut direct), [start(3, 0, &[b"a"])]);
+    send(&mut direct, b"b");
+    assert_eq!(wishes(&mut direct), [Wish::Send { line: 3, frame: b"b".to_vec() }]);
+    direct.on_closed(peer(), line(1));
+    direct.on_closed(peer(), line(2));
+    assert_eq!(wishes(&mut direct), [], "the relayed ones are not missed");
+}
+
+#[test]
+fn the_relayed_connection_takes_over_when_the_direct_one_is_lost() {
+    let mut direct = Direct::new(SESSION);
+    direct.on_established(peer(), line(1), true);
+    direct.on_established(peer(), line(2), false);
+    send(&mut direct, b"a");
+    assert_eq!(wishes(&mut direct), [start(2, 0, &[b"a"])]);
+    direct.on_closed(peer(), line(2));
+    assert_eq!(wishes(&mut direct), [start(1, 0, &[b"a"])]);
+}
+
+#[test]
+fn a_peer_started_anew_beside_a_relayed_connection_begins_again_on_all() {
+    let mut direct = Direct::new(SESSION);
+    let head = |session| FromHandler::Opened(Head { session, first: 0 });
+    direct.on_established(peer(), line(1), true);
+    direct.on_connection_handler_event(peer(), line(1), head(7));
+    direct.on_established(peer(), line(2), false);
+    direct.on_connection_handler_event(peer(), line(2), head(7));
+    assert_eq!(wishes(&mut direct), [], "the same life moves");
+    direct.on_connection_handler_event(peer(), line(2), head(8));
+    assert_eq!(wishes(&mut direct), [Wish::CloseAll]);
 }
