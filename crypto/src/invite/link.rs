@@ -3,6 +3,7 @@
 //! ```text
 //! halloo:i/<id>?a=<address>,<address>#<secret>             needs no server
 //! https://<coordinator>/i/<id>?a=<addresses>#<secret>      opens in a browser too; `?a=` is optional in both
+//! http://<host>:<port>/i/<id>?a=<addresses>#<secret>       the same, of a coordinator on the local network
 //! ```
 //!
 //! id and secret are 16 bytes each in base64url without padding (RFC 4648, 5). An address is a multiaddr, percent-encoded
@@ -22,14 +23,14 @@ pub const ADDRESSES_MAX: usize = 8;
 pub const ADDRESS_MAX_BYTES: usize = 200;
 
 const SCHEME: &str = "halloo:";
-const WEB: &str = "https://";
+const WEB: [&str; 2] = ["https://", "http://"];
 const PATH: &str = "i/";
 
 /// Why a text is no invite link; every text names the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// Nothing like an invite link.
-    #[error("this is not an invite link; one starts with halloo:i/ or https:// and has a # near its end")]
+    #[error("this is not an invite link; one starts with halloo:i/, https:// or http:// and has a # near its end")]
     NotALink,
     /// The part behind `#` is missing or cut: without it nobody can join.
     #[error("the link was cut off: copy the whole link, with everything behind the #")]
@@ -45,7 +46,7 @@ pub enum LinkError {
 /// An invite link in its parts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// `https://host` of the coordinator, without a slash at the end; `None` for a link that needs none.
+    /// Origin of the coordinator, `https://host`, without a slash at the end; `None` for a link that needs none.
     pub coordinator: Option<String>,
     /// Where the inviter may be found, multiaddrs.
     pub addresses: Vec<String>,
@@ -108,9 +109,9 @@ fn split_path(path: &str) -> Option<(Option<String>, &str)> {
         let id = path[SCHEME.len()..].trim_start_matches('/');
         return Some((None, id.strip_prefix(PATH)?));
     }
-    if starts(WEB) {
+    if let Some(scheme) = WEB.into_iter().find(|scheme| starts(scheme)) {
         let (base, id) = path.rsplit_once("/i/")?;
-        let host = base.get(WEB.len()..)?;
+        let host = base.get(scheme.len()..)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:[]/".contains(c);
         return (!host.is_empty() && host.chars().all(plain)).then(|| (Some(base.to_owned()), id));
     }

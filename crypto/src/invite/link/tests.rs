@@ -26,6 +26,7 @@ fn links_with_and_without_a_server_read_back() {
         link(None, &[address, "/ip6/fe80::1/tcp/4001"]),
         link(Some("https://example.org"), &[]),
         link(Some("https://example.org:8443/halloo"), &[address]),
+        link(Some("http://10.0.0.1:7750"), &[address]),
         link(None, &["/dns/a b,c&d#e?f%/tcp/1"]),
     ] {
         let text = link.to_text();
@@ -59,6 +60,7 @@ fn a_link_tells_what_is_wrong_with_it() {
     assert_eq!(error(""), LinkError::NotALink);
     assert_eq!(error("https://example.org/"), LinkError::NotALink);
     assert_eq!(error(&format!("http://example.org/i/x#{key}")), LinkError::NotALink);
+    assert_eq!(error(&format!("http:///i/{}#{key}", base64(&secret(1).id().0))), LinkError::NotALink);
     assert_eq!(error(&format!("https:///i/{}#{key}", base64(&secret(1).id().0))), LinkError::NotALink);
     let other = base64(secret(2).to_bytes().expose());
     assert_eq!(error(&format!("{before}#{other}")), LinkError::Mistyped);
