@@ -21,6 +21,9 @@ pub const MAX_PEERS: usize = 7;
 /// Most bytes of a sealed payload: the largest that fits an IPv6 minimum MTU of 1,280 after IP, UDP, RTP and SRTP.
 pub const MAX_PAYLOAD: usize = 1_180;
 
+/// Most servers that a connection asks: each costs a request from every local address.
+pub const MAX_SERVERS: usize = 4;
+
 /// Sealed frames that may wait for the endpoint task: 640 ms at 20 ms, past that they are useless to a listener.
 pub const OUTGOING_QUEUE: usize = 32;
 
@@ -98,6 +101,24 @@ pub enum DownReason {
     Path,
 }
 
+/// A server outside that helps two endpoints to find a path: it says how this machine looks from there (`stun:`), or relays what is
+/// sealed already (`turn:`). Its operator sees addresses, times and sizes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceServer {
+    /// `stun:HOST:PORT`, `turn:HOST:PORT?transport=udp`; RFC 7064 and RFC 7065.
+    pub urls: Vec<String>,
+    /// For `turn:` only.
+    pub username: String,
+    /// For `turn:` only.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
 /// How one connection does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ConnectionStats {
@@ -162,6 +183,10 @@ pub trait MediaEndpoint: Send + Sync {
     /// # Errors
     /// [`EndpointError::Closed`].
     fn network_changed(&self) -> Result<(), EndpointError>;
+
+    /// From now on these servers help (at most [`MAX_SERVERS`]). Connections that stand are left as they are: new credentials are
+    /// no reason to interrupt anybody.
+    fn set_servers(&self, servers: Vec<IceServer>);
 
     /// Signalling reaches this device again after it did not: what waits for an answer is said at once instead of in its turn.
     ///

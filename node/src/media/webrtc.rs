@@ -25,8 +25,8 @@ use self::counters::Counters;
 use self::link::{Link, LinkContext, LinkInput, LinkOutput, LinkReport};
 pub use self::options::{Options, Tap};
 use super::endpoint::{
-    BoxFuture, DownReason, EVENT_QUEUE, EndpointError, EndpointEvent, EndpointStats, Incoming, MAX_PEERS,
-    MediaEndpoint, Outgoing, RoadEnds, Started, road,
+    BoxFuture, DownReason, EVENT_QUEUE, EndpointError, EndpointEvent, EndpointStats, IceServer, Incoming,
+    MAX_PEERS, MAX_SERVERS, MediaEndpoint, Outgoing, RoadEnds, Started, road,
 };
 use super::signalling::{Body, Signal};
 
@@ -54,6 +54,7 @@ enum Control {
 struct WebRtc {
     control: mpsc::Sender<Control>,
     stats: watch::Receiver<EndpointStats>,
+    servers: watch::Sender<Vec<IceServer>>,
 }
 
 /// Starts an endpoint for the device `me` on the current tokio runtime. Nothing is bound before a peer is named.
@@ -62,6 +63,7 @@ pub fn start(me: DeviceId, options: Options) -> Started {
     let (events, event_end) = mpsc::channel(EVENT_QUEUE);
     let (stats, stats_end) = watch::channel(EndpointStats::new());
     let (link_out, link_outputs) = mpsc::channel(CONTROL_QUEUE);
+    let (servers, server_end) = watch::channel(Vec::new());
     let (road, ends) = road();
     let hub = Hub {
         me,
@@ -71,12 +73,13 @@ pub fn start(me: DeviceId, options: Options) -> Started {
         tasks: JoinSet::new(),
         incoming: ends.inn.clone(),
         link_out,
+        servers: server_end,
         serial: 0,
         events,
         stats,
     };
     tokio::spawn(hub.run(controls, link_outputs, ends));
-    let control = Arc::new(WebRtc { control, stats: stats_end });
+    let control = Arc::new(WebRtc { control, stats: stats_end, servers });
     Started { control, events: event_end, road }
 }
 
@@ -104,6 +107,11 @@ impl MediaEndpoint for WebRtc {
 
     fn reachable(&self, device: DeviceId) -> Result<(), EndpointError> {
         self.tell(Control::Reachable(device))
+    }
+
+    fn set_servers(&self, mut servers: Vec<IceServer>) {
+        servers.truncate(MAX_SERVERS);
+        self.servers.send_replace(servers);
     }
 
     fn stats(&self) -> EndpointStats {
@@ -138,6 +146,7 @@ struct Hub {
     tasks: JoinSet<()>,
     incoming: std::sync::mpsc::SyncSender<Incoming>,
     link_out: mpsc::Sender<LinkReport>,
+    servers: watch::Receiver<Vec<IceServer>>,
     serial: u64,
     events: mpsc::Sender<EndpointEvent>,
     stats: watch::Sender<EndpointStats>,
@@ -239,6 +248,7 @@ impl Hub {
             counters: Arc::clone(&counters),
             incoming: self.incoming.clone(),
             out: self.link_out.clone(),
+            servers: self.servers.clone(),
             serial,
         };
         self.tasks.spawn(Link::new(context).run(input_end));

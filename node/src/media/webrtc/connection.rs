@@ -18,17 +18,18 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     CipherSuiteId, MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceCandidate, RTCIceCandidateInit, RTCIceCandidateType, RTCIceConnectionState, RTCIceGatheringState,
-    RTCIceProtocol, RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription,
-    RTCStatsReportEntry, Registry, SettingEngine, SettingEngineBuilder, SrtpProtectionProfile, StatsSelector,
+    RTCConfiguration, RTCConfigurationBuilder, RTCIceCandidate, RTCIceCandidateInit, RTCIceCandidateType,
+    RTCIceConnectionState, RTCIceGatheringState, RTCIceProtocol, RTCIceServer, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, Registry, SettingEngine,
+    SettingEngineBuilder, SrtpProtectionProfile, StatsSelector,
 };
 
 use super::options::{
     CHECK_INTERVAL, CHECKS, KEEP_ALIVE, Options, PAYLOAD_TYPE, SILENCE_DOUBTED, SILENCE_FATAL,
 };
 use super::sdp::{self, Half};
-use crate::media::endpoint::Outgoing;
-use crate::media::signalling::{Candidate, CandidateKind, ConnectionId, Session};
+use crate::media::endpoint::{IceServer, Outgoing};
+use crate::media::signalling::{Candidate, CandidateKind, ConnectionId, NO_CONNECTION, Session};
 
 /// Room for happenings: a connection tells at most [`crate::media::interfaces::MAX_LOCAL`] candidates a generation and a
 /// handful of state changes.
@@ -61,6 +62,14 @@ pub(super) struct Connection {
     audio_level: bool,
 }
 
+/// What tells one connection from the next.
+pub(super) struct Plate {
+    pub(super) id: ConnectionId,
+    pub(super) ssrc: u32,
+    /// Who helps to find a path.
+    pub(super) servers: Vec<IceServer>,
+}
+
 /// The sending half, for the task that fans frames out.
 pub(super) struct Feed {
     track: Arc<TrackLocalStaticRTP>,
@@ -72,11 +81,11 @@ pub(super) struct Feed {
 impl Connection {
     /// Binds sockets and makes keys and a certificate of its own, so that connections cannot be linked on the wire.
     pub(super) async fn build(
-        id: ConnectionId,
-        ssrc: u32,
+        plate: Plate,
         options: &Options,
         happenings: mpsc::Sender<Happening>,
     ) -> Result<Self, Error> {
+        let Plate { id, ssrc, servers } = plate;
         let mut media = MediaEngine::default();
         media.register_codec(
             RTCRtpCodecParameters { rtp_codec: opus(), payload_type: PAYLOAD_TYPE },
@@ -91,6 +100,7 @@ impl Connection {
             )?;
         }
         let peer = PeerConnectionBuilder::new()
+            .with_configuration(configuration(servers))
             .with_media_engine(media)
             .with_setting_engine(settings(options))
             .with_interceptor_registry(Registry::new())
@@ -238,6 +248,15 @@ fn opus() -> RTCRtpCodec {
     }
 }
 
+fn configuration(servers: Vec<IceServer>) -> RTCConfiguration {
+    let server = |server: IceServer| RTCIceServer {
+        urls: server.urls,
+        username: server.username,
+        credential: server.credential,
+    };
+    RTCConfigurationBuilder::new().with_ice_servers(servers.into_iter().map(server).collect()).build()
+}
+
 fn settings(options: &Options) -> SettingEngine {
     SettingEngineBuilder::new()
         // Addresses travel sealed, so names that hide them would only cost a lookup.
@@ -317,4 +336,16 @@ fn local_candidate(candidate: &RTCIceCandidate) -> Option<Candidate> {
         address: std::net::SocketAddr::new(ip, candidate.port),
     })
     .filter(|candidate| candidate.address.port() != 0)
+}
+
+/// A name for a connection; `None` without chance.
+pub(super) fn random_id() -> Option<ConnectionId> {
+    let mut id = NO_CONNECTION;
+    getrandom::fill(&mut id).ok()?;
+    Some(id).filter(|id| *id != NO_CONNECTION)
+}
+
+/// A number that nobody can guess; `None` without chance.
+pub(super) fn random_u32() -> Option<u32> {
+    getrandom::u32().ok()
 }

@@ -14,18 +14,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use halloo_crypto::id::DeviceId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 
-use super::connection::{Connection, Feed, HAPPENING_QUEUE, Happening, What};
+use super::connection::{Connection, Feed, HAPPENING_QUEUE, Happening, Plate, What, random_id, random_u32};
 use super::counters::Counters;
 use super::listen::{Ear, listen};
 use super::options::{
     CONNECT_WAIT, GATHER_WAIT, Options, RETRY_MAX, RETRY_MIN, SILENCE_HEARD, STATS_INTERVAL,
 };
 use crate::media::clock::mono_ns;
-use crate::media::endpoint::{DownReason, Incoming};
+use crate::media::endpoint::{DownReason, IceServer, Incoming};
 use crate::media::signalling::{
     Body, Candidate, ConnectionId, MAX_CANDIDATES, NO_CONNECTION, Session, Signal,
 };
@@ -62,6 +62,8 @@ pub(super) struct LinkContext {
     pub(super) counters: Arc<Counters>,
     pub(super) incoming: std::sync::mpsc::SyncSender<Incoming>,
     pub(super) out: mpsc::Sender<LinkReport>,
+    /// Who helps connections that begin now.
+    pub(super) servers: watch::Receiver<Vec<IceServer>>,
     /// Tells this link's reports from those of an earlier link with the same peer.
     pub(super) serial: u64,
 }
@@ -188,7 +190,8 @@ impl Link {
 
     async fn build(&mut self, id: ConnectionId) -> Option<Connection> {
         let ssrc = random_u32()?.max(1);
-        match Connection::build(id, ssrc, &self.context.options, self.tell.clone()).await {
+        let servers = self.context.servers.borrow().clone();
+        match Connection::build(Plate { id, ssrc, servers }, &self.context.options, self.tell.clone()).await {
             Ok(connection) => {
                 self.context.counters.connections.fetch_add(1, Relaxed);
                 Some(connection)
@@ -487,14 +490,4 @@ impl Link {
             connection.close().await;
         }
     }
-}
-
-fn random_id() -> Option<ConnectionId> {
-    let mut id = NO_CONNECTION;
-    getrandom::fill(&mut id).ok()?;
-    Some(id).filter(|id| *id != NO_CONNECTION)
-}
-
-fn random_u32() -> Option<u32> {
-    getrandom::u32().ok()
 }
