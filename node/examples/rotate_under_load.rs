@@ -143,7 +143,7 @@ async fn live(
 ) -> Result<JoinSet<Result<(), ClientError>>> {
     let mut client = door(&witness.home, member).await?;
     if first {
-        client.ask(None, Request::New(NewAsk { name: "Load".into(), profile: None })).await?;
+        client.ask(None, Request::New(NewAsk { name: "Load".into(), profile: None, via: None })).await?;
     }
     let mut tasks = JoinSet::new();
     for _ in 0..WRITERS {

@@ -30,7 +30,7 @@ fn after_help() -> String {
     )
 }
 
-/// A group that moves together talks, sees each other and writes: end-to-end encrypted, no server.
+/// A group that moves together talks, sees each other and writes: end-to-end encrypted, without a server or by one of your own.
 #[derive(Debug, Parser)]
 #[command(name = "halloo", version, about, after_help = after_help(), max_term_width = 110)]
 pub struct Cli {
@@ -58,14 +58,20 @@ pub enum Command {
     New {
         /// The group's name
         name: String,
+        /// The coordinator by which members meet over the internet: https://host, or http://host:port on a local network
+        #[arg(long, value_name = "ORIGIN")]
+        via: Option<String>,
         /// Options that several commands share
         #[command(flatten)]
         begin: BeginArgs,
     },
     /// Come into a group by a short code, a link or the text of a QR
     Join {
-        /// For instance 7-otter-quartz
+        /// For instance 7-otter-quartz, or 7-otter-quartz@halloo.example
         invite: String,
+        /// The coordinator by which to look for the inviter, where the code names none
+        #[arg(long, value_name = "ORIGIN")]
+        via: Option<String>,
         /// Options that several commands share
         #[command(flatten)]
         begin: BeginArgs,
@@ -263,6 +269,11 @@ pub enum Command {
     History {
         /// `none`, a number of lines (`50`), or a number of days (`7d`)
         policy: Option<String>,
+    },
+    /// Show or change the coordinator by which the group meets over the internet (admins)
+    Via {
+        /// https://host, http://host:port on a local network, or `off`
+        origin: Option<String>,
     },
     /// Leave the group
     Leave,

@@ -1,5 +1,6 @@
-//! `halloo doctor`: what is wrong with sound, network, clock, home and its key, and what to do about each.
+//! `halloo doctor`: what is wrong with sound, network, clock, home and its key, and the coordinator, and what to do about each.
 
+mod coordinator;
 mod home;
 mod machine;
 mod network;
@@ -52,6 +53,9 @@ pub async fn run(home: &Result<Home, HomeError>, args: &DaemonArgs) -> Vec<Check
     checks.extend(looked.await.unwrap_or_default());
     checks.push(sound::check_voice().await);
     checks.extend(running.iter().flat_map(running::Running::checks));
+    if let Some(origin) = running.as_ref().and_then(running::Running::coordinator) {
+        checks.extend(coordinator::check(&origin).await);
+    }
     checks
 }
 

@@ -21,12 +21,14 @@ mod keeping;
 mod later;
 mod lines;
 mod memberships;
+mod naming;
 mod network;
 mod news;
 mod pair_lane;
 mod reads;
 mod returning;
 mod siblings;
+mod via;
 mod voice;
 mod wishes;
 
@@ -45,6 +47,7 @@ use crate::media::clock::mono_ns;
 use crate::net::{Net, NetCommand, NetEvent};
 use crate::storage::{Storage, StorageEvent};
 use crate::track::Track;
+use crate::uplink::{News, Uplink};
 use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Input, WakeReason};
 use halloo_engine::lane::{Lane, PeerKey};
@@ -53,6 +56,7 @@ use halloo_engine::pairing::{HostInput, SeekerInput};
 use halloo_engine::place::Fix;
 use halloo_engine::time::{Now, Time};
 use halloo_mesh::{PairReply, Verdict};
+use halloo_wire::origin::Origin;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -110,6 +114,9 @@ pub struct Driver {
     net_events: mpsc::Receiver<NetEvent>,
     /// The addresses of this machine that others could reach, as the network told them last.
     here: BTreeSet<IpAddr>,
+    uplink: Uplink,
+    wanted: via::Wanted,
+    looks: naming::Looks,
     storage: Storage,
     keeper: keeping::Keeper,
     door: Door,
@@ -141,6 +148,8 @@ enum Happened {
     Stored(StorageEvent),
     Voice(voice::VoiceNews),
     Kept(keeping::KeyNews),
+    Uplink(Origin, News),
+    Looked(naming::Looked),
     Asked(Asked),
     Fix(Fix),
     Track(GroupId, Track),
@@ -162,6 +171,9 @@ impl Driver {
         Driver {
             voice: voice::Voice::new(me, parts.recording, ways),
             keeper: keeping::Keeper::new(std::sync::Arc::clone(&parts.vault)),
+            uplink: Uplink::new(parts.keys.coordinator_secret(), parts.keys.peer().0),
+            wanted: via::Wanted::default(),
+            looks: naming::Looks::default(),
             keys: parts.keys,
             home: parts.home,
             vault: parts.vault,
@@ -199,12 +211,15 @@ impl Driver {
             self.settle(group).await;
         }
         self.look_around().await;
+        self.publish_addresses();
         loop {
             match self.wait().await {
                 Happened::Net(event) => self.on_net(event).await,
                 Happened::Stored(event) => self.on_stored(event).await,
                 Happened::Voice(news) => self.on_voice(news).await,
                 Happened::Kept(news) => self.on_kept(news).await,
+                Happened::Uplink(origin, news) => self.on_uplink(origin, news).await,
+                Happened::Looked(looked) => self.on_looked(looked).await,
                 Happened::Asked(asked) => {
                     if self.on_asked(asked).await.is_break() {
                         break;
@@ -234,6 +249,8 @@ impl Driver {
             event = self.storage.next() => event.map_or(Happened::Gone, Happened::Stored),
             news = self.voice.next() => Happened::Voice(news),
             Some(news) = self.keeper.next() => Happened::Kept(news),
+            (origin, news) = self.uplink.next() => Happened::Uplink(origin, news),
+            Some(looked) = self.looks.next() => Happened::Looked(looked),
             asked = self.door.next() => asked.map_or(Happened::Gone, Happened::Asked),
             fix = next_fix(&mut self.track) => Happened::Fix(fix),
             Some((group, track)) = self.read_tracks.recv() => Happened::Track(group, track),
@@ -374,6 +391,7 @@ impl Driver {
     async fn settle(&mut self, group: GroupId) {
         let Some(wishes) = self.groups.get_mut(&group).map(Membership::drain) else { return };
         self.carry_out(group, wishes).await;
+        self.tend();
         for peer in self.connected.clone() {
             self.feed(group, Input::PeerUp(peer)).await;
         }

@@ -3,6 +3,7 @@
 use crate::home::{Home, HomeError};
 use crate::vault::{Vault, VaultError, random};
 use halloo_crypto::identity::{AccountSecret, DeviceCertificate, DeviceSecret, IdentityError, Vouch};
+use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
 use halloo_engine::lane::PeerKey;
 use halloo_engine::start::Identity;
@@ -151,6 +152,11 @@ impl Keys {
     /// The seed of the transport key.
     pub fn transport(&self) -> &Secret<[u8; 32]> {
         &self.transport
+    }
+
+    /// What the keys of this home at coordinators are derived from. Nothing that a coordinator sees leads back to the transport key.
+    pub fn coordinator_secret(&self) -> Secret<[u8; 32]> {
+        kdf::derive(self.transport.expose(), "coordinators of a home", &[])
     }
 
     /// The public transport key.

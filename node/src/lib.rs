@@ -12,6 +12,7 @@ pub mod place_name;
 pub mod views;
 pub mod net;
 pub mod media;
+pub mod uplink;
 pub mod door;
 pub mod keys;
 pub mod storage;

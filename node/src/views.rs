@@ -234,6 +234,7 @@ pub fn status(view: &StatusView) -> Value {
         "operations": view.operations,
         "contents": view.contents,
         "undelivered": view.undelivered,
+        "to_leave": view.to_leave,
         "seals_offered": view.seals_offered,
         "seals_opened": view.seals_opened,
         "writes_pending": view.writes_pending,
@@ -293,7 +294,7 @@ pub fn event(event: &Event, now_ms: u64) -> Option<Value> {
             json!({"event": "profile", "account": account.to_string(), "name": name})
         }
         Event::Renamed { name } => json!({"event": "renamed", "name": name}),
-        Event::ViaChanged { via } => json!({"event": "via_changed", "via": via}),
+        Event::ViaChanged { via } => json!({"event": "via-changed", "via": via}),
         Event::EpochChanged { epoch, devices } => {
             json!({"event": "epoch", "epoch": epoch.to_string(), "devices": devices})
         }

@@ -61,6 +61,7 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::Role { member, role } => Request::Role { member: member.clone(), role: role.word() },
         Command::History { policy: None } => Request::History,
         Command::History { policy: Some(policy) } => history(policy)?,
+        Command::Via { origin } => Request::Via { origin: origin.clone() },
         Command::Leave => Request::Leave,
         Command::Mute { off, speaker: false } => Request::MuteMicrophone { on: !off },
         Command::Mute { off, speaker: true } => Request::MuteSpeaker { on: !off },

@@ -56,12 +56,12 @@ fn code_of(error: &anyhow::Error) -> u8 {
 
 async fn run(cli: &Cli) -> Result<u8> {
     match &cli.command {
-        Command::New { name, begin } => {
-            let ask = NewAsk { name: name.clone(), profile: begin.profile.clone() };
+        Command::New { name, via, begin } => {
+            let ask = NewAsk { name: name.clone(), profile: begin.profile.clone(), via: via.clone() };
             begin_with(cli, begin, Request::New(ask)).await
         }
-        Command::Join { invite, begin } => {
-            let ask = JoinAsk { invite: invite.clone(), profile: begin.profile.clone() };
+        Command::Join { invite, via, begin } => {
+            let ask = JoinAsk { invite: invite.clone(), profile: begin.profile.clone(), via: via.clone() };
             begin_with(cli, begin, Request::Join(ask)).await
         }
         Command::Device { what: DeviceCommand::Add { no_wait } } => device::add(cli, !no_wait).await,

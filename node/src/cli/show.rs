@@ -80,6 +80,7 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
         | Command::Withdraw { .. }
         | Command::React { .. } => line(text(answer, "message")),
         Command::Key { .. } => key(answer),
+        Command::Via { .. } => via(answer),
         Command::History { policy: None } => line(&history(answer)),
         Command::Backup(_) | Command::Restore(_) => super::backup::shown(answer),
         Command::Status => line(&serde_json::to_string_pretty(answer)?),
@@ -128,6 +129,14 @@ pub fn event(event: &Value) -> Option<String> {
         "device-added" => format!("* {} has another device", name()),
         "device-revoked" => format!("* a device of {} was taken out", name()),
         "device" => device_step(event)?,
+        "coordinator" if event["reachable"] == true => format!("* {} is there", text(event, "origin")),
+        "coordinator" => {
+            format!("! {} is away; it is tried again, everything else goes on", text(event, "origin"))
+        }
+        "via-changed" => match event["via"].as_str() {
+            Some(via) => format!("* the group meets by {via}"),
+            None => "* the group meets by no coordinator any more".to_owned(),
+        },
         "key-rotated" => format!("* everything stored is sealed by key {} now", event["key"]),
         "sync" if event["done"] == false => {
             format!("* catching up with {}: {} received, {} sent", name(), event["received"], event["sent"])
@@ -323,6 +332,22 @@ fn history(policy: &Value) -> String {
         (lines, 0) => format!("the last {lines} lines"),
         (lines, days) => format!("the lines of the last {days} days, {lines} at most"),
     }
+}
+
+fn via(answer: &Value) -> Result<()> {
+    let Some(origin) = answer["via"].as_str() else {
+        tell("this group meets on networks that its members share; `halloo via ORIGIN` names a coordinator");
+        return Ok(());
+    };
+    let stands = &answer["coordinator"];
+    match (stands["reachable"] == true, stands["round_trip_ms"].as_u64()) {
+        (true, Some(ms)) => tell(&format!("it answers within {ms} ms")),
+        (true, None) => tell("it answers"),
+        (false, _) => {
+            tell(&format!("it does not answer: {}", stands["trouble"].as_str().unwrap_or("not asked yet")))
+        }
+    }
+    line(origin)
 }
 
 fn activity(a: &Value) -> String {

@@ -173,14 +173,16 @@ impl Play {
 
     async fn join_all(&mut self) -> Result<()> {
         let profile = Some(self.parts[0].name.clone());
-        let made = self.members[0].ask(Request::New(NewAsk { name: "Demo ride".into(), profile })).await?;
+        let made = self.members[0]
+            .ask(Request::New(NewAsk { name: "Demo ride".into(), profile, via: None }))
+            .await?;
         self.findings.canaries.text("group name", "Demo ride");
         let mut code = made["invite"]["code"].as_str().context("the group has no code")?.to_owned();
         // The inviter reads aloud while the others join, so that the moment of first speech can be measured.
         self.talk(0, true, true).await?;
         for n in 1..self.members.len() {
             let began = mono_ns();
-            let ask = JoinAsk { invite: code.clone(), profile: Some(self.parts[n].name.clone()) };
+            let ask = JoinAsk { invite: code.clone(), profile: Some(self.parts[n].name.clone()), via: None };
             self.members[n].ask(Request::Join(ask)).await?;
             self.findings.join_ms.push((mono_ns() - began) / 1_000_000);
             self.findings.join_began_ns.push(began);

@@ -3,6 +3,7 @@
 use super::{Check, bad, good};
 use crate::door::{Client, Request};
 use crate::home::Home;
+use halloo_wire::origin::Origin;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -39,6 +40,11 @@ impl Running {
         addresses.filter_map(Value::as_str).any(|address| {
             address.ends_with(&format!("/{kind}/{port}")) || address.contains(&format!("/{kind}/{port}/"))
         })
+    }
+
+    /// The coordinator by which the group used last meets.
+    pub(super) fn coordinator(&self) -> Option<Origin> {
+        self.status.as_ref()?["coordinator"]["origin"].as_str()?.parse().ok()
     }
 
     /// What there is to say.

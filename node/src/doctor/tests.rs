@@ -1,5 +1,6 @@
 //! Each fault names its next step, and what is well is not called ill.
 
+use super::coordinator;
 use super::home::{check_home, check_key};
 use super::machine::{EARLIEST, LATEST, check_clock};
 use super::network::{check_multicast, check_port};
@@ -97,4 +98,36 @@ async fn the_machine_connects_with_itself() {
     let check = check_voice().await;
     assert_eq!(check.fault, None, "{}", check.found);
     assert!(check.found.contains("Opus"));
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_silent_or_whose_clock_is_wrong_is_a_fault_with_a_next_step() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let checks = coordinator::check(&format!("http://{free}").parse().unwrap()).await;
+    assert_eq!(checks.len(), 1, "nothing else can be said");
+    assert!(checks[0].found.contains("refused") && checks[0].fault.is_some(), "{:?}", checks[0]);
+    assert!(coordinator::clock(-59_000).fault.is_none());
+    for wrong in [61_000, -3_600_000, i64::MIN, i64::MAX] {
+        assert!(coordinator::clock(wrong).fault.is_some(), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn only_who_answers_the_very_request_counts_as_a_turn_server() {
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at = server.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let mut request = [0; 1_500];
+        for wrong in [true, false] {
+            let (count, from) = server.recv_from(&mut request).await.unwrap();
+            // A Binding success response (0x0101) of no attributes, once with another transaction.
+            let mut answer = request[..count].to_vec();
+            answer[..4].copy_from_slice(&[1, 1, 0, 0]);
+            answer[19] ^= u8::from(wrong);
+            server.send_to(&answer[..20], from).await.unwrap();
+        }
+    });
+    assert!(coordinator::binds(at).await, "the second answer is to the request");
+    serving.await.unwrap();
+    assert!(!coordinator::binds(at).await, "nobody is there any more");
 }

@@ -204,6 +204,12 @@ pub enum Request {
         /// None older than so many days; 0 is any age.
         days: u16,
     },
+    /// By which coordinator the group meets.
+    Via {
+        /// `off`, or its origin: change it. Without it only tell.
+        #[serde(default)]
+        origin: Option<String>,
+    },
     /// Leave the group.
     Leave,
     /// Enter the call with this sound, or change the sound of the running one.
@@ -298,16 +304,22 @@ pub struct NewAsk {
     /// How the others shall see the asker; empty keeps the name of the home.
     #[serde(default)]
     pub profile: Option<String>,
+    /// The origin of the coordinator by which the group meets.
+    #[serde(default)]
+    pub via: Option<String>,
 }
 
 /// What `join` needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoinAsk {
-    /// A short code, a link or the text of a QR.
+    /// A short code, alone or as `CODE@HOST`, a link or the text of a QR.
     pub invite: String,
     /// How the others shall see the asker.
     #[serde(default)]
     pub profile: Option<String>,
+    /// The origin of the coordinator by which to look for the inviter, where the invite does not name one.
+    #[serde(default)]
+    pub via: Option<String>,
 }
 
 /// What `device_join` needs.

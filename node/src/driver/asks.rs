@@ -10,6 +10,7 @@ use halloo_crypto::id::GroupId;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::Reply;
 use halloo_engine::place::Fix;
+use halloo_wire::origin::Origin;
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Driver {
             Request::Call { to } => self.call(group, &to, reply).await,
             Request::Send { to, text } => self.send_to(group, &to, text, reply).await,
             Request::Talk(ask) => self.talk(group, &ask, reply).await,
+            Request::Via { origin } => self.via(group, origin, reply).await,
             Request::Hush => {
                 self.voice.stop().await;
                 self.command(group, Command::LeaveCall, done(), reply).await;
@@ -177,7 +179,7 @@ impl Driver {
                 Command::Share { lease: (seconds > 0).then(|| Duration::from_secs(seconds)) }
             }
             Request::Precision { precision } => Command::SetPrecision(precision.into()),
-            Request::Invite(ask) => return Ok((invite(&ask)?, invited())),
+            Request::Invite(ask) => return Ok((invite(&ask)?, invited(self.via_of(&group)))),
             Request::Remove { member: name } => Command::Remove(member(&name)?.account),
             Request::Role { member: name, role: word } => {
                 Command::SetRole { account: member(&name)?.account, role: role(&word)? }
@@ -298,9 +300,9 @@ pub(super) fn said() -> Shape {
     })
 }
 
-fn invited() -> Shape {
-    Box::new(|reply| match reply {
-        Reply::Invite(view) => json!({ "invite": views::invite(&view) }),
+fn invited(via: Option<Origin>) -> Shape {
+    Box::new(move |reply| match reply {
+        Reply::Invite(view) => json!({ "invite": super::via::named(views::invite(&view), via.as_ref()) }),
         _ => json!({}),
     })
 }

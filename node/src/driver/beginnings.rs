@@ -2,6 +2,7 @@
 
 use super::asks::{answer, done};
 use super::memberships::Membership;
+use super::naming::Then;
 use super::{Driver, now};
 use crate::door::{DoorError, NewAsk, Reply as DoorReply};
 use crate::net::Net;
@@ -12,7 +13,8 @@ use halloo_crypto::id::{AccountId, GroupId};
 use halloo_engine::engine::Engine;
 use halloo_engine::input::Command;
 use halloo_engine::output::{MAX_NAME_BYTES, Reply};
-use halloo_engine::start::{Config, Origin};
+use halloo_engine::start::{Config, Origin as Beginning};
+use halloo_wire::origin::Origin;
 use libp2p::Multiaddr;
 use serde_json::json;
 use std::time::Duration;
@@ -25,8 +27,21 @@ const FIRST_INVITE_SPAN: Duration = Duration::from_secs(24 * 3600);
 /// Addresses put into a link: enough for QUIC and TCP on two interfaces, few enough for a QR that a phone reads.
 const LINK_ADDRESSES_MAX: usize = 4;
 impl Driver {
-    /// `new`: begins a group and opens its first invite.
+    /// `new`: begins a group and opens its first invite, after a look at its coordinator.
     pub(super) async fn begin(&mut self, ask: NewAsk, reply: oneshot::Sender<DoorReply>) {
+        match ask.via.clone() {
+            Some(via) => self.look_first(&via, Then::Begin(ask), reply),
+            None => self.begin_by(ask, None, reply).await,
+        }
+    }
+
+    /// Begins a group that meets by this coordinator, or by none.
+    pub(super) async fn begin_by(
+        &mut self,
+        ask: NewAsk,
+        via: Option<Origin>,
+        reply: oneshot::Sender<DoorReply>,
+    ) {
         if let Some(name) = &ask.profile
             && let Err(error) = self.rename_self(name)
         {
@@ -36,10 +51,16 @@ impl Driver {
             Ok(group) => group,
             Err(error) => return answer(reply, Err(error)),
         };
+        if let Some(via) = &via {
+            // Answered before the invite is: an engine obeys in order.
+            let (unheard, _) = oneshot::channel();
+            self.command(group, Command::SetVia(Some(via.to_string())), done(), unheard).await;
+        }
         let (name, profile) = (ask.name, self.keys.name.clone());
         let shape = Box::new(move |reply| {
             let Reply::Invite(view) = reply else { return json!({}) };
-            json!({ "group": group.to_string(), "name": name, "profile": profile, "invite": views::invite(&view) })
+            let invite = super::via::named(views::invite(&view), via.as_ref());
+            json!({ "group": group.to_string(), "name": name, "profile": profile, "invite": invite })
         });
         let command =
             Command::Invite { max_uses: FIRST_INVITE_USES, expiry: FIRST_INVITE_SPAN, role: Role::Member };
@@ -56,7 +77,7 @@ impl Driver {
             ));
         }
         let seed = random().map_err(|error| DoorError::new("world", error.to_string(), "restart"))?;
-        let origin = Origin::Create { group_name: name.to_owned() };
+        let origin = Beginning::Create { group_name: name.to_owned() };
         let engine = Engine::new(self.config(), self.keys.identity(), origin, seed, now())
             .map_err(|error| DoorError::new("invalid", error.to_string(), "choose another name"))?;
         let group = engine.group();
@@ -113,6 +134,12 @@ impl Driver {
 /// The addresses of this node as links carry them: with its peer id, without loopback.
 pub fn link_addresses(net: &Net) -> Vec<String> {
     let Some(peer) = net.local().to_peer_id() else { return Vec::new() };
+    let chosen = reachable_addresses(net).into_iter().take(LINK_ADDRESSES_MAX);
+    chosen.map(|address| format!("{address}/p2p/{peer}")).collect()
+}
+
+/// The addresses of this node at which others may reach it: without loopback, unless there is nothing else.
+pub(super) fn reachable_addresses(net: &Net) -> Vec<Multiaddr> {
     let reachable = |address: &Multiaddr| {
         !address.iter().any(|part| match part {
             libp2p::multiaddr::Protocol::Ip4(ip) => ip.is_loopback() || ip.is_unspecified(),
@@ -123,9 +150,6 @@ pub fn link_addresses(net: &Net) -> Vec<String> {
         })
     };
     let addresses = net.addresses();
-    let mut chosen: Vec<_> = addresses.iter().filter(|address| reachable(address)).collect();
-    if chosen.is_empty() {
-        chosen = addresses.iter().collect();
-    }
-    chosen.into_iter().take(LINK_ADDRESSES_MAX).map(|address| format!("{address}/p2p/{peer}")).collect()
+    let chosen: Vec<_> = addresses.iter().filter(|address| reachable(address)).cloned().collect();
+    if chosen.is_empty() { addresses } else { chosen }
 }

@@ -10,8 +10,9 @@
 //! nothing older than itself, so a first message is written when the other has come in, and answered for only then.
 
 use super::asks::{answer, done, said};
-use super::joining::{Coming, ticket};
+use super::joining::Coming;
 use super::memberships::CONVERSATIONS_EACH_MAX;
+use super::naming::invitation;
 use super::voice::SignalKind;
 use super::{Driver, now};
 use crate::door::{DoorError, Reply as DoorReply};
@@ -189,7 +190,10 @@ impl Driver {
         let Some(member) = members.iter().find(|m| m.devices.iter().any(|d| d.device == from)) else {
             return;
         };
-        let ticket = std::str::from_utf8(link).ok().and_then(|text| ticket(text).ok());
+        let ticket = std::str::from_utf8(link)
+            .ok()
+            .and_then(|text| invitation(text, None).ok())
+            .map(|(ticket, _)| ticket);
         let Some(ticket) = ticket else { return };
         if member.own || self.groups.count_with(&member.account) >= CONVERSATIONS_EACH_MAX {
             return;

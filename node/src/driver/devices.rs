@@ -11,7 +11,8 @@
 //! Ways that were missed (a power cut, a group that is new) are offered again by whichever sibling is met, see `siblings`.
 
 use super::asks::{answer, done};
-use super::joining::{Coming, ticket};
+use super::joining::Coming;
+use super::naming::invitation;
 use super::siblings::{Names, clipped, usable};
 use super::{Driver, link_addresses, now};
 use crate::door::{DeviceJoinAsk, DoorError, Reply as DoorReply};
@@ -236,9 +237,9 @@ impl Driver {
             }
             self.name_device(self.voice.me, name).await;
         }
-        match ticket(&ask.invite) {
+        match invitation(&ask.invite, None) {
             Err(error) => answer(reply, Err(error)),
-            Ok(ticket) => self.begin_joining(ticket, Coming::Device, Some(reply)).await,
+            Ok((ticket, _)) => self.begin_joining(ticket, Coming::Device, Some(reply)).await,
         }
     }
 

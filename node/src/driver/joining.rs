@@ -2,14 +2,13 @@
 
 use super::asks::answer;
 use super::memberships::Membership;
+use super::naming::invitation;
 use super::pair_lane::Asker;
 use super::{Driver, now};
 use crate::door::{DoorError, JoinAsk, Reply as DoorReply};
 use crate::net::NetCommand;
 use crate::vault::random;
 use halloo_crypto::id::{AccountId, GroupId};
-use halloo_crypto::invite::code::ShortCode;
-use halloo_crypto::invite::link::Link;
 use halloo_engine::engine::Engine;
 use halloo_engine::input::Input;
 use halloo_engine::lane::Lane;
@@ -77,9 +76,17 @@ impl Driver {
         {
             return answer(reply, Err(error));
         }
-        match ticket(&ask.invite) {
+        match invitation(&ask.invite, ask.via.as_deref()) {
             Err(error) => answer(reply, Err(error)),
-            Ok(ticket) => self.begin_joining(ticket, Coming::Member, Some(reply)).await,
+            Ok((ticket, via)) => {
+                if let Some(via) = via {
+                    self.seek(via, &ticket);
+                }
+                self.begin_joining(ticket, Coming::Member, Some(reply)).await;
+                if self.joining.is_none() {
+                    self.sought_enough();
+                }
+            }
         }
     }
 
@@ -174,6 +181,7 @@ impl Driver {
     async fn joined(&mut self, joined: Joined) {
         let Some(joining) = self.joining.take() else { return };
         if matches!(joining.coming, Coming::Device) {
+            self.sought_enough();
             return self.became_device(joined, joining.reply).await;
         }
         let (group, with) = (joined.group, joining.coming.with());
@@ -194,6 +202,8 @@ impl Driver {
             Ok(engine) => self.enter(group, Membership::new(engine, with)).await.map(|()| told),
             Err(error) => Err(error),
         };
+        // Only now: the coordinator of the group is mostly the one by which the inviter was found.
+        self.sought_enough();
         if let Coming::Way(way) = joining.coming {
             self.devices.came(way.name, outcome.as_ref().err());
         }
@@ -227,13 +237,29 @@ impl Driver {
 
     fn not_joined(&mut self, error: JoinError) {
         let Some(joining) = self.joining.take() else { return };
-        let error = DoorError::told(join_code(&error), &error, "ask for a new invite");
+        let error = self.not_joined_because(&error);
+        self.sought_enough();
         if let Coming::Way(way) = joining.coming {
             self.devices.came(way.name, Some(&error));
         }
         if let Some(reply) = joining.reply {
             answer(reply, Err(error));
         }
+    }
+}
+
+impl Driver {
+    /// Why a join failed, in words; where nobody was found by a coordinator that is silent, that is the reason.
+    fn not_joined_because(&self, error: &JoinError) -> DoorError {
+        let silent = matches!(error, JoinError::NobodyAnswered { .. }).then(|| self.silent_coordinator());
+        if let Some((origin, why)) = silent.flatten() {
+            return DoorError::new(
+                join_code(error),
+                format!("nobody was found, and {origin} does not answer ({why})"),
+                "see that the coordinator runs and that its name is right, then join again",
+            );
+        }
+        DoorError::told(join_code(error), error, "ask for a new invite")
     }
 }
 
@@ -252,18 +278,4 @@ fn join_code(error: &JoinError) -> &'static str {
         JoinError::OtherDoor { .. } => "other-door",
         JoinError::Broken => "broken",
     }
-}
-
-/// Understands what a person types or scans.
-///
-/// # Errors
-/// Neither a link nor a code; what is wrong with it.
-pub fn ticket(text: &str) -> Result<Ticket, DoorError> {
-    let text = text.trim();
-    let refused =
-        |error: &dyn std::fmt::Display| DoorError::told("invite", error, "ask for the code or link again");
-    if text.contains(':') {
-        return text.parse::<Link>().map(Ticket::Link).map_err(|error| refused(&error));
-    }
-    text.parse::<ShortCode>().map(Ticket::Code).map_err(|error| refused(&error))
 }

@@ -118,6 +118,7 @@ impl Driver {
         let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         self.watchers.tell(serde_json::json!({"event": "listening", "addresses": texts}));
         self.feed_all(Input::Addresses(super::link_addresses(&self.net))).await;
+        self.publish_addresses();
         let here = reachable(addresses);
         if here != self.here {
             self.here = here;

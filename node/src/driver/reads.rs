@@ -25,7 +25,8 @@ impl Driver {
             }
             Request::Where => Ok(json!({"locations": self.locations(group)})),
             Request::Invites => {
-                Ok(json!({"invites": engine.invites().iter().map(views::invite).collect::<Vec<_>>()}))
+                let shown = |view| self.invite_view(&group, view);
+                Ok(json!({"invites": engine.invites().iter().map(shown).collect::<Vec<_>>()}))
             }
             Request::History => Ok(views::history(&engine.history())),
             Request::Status => Ok(self.status_view(group, engine)),
@@ -51,6 +52,7 @@ impl Driver {
             json!({"device": device.to_string(), "name": name, "seconds": seconds})
         };
         status["clocks"] = json!(clocks.map(clock).collect::<Vec<_>>());
+        status["coordinator"] = self.coordinator_view(&group);
         status["voice"] = self.voice.status();
         status["offered_frames"] = json!(self.offered_frames);
         status["disk"] = json!(self.disk_full.as_ref().map(ToString::to_string));

@@ -3,7 +3,7 @@
 use super::crowd::Crowd;
 use crate::door::{DoorError, TalkAsk};
 use crate::media::device::{DeviceError, DeviceName, Sink, Source};
-use crate::media::endpoint::{EndpointEvent, EndpointStats, MediaEndpoint};
+use crate::media::endpoint::{EndpointEvent, EndpointStats, IceServer, MediaEndpoint};
 use crate::media::interfaces::Binding;
 use crate::media::thread::{MediaCommand, MediaConfig, MediaEvent, MediaHandle, MediaStats, MediaThread};
 use crate::media::{opus, record, thread, webrtc};
@@ -95,13 +95,23 @@ pub struct Voice {
     ways: Ways,
     plans: BTreeMap<GroupId, VoicePlan>,
     muted: (bool, bool),
+    /// Who helps connections that begin from now on.
+    servers: Vec<IceServer>,
     running: Option<Running>,
 }
 
 impl Voice {
     /// Silent.
     pub fn new(me: DeviceId, recording: Recording, ways: Ways) -> Self {
-        Voice { me, recording, ways, plans: BTreeMap::new(), muted: (false, false), running: None }
+        Voice {
+            me,
+            recording,
+            ways,
+            plans: BTreeMap::new(),
+            muted: (false, false),
+            servers: Vec::new(),
+            running: None,
+        }
     }
 
     /// Starts the voice of a group with this sound, or changes the sound of the running one.
@@ -122,6 +132,7 @@ impl Voice {
             return running.tell(MediaCommand::Transmit(transmit(ask)));
         }
         let endpoint = webrtc::start(self.me, self.endpoint_options());
+        endpoint.control.set_servers(self.servers.clone());
         let config = MediaConfig {
             voice: VoiceConfig { me: self.me, frame: FrameLength::Ms20, transmit: transmit(ask) },
             codecs: Box::new(opus::OpusFactory::default()),
@@ -171,6 +182,14 @@ impl Voice {
             feed_dropped: self.recording.tap.is_some(),
             tap: self.recording.tap.clone().map(note),
         }
+    }
+
+    /// From now on these servers help to find a path; connections that stand are left as they are.
+    pub fn set_servers(&mut self, servers: Vec<IceServer>) {
+        if let Some(running) = &self.running {
+            running.endpoint.set_servers(servers.clone());
+        }
+        self.servers = servers;
     }
 
     /// The group whose call runs.

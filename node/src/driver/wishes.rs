@@ -8,6 +8,7 @@ use halloo_crypto::id::GroupId;
 use halloo_engine::lane::{Lane, PeerKey};
 use halloo_engine::output::{Event, Output, Warning};
 use halloo_mesh::{Topic, Verdict};
+use halloo_wire::mailbox::Deposit;
 use serde_json::{Value, json};
 
 impl Driver {
@@ -41,8 +42,12 @@ impl Driver {
                     }
                 }
                 Output::Event(event) => self.tell(group, event).await,
-                // No mailbox is configured in this build: what cannot be delivered waits in the outbox.
-                Output::Deposit { .. } | Output::Doors(_) | Output::Taken { .. } | Output::Meet(_) => {}
+                Output::Deposit { id, via, address, item, bytes } => {
+                    Box::pin(self.deposit(group, id, &via, Deposit { address, item, bytes })).await;
+                }
+                Output::Doors(doors) => self.mailboxes(group, doors),
+                Output::Taken { address, items } => self.taken_in(address, items),
+                Output::Meet(places) => self.meet(group, places),
                 Output::Idle(_) => unreachable!("a drain ends at Idle"),
             }
         }
@@ -99,6 +104,9 @@ impl Driver {
                 None => {}
             }
             return;
+        }
+        if matches!(event, Event::Invite(_) | Event::InviteClosed { .. } | Event::ViaChanged { .. }) {
+            self.tend();
         }
         self.heed(group, &event).await;
         let Some(mut value) = views::event(&event, now().wall_ms) else { return };
@@ -171,6 +179,9 @@ impl Driver {
     /// Adds the display name of whoever the event is about.
     fn name(&self, group: GroupId, event: &Event, value: &mut Value) {
         let Some(membership) = self.groups.get(&group) else { return };
+        if let Event::Invite(_) = event {
+            *value = super::via::named(value.take(), self.via_of(&group).as_ref());
+        }
         if let Event::Warning(Warning::ClockSkew { device, seconds }) = event {
             let name = membership.name_of_device(device).unwrap_or_else(|| device.to_string());
             value["text"] = json!(views::clock_text(&name, *seconds));

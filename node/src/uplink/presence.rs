@@ -1,0 +1,220 @@
+//! Knowing whether a coordinator is there: it is greeted until it answers, then a WebSocket to it says when something comes, and by its
+//! end that the coordinator is gone.
+
+use super::backoff::Backoff;
+use super::doors::{Door, Woken};
+use super::http::HttpError;
+use super::socket::{self, Socket, retry_of};
+use super::way::Way;
+use crate::vault::random;
+use futures::{SinkExt as _, StreamExt as _};
+use halloo_crypto::id::MailboxAddress;
+use halloo_crypto::ticket::Room;
+use halloo_wire::mailbox::{Ask, NotWatched, SUBSCRIBE_PATH, Told, What};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+/// Between two greetings of a coordinator to which there is no socket.
+const GREET: Duration = Duration::from_secs(30);
+/// Between two pings over the socket: shorter than the minute after which home routers forget a connection.
+const PING: Duration = Duration::from_secs(25);
+/// Silence after which a socket counts as dead: an answer to a ping is long due.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Between two greetings over a socket that stands, for its clock and its rooms.
+const GREET_RARELY: Duration = Duration::from_secs(300);
+
+/// What the task is given.
+pub(super) struct Ends {
+    pub(super) doors: watch::Receiver<Vec<Door>>,
+    pub(super) woken: Arc<Woken>,
+}
+
+/// Runs until its queues are closed.
+pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
+    let mut rng = match random() {
+        Ok(seed) => ChaCha20Rng::from_seed(seed),
+        Err(error) => return tracing::error!(%error, "no coordinator is used"),
+    };
+    let mut backoff = Backoff::default();
+    let mut asked = None;
+    loop {
+        let ended = match way.greet().await {
+            Ok(info) if info.rooms.iter().any(|room| room == Room::Mailbox.name()) && ends.watches() => {
+                held(&way, &mut ends, &mut backoff).await
+            }
+            Ok(_) => {
+                backoff.reset();
+                asked = None;
+                tokio::select! {
+                    () = sleep(GREET) => {}
+                    () = way.doubted() => {}
+                    changed = ends.doors.changed() => if changed.is_err() { return },
+                }
+                continue;
+            }
+            Err(error) => Ended::Failed(error),
+        };
+        match ended {
+            Ended::Closed(retry) => {
+                way.away("it closed the connection");
+                asked = retry;
+            }
+            Ended::Failed(error) => {
+                way.away(&error.to_string());
+                asked = error.retry().or(asked);
+            }
+            Ended::NotNeeded => continue,
+            Ended::Over => return,
+        }
+        let wait = backoff.next(asked.take(), &mut rng);
+        tracing::debug!(origin = %way.origin, ?wait, "the coordinator is away");
+        tokio::select! {
+            () = sleep(wait) => {}
+            changed = ends.doors.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// How a socket ended.
+enum Ended {
+    /// By the coordinator, which may have said when to come back.
+    Closed(Option<Duration>),
+    /// By a fault.
+    Failed(HttpError),
+    /// There is nothing to watch any more.
+    NotNeeded,
+    /// The node ends.
+    Over,
+}
+
+impl Ends {
+    fn watches(&self) -> bool {
+        self.doors.borrow().iter().any(|door| door.watch)
+    }
+}
+
+/// Holds a socket as long as it lasts.
+async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
+    let opened = match way.ticket(Room::Mailbox).await {
+        Ok(ticket) => socket::open(&way.origin, SUBSCRIBE_PATH, &ticket).await,
+        Err(error) => Err(error),
+    };
+    let mut socket = match opened {
+        Ok(socket) => socket,
+        Err(error) => {
+            if error.is(hyper::StatusCode::UNAUTHORIZED) {
+                way.forget(Room::Mailbox).await;
+            }
+            return Ended::Failed(error);
+        }
+    };
+    let mut watched = BTreeSet::new();
+    if let Err(ended) = watch_all(way, ends, &mut socket, &mut watched).await {
+        return ended;
+    }
+    backoff.reset();
+    // What came between the last look and the watch has rung for nobody.
+    watched.iter().for_each(|address| ends.woken.ring(*address));
+    let (mut ping, mut greet) = (Instant::now() + PING, Instant::now() + GREET_RARELY);
+    let mut heard = Instant::now();
+    loop {
+        tokio::select! {
+            message = socket.next() => {
+                heard = Instant::now();
+                match message {
+                    Some(Ok(Message::Binary(bytes))) => told(&bytes, &watched, ends),
+                    Some(Ok(Message::Close(frame))) => return Ended::Closed(retry(frame.as_ref())),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Ended::Failed(HttpError::Unreachable(error.to_string())),
+                    None => return Ended::Closed(None),
+                }
+            }
+            changed = ends.doors.changed() => {
+                if changed.is_err() {
+                    return leave(socket, Ended::Over).await;
+                }
+                if !ends.watches() {
+                    return leave(socket, Ended::NotNeeded).await;
+                }
+                if let Err(ended) = watch_all(way, ends, &mut socket, &mut watched).await {
+                    return ended;
+                }
+            }
+            () = sleep_until(ping) => {
+                if heard.elapsed() > SILENCE {
+                    return Ended::Failed(HttpError::Unreachable("nothing is heard from it".to_owned()));
+                }
+                ping = Instant::now() + PING;
+                if let Err(error) = socket.send(Message::Ping(bytes::Bytes::new())).await {
+                    return Ended::Failed(HttpError::Unreachable(error.to_string()));
+                }
+            }
+            () = sleep_until(greet) => {
+                greet = Instant::now() + GREET_RARELY;
+                if let Err(error) = way.greet().await {
+                    return Ended::Failed(error);
+                }
+            }
+            () = way.doubted() => {
+                if let Err(error) = way.greet().await {
+                    return Ended::Failed(error);
+                }
+            }
+        }
+    }
+}
+
+/// Asks for word of each address of the list that is not watched yet.
+async fn watch_all(
+    way: &Way,
+    ends: &mut Ends,
+    socket: &mut Socket,
+    watched: &mut BTreeSet<MailboxAddress>,
+) -> Result<(), Ended> {
+    let doors = ends.doors.borrow_and_update().clone();
+    watched.retain(|address| doors.iter().any(|door| door.watch && door.key.address() == *address));
+    for door in doors.iter().filter(|door| door.watch) {
+        let address = door.key.address();
+        if watched.insert(address) {
+            let frame = Ask::sign(What::Watch, &door.key, &way.origin, way.time_ms());
+            let sent = socket.send(Message::Binary(frame.into())).await;
+            sent.map_err(|error| Ended::Failed(HttpError::Unreachable(error.to_string())))?;
+            ends.woken.ring(address);
+        }
+    }
+    Ok(())
+}
+
+fn told(bytes: &[u8], watched: &BTreeSet<MailboxAddress>, ends: &Ends) {
+    match Told::read(bytes) {
+        Ok(Told::Wake(address)) if watched.contains(&address) => ends.woken.ring(address),
+        // Such an address is looked at every few minutes all the same.
+        Ok(Told::NotWatched(
+            _,
+            why @ (NotWatched::BadSignature | NotWatched::ClockSkew | NotWatched::TooMany),
+        )) => {
+            tracing::warn!(?why, "the coordinator does not watch an address");
+        }
+        Ok(Told::Wake(_)) => {}
+        Err(error) => tracing::debug!(%error, "the coordinator says what this halloo does not know"),
+    }
+}
+
+fn retry(frame: Option<&CloseFrame>) -> Option<Duration> {
+    retry_of(frame?.reason.as_str())
+}
+
+async fn leave(mut socket: Socket, ended: Ended) -> Ended {
+    /// How long a farewell may take.
+    const FAREWELL: Duration = Duration::from_millis(500);
+    // Who does not hear it sees the connection end.
+    let _said = tokio::time::timeout(FAREWELL, socket.close(None)).await;
+    ended
+}

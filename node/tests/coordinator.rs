@@ -1,0 +1,242 @@
+//! Members who share no network and meet by a coordinator, with real homes and real processes: a code that is found through it, lines for
+//! who was away, and a coordinator that is killed and comes back.
+#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
+
+mod people;
+
+use halloo_store::sled_store::SledStore;
+use halloo_store::store::Store as _;
+use people::Person;
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// First byte of the keys under which a coordinator keeps items, as its page in docs/spec says.
+const ITEM_ROWS: u8 = b'm';
+
+/// The command of the coordinator: HALLOO_COORDINATOR, or else built once beside that of the node.
+fn coordinator() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        if let Some(built) = std::env::var_os("HALLOO_COORDINATOR") {
+            return built.into();
+        }
+        let folder = Path::new(env!("CARGO_BIN_EXE_halloo")).parent().unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "-p",
+            "halloo-coordinator",
+            "--bin",
+            "halloo-coordinator",
+        ]);
+        build.args(folder.ends_with("release").then_some("--release"));
+        build.arg("--target-dir").arg(folder.parent().unwrap());
+        assert!(build.status().unwrap().success(), "the coordinator does not build");
+        folder.join("halloo-coordinator")
+    })
+}
+
+/// A coordinator on this machine.
+struct Place {
+    data: PathBuf,
+    origin: String,
+    process: Option<Child>,
+}
+
+impl Place {
+    fn open(folder: &Path) -> Self {
+        let mut place = Place { data: folder.join("coordinator"), origin: String::new(), process: None };
+        place.up("127.0.0.1:0");
+        place
+    }
+
+    fn up(&mut self, listen: &str) {
+        let mut command = Command::new(coordinator());
+        command.args(["serve", "--lan", "--listen", listen, "--data"]).arg(&self.data);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(std::fs::File::create(self.data.with_extension("err")).unwrap());
+        let mut process = command.spawn().unwrap();
+        let mut origin = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut origin).unwrap();
+        self.origin = origin.trim().to_owned();
+        assert!(self.origin.starts_with("http://127.0.0.1:"), "{origin}");
+        self.process = Some(process);
+    }
+
+    /// Without a farewell, as when the power goes.
+    fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    fn come_back(&mut self) {
+        let listen = self.origin.trim_start_matches("http://").to_owned();
+        self.up(&listen);
+        assert_eq!(self.origin, format!("http://{listen}"));
+    }
+
+    /// Items that lie there; the coordinator must not run.
+    fn items(&self) -> usize {
+        let (store, _) = SledStore::open(&self.data.join("store")).unwrap();
+        store.range(&[ITEM_ROWS]).unwrap().len()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            self.kill();
+        }
+    }
+}
+
+impl Person {
+    fn online(&mut self) {
+        self.up();
+    }
+
+    fn offline(&mut self) {
+        self.ask(&["stop"]);
+        self.process.take().unwrap().wait().unwrap();
+    }
+
+    /// Waits until the others know the mailbox of this one, and all else that it made.
+    fn is_known(&self) {
+        self.wait("word of the mailbox", &["status"], |status| {
+            status["coordinator"]["mailboxes"].as_u64() > Some(0) && status["to_leave"] == 0
+        });
+    }
+
+    fn texts(&self) -> Vec<String> {
+        texts(&self.ask(&["log"]))
+    }
+
+    /// Waits until the coordinator of the group is as wanted.
+    fn sees(&self, reachable: bool) -> Value {
+        self.wait("the word on the coordinator", &["status"], |status| {
+            status["coordinator"]["reachable"] == reachable
+        })
+    }
+}
+
+/// The lines of a log, the oldest first.
+fn texts(log: &Value) -> Vec<String> {
+    let lines = log["messages"].as_array().cloned().unwrap_or_default();
+    lines.iter().rev().map(|line| line["text"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Ada's group at this place, with Ben in it by its code.
+fn two(folder: &Path, place: &Place) -> (Person, Person) {
+    let (mut ada, mut ben) = (Person::new(folder, "ada"), Person::new(folder, "ben"));
+    ada.online();
+    ben.online();
+    let made = ada.ask(&["new", "Sunday ride", "--via", &place.origin, "--as", "Ada"]);
+    let code = made["invite"]["code"].as_str().unwrap();
+    assert!(code.ends_with(&format!("@{}", place.origin)), "{code}");
+    let joined = ben.ask(&["join", code, "--as", "Ben"]);
+    assert_eq!(joined["name"], "Sunday ride");
+    (ada, ben)
+}
+
+#[test]
+fn who_shares_no_network_with_the_inviter_comes_in_by_a_code_or_a_link_that_name_the_coordinator() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::open(folder.path());
+    let (ada, ben) = two(folder.path(), &place);
+    ada.ask(&["say", "at the bridge"]);
+    ben.wait("the line", &["log"], |log| texts(log) == ["at the bridge"]);
+    let via = ben.wait("the setting", &["via"], |via| via["via"] == place.origin.as_str());
+    assert!(via["coordinator"]["round_trip_ms"].is_u64(), "{via}");
+
+    let mut eva = Person::new(folder.path(), "eva");
+    eva.online();
+    let link = ada.ask(&["invite"])["invite"]["link"].as_str().unwrap().to_owned();
+    assert!(link.starts_with(&format!("{}/i/", place.origin)), "{link}");
+    // Without the addresses that it carries: what is found is found through the coordinator.
+    let (front, secret) = link.split_once('#').unwrap();
+    let bare = format!("{}#{secret}", front.split('?').next().unwrap());
+    assert_eq!(eva.ask(&["join", &bare, "--as", "Eva"])["name"], "Sunday ride");
+}
+
+#[test]
+fn who_was_never_online_with_the_writer_has_every_line_once_and_in_order_and_nothing_stays_at_the_coordinator()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::open(folder.path());
+    let (mut ada, mut ben) = two(folder.path(), &place);
+    ada.ask(&["say", "both are here"]);
+    ben.wait("the line", &["log"], |log| texts(log) == ["both are here"]);
+    ben.is_known();
+    ben.offline();
+
+    for text in ["one", "two", "three"] {
+        ada.ask(&["say", text]);
+    }
+    ada.wait("the deposits", &["status"], |status| {
+        status["coordinator"]["left"].as_u64().is_some_and(|count| count > 0) && status["to_leave"] == 0
+    });
+    ada.offline();
+
+    ben.online();
+    ben.wait("the lines", &["log"], |log| texts(log).len() == 4);
+    assert_eq!(ben.texts(), ["both are here", "one", "two", "three"]);
+    ben.wait("the acknowledgement", &["status"], |status| {
+        let stands = &status["coordinator"];
+        stands["fetched"].as_u64() > Some(0) && stands["acknowledged"].as_u64() >= stands["fetched"].as_u64()
+    });
+    ben.offline();
+    place.kill();
+    assert_eq!(place.items(), 0, "what has arrived is gone");
+    place.come_back();
+    ben.online();
+    assert_eq!(ben.texts(), ["both are here", "one", "two", "three"]);
+}
+
+#[test]
+fn a_coordinator_that_is_killed_stops_nobody_and_everybody_returns_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::open(folder.path());
+    let (ada, mut ben) = two(folder.path(), &place);
+    ada.sees(true);
+    ben.sees(true);
+    place.kill();
+    let trouble = ada.sees(false)["coordinator"]["trouble"].clone();
+    assert!(trouble.as_str().is_some_and(|why| !why.is_empty()), "{trouble}");
+    ben.sees(false);
+    ada.ask(&["say", "without it"]);
+    ben.wait("the line", &["log"], |log| texts(log) == ["without it"]);
+
+    place.come_back();
+    ada.sees(true);
+    ben.sees(true);
+    // And it is of use again: who was away meanwhile finds the other through it.
+    ben.offline();
+    ada.ask(&["say", "with it"]);
+    ben.online();
+    ben.wait("the line", &["log"], |log| texts(log) == ["without it", "with it"]);
+}
+
+#[test]
+fn a_coordinator_that_is_none_is_refused_with_what_to_do_next_and_nothing_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ada = Person::new(folder.path(), "ada");
+    ada.online();
+    for (via, says) in [
+        ("http://example.org", "`http://example.org` is no coordinator"),
+        ("https://host/path", "`https://host/path` is no coordinator"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1 does not answer"),
+    ] {
+        ada.refused(&["new", "Ride", "--via", via], says);
+    }
+    assert_eq!(ada.ask(&["groups"])["groups"], serde_json::json!([]));
+    ada.ask(&["new", "Ride"]);
+    ada.refused(&["via", "http://127.0.0.1:1"], "does not answer");
+    assert_eq!(ada.ask(&["via"])["via"], Value::Null);
+    ada.refused(&["join", "7-otter-quartz@http://far.example"], "no coordinator");
+}
