@@ -149,7 +149,7 @@ enum Happened {
     Voice(voice::VoiceNews),
     Kept(keeping::KeyNews),
     Uplink(Origin, News),
-    Looked(naming::Looked),
+    Looked(Box<naming::Looked>),
     Asked(Asked),
     Fix(Fix),
     Track(GroupId, Track),
@@ -219,7 +219,7 @@ impl Driver {
                 Happened::Voice(news) => self.on_voice(news).await,
                 Happened::Kept(news) => self.on_kept(news).await,
                 Happened::Uplink(origin, news) => self.on_uplink(origin, news).await,
-                Happened::Looked(looked) => self.on_looked(looked).await,
+                Happened::Looked(looked) => self.on_looked(*looked).await,
                 Happened::Asked(asked) => {
                     if self.on_asked(asked).await.is_break() {
                         break;
@@ -250,7 +250,7 @@ impl Driver {
             news = self.voice.next() => Happened::Voice(news),
             Some(news) = self.keeper.next() => Happened::Kept(news),
             (origin, news) = self.uplink.next() => Happened::Uplink(origin, news),
-            Some(looked) = self.looks.next() => Happened::Looked(looked),
+            Some(looked) = self.looks.next() => Happened::Looked(Box::new(looked)),
             asked = self.door.next() => asked.map_or(Happened::Gone, Happened::Asked),
             fix = next_fix(&mut self.track) => Happened::Fix(fix),
             Some((group, track)) = self.read_tracks.recv() => Happened::Track(group, track),
