@@ -38,8 +38,13 @@ const ITEMS: usize = 131_072;
 const DEPOSITORS: usize = 32;
 /// Mailboxes that they are left in: so many that none is full.
 const MAILBOXES: usize = 256;
-/// Sockets that wait; below the usual limit of 4,096 descriptors.
-const SOCKETS: usize = 2_000;
+/// Sockets that wait, where the system allows so many descriptors; else as many as it does.
+const SOCKETS: usize = 15_000;
+/// Requests for tickets, one after the other on a few connections.
+const TICKETS: usize = 20_000;
+/// Requests at a steady pace, so many a second for so many seconds.
+const PACE: usize = 1_000;
+const PACE_SECONDS: usize = 5;
 /// Ticks of the CPU clock in /proc, a second (`getconf CLK_TCK`; 100 on every Linux that we know).
 const TICKS: f64 = 100.0;
 
@@ -67,7 +72,7 @@ impl Server {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["serve", "--lan", "--listen", "127.0.0.1:0"])
             .args(["--set", "mailbox.deposits_burst=1000000000", "--set", "mailbox.asks_burst=1000000000"])
-            .args(["--set", "mailbox.kib_burst=1000000000"])
+            .args(["--set", "auth.burst=1000000000", "--set", "mailbox.kib_burst=1000000000"])
             .args(["--set", "connections_per_bucket=16384", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
@@ -137,6 +142,8 @@ async fn measure() {
         })
         .collect();
     sockets(&server, &keys, now_ms).await;
+    tickets(&server).await;
+    pace(&server).await;
     deposits(&server, &keys, now_ms).await;
     server.child.kill().unwrap();
     server.child.wait().unwrap();
@@ -144,10 +151,11 @@ async fn measure() {
 
 /// What a socket costs that watches one address and is never told anything.
 async fn sockets(server: &Server, keys: &[DayKey], now_ms: u64) {
+    let sockets = SOCKETS.min(halloo_coordinator::descriptors::raise().saturating_sub(256));
     let before = server.memory();
     let url = format!("{}{SUBSCRIBE_PATH}", server.origin.as_str().replace("http", "ws"));
-    let mut open = Vec::with_capacity(SOCKETS);
-    for number in 0..SOCKETS {
+    let mut open = Vec::with_capacity(sockets);
+    for number in 0..sockets {
         let stream = TcpStream::connect((server.origin.host(), server.origin.port())).await.unwrap();
         let (mut socket, _) = tokio_tungstenite::client_async(&url, stream).await.unwrap();
         let watch = Ask::sign(What::Watch, &keys[number % keys.len()], &server.origin, now_ms);
@@ -156,9 +164,10 @@ async fn sockets(server: &Server, keys: &[DayKey], now_ms: u64) {
     }
     // An answer on a connection of its own comes when the last watch has long been read.
     server.ticket(1, now_ms).await;
+    print("sockets", sockets as f64, "WebSockets open at once");
     print(
         "socket",
-        (server.memory() - before) * 1_024.0 / SOCKETS as f64,
+        (server.memory() - before) * 1_024.0 / sockets as f64,
         "bytes an idle WebSocket that watches",
     );
 }
@@ -189,4 +198,55 @@ async fn deposits(server: &Server, keys: &[DayKey], now_ms: u64) {
     print("deposits", items / seconds, "durable deposits of 1 KiB a second, client on the same machine");
     print("deposit-cpu", (server.cpu() - cpu) * 1e6 / items, "us of CPU of the server a deposit");
     print("loaded", server.memory() / 1_024.0, "MB resident after them");
+}
+
+/// Requests for tickets, each checked, remembered and answered with a signature.
+async fn tickets(server: &Server) {
+    let secret = ClientSecret::derive(&Secret::new([3; 32]), server.origin.as_str());
+    let cpu = server.cpu();
+    let clients = (0..8_u8).map(|number| {
+        let secret = &secret;
+        async move {
+            let mut connection = server.connect().await;
+            for count in 0..TICKETS / 8 {
+                let mut nonce = [number; 16];
+                nonce[..8].copy_from_slice(&(count as u64).to_be_bytes());
+                let (client, origin, time_ms) =
+                    (secret.id(), server.origin.to_string(), World::real().now_ms());
+                let request = TicketRequest { room: Room::Mailbox, client, time_ms, nonce, origin };
+                let ask = TicketAsk::new(&request, secret.sign(&request).unwrap());
+                post(&mut connection, PATH, "", serde_json::to_vec(&ask).unwrap()).await;
+            }
+        }
+    });
+    futures::future::join_all(clients).await;
+    print("tickets", TICKETS as f64 / (server.cpu() - cpu), "tickets a CPU-second of the server");
+}
+
+/// How long an answer takes while requests come at a steady pace.
+async fn pace(server: &Server) {
+    let mut connections = Vec::new();
+    for _ in 0..32 {
+        connections.push(std::sync::Arc::new(tokio::sync::Mutex::new(server.connect().await)));
+    }
+    let mut every = tokio::time::interval(std::time::Duration::from_secs(1) / PACE as u32);
+    let mut asked = tokio::task::JoinSet::new();
+    for number in 0..PACE * PACE_SECONDS {
+        every.tick().await;
+        let connection = std::sync::Arc::clone(&connections[number % connections.len()]);
+        let began = Instant::now();
+        asked.spawn(async move {
+            let mut connection = connection.lock().await;
+            connection.ready().await.unwrap();
+            let request = Request::get("/api/v1/server").header("host", "x").body(Full::default()).unwrap();
+            let answer = connection.send_request(request).await.unwrap();
+            answer.into_body().collect().await.unwrap();
+            began.elapsed()
+        });
+    }
+    let mut times = asked.join_all().await;
+    times.sort();
+    let at = |part: f64| times[(times.len() as f64 * part) as usize].as_secs_f64() * 1e3;
+    print("p99", at(0.99), "ms, 99 of 100 answers at 1,000 requests a second, client on the same machine");
+    print("p50", at(0.5), "ms, half of the answers");
 }

@@ -3,6 +3,7 @@
 
 use crate::config::layers::{Effective, Layer};
 use crate::config::{Config, ROOMS};
+use crate::descriptors;
 use crate::serve;
 use crate::world::World;
 use anyhow::{Context, Result, bail};
@@ -127,7 +128,7 @@ fn check(settings: &Settings) -> Result<()> {
 }
 
 fn run(settings: &Settings) -> Result<()> {
-    let config = effective(settings)?.config;
+    let mut config = effective(settings)?.config;
     if !config.lan && config.origin.is_none() {
         bail!(
             "where is it reached? Say --lan for a local network, or --origin https://your.domain with a TLS proxy \
@@ -136,6 +137,14 @@ fn run(settings: &Settings) -> Result<()> {
         );
     }
     log();
+    let connections = descriptors::raise().saturating_sub(descriptors::RESERVED);
+    if connections < config.connections {
+        eprintln!(
+            "this system allows {connections} connections, not {}: raise the limit of open files",
+            config.connections
+        );
+        config.connections = connections;
+    }
     let made = !config.data.exists();
     // The keys of the coordinator lie there: nobody else's business.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data).with_context(|| {

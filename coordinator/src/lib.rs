@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "server")]
+pub mod descriptors;
+#[cfg(feature = "server")]
 pub mod described;
 #[cfg(feature = "server")]
 pub mod problem;

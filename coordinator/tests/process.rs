@@ -51,8 +51,12 @@ impl Process {
 
     /// Starts one that tells all there is to tell.
     async fn start_telling(data: &Path, stderr: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_halloo-coordinator"))
+        // As few descriptors as a shell of another age gives; the coordinator asks for more.
+        let mut child = Command::new("sh")
             .args([
+                "-c",
+                "ulimit -S -n 48; exec \"$0\" \"$@\"",
+                env!("CARGO_BIN_EXE_halloo-coordinator"),
                 "serve",
                 "--lan",
                 "--listen",
@@ -245,5 +249,20 @@ async fn no_line_of_the_log_at_its_loudest_says_who_asked_for_what() {
     canaries.extend(["canary", "CANARY", "199, 199, 199", "c7c7c7"].map(str::to_owned));
     for canary in canaries {
         assert!(!log.contains(&canary), "{canary} in {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_was_given_few_descriptors_serves_many_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path()).await;
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(process.address).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        open.push(stream);
     }
 }
