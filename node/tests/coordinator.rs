@@ -109,7 +109,7 @@ impl Person {
     /// Waits until the others know the mailbox of this one, and all else that it made.
     fn is_known(&self) {
         self.wait("word of the mailbox", &["status"], |status| {
-            status["coordinator"]["mailboxes"].as_u64() > Some(0) && status["to_leave"] == 0
+            status["coordinator"]["mailboxes"].as_u64() > Some(0) && status["undelivered"] == 0
         });
     }
 

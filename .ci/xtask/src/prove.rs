@@ -9,8 +9,10 @@ mod heal;
 mod join;
 mod kill;
 mod loss;
+mod mail;
 mod moved;
 mod noise;
+mod office;
 mod people;
 mod planted;
 mod presence;
@@ -182,6 +184,11 @@ const LINES: &[Line] = &[
         name: "heal.12",
         what: "real processes split three and three for a minute, both sides live on, and healed: the table",
         run: heal::halves::run,
+    },
+    Line {
+        name: "coordinator.2",
+        what: "two who are never online together: every line once, in order, and nothing stays at the coordinator",
+        run: mail::run,
     },
 ];
 

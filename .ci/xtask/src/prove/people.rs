@@ -194,6 +194,15 @@ impl<'a> Person<'a> {
         Ok(())
     }
 
+    /// Ends the daemon as a person does, and waits until it is gone.
+    pub fn stop(&mut self) -> Result<()> {
+        self.ask(&["stop"])?;
+        if let Some(mut process) = self.process.take() {
+            process.wait()?;
+        }
+        Ok(())
+    }
+
     /// Opens a group and returns its first code.
     pub fn begin(&self, name: &str) -> Result<String> {
         let made = self.ask(&["new", name])?;
