@@ -41,7 +41,7 @@ pub(crate) use self::anchors::{on_anchor_due, schedule_word};
 use self::fitness::judge_again;
 pub(crate) use self::fitness::realises;
 use self::fresh::Fresh;
-pub(crate) use self::standing::{on_epochs, tell_epochs};
+pub(crate) use self::standing::{on_epochs, tell_epochs, waits_ahead};
 pub(crate) use self::turn::{on_due, schedule, schedule_update};
 
 /// Commits that may wait for their parent or for operations: as many as the epoch tree holds.

@@ -135,6 +135,25 @@ fn converse(world: &mut World) {
     clean("they write");
 }
 
+fn write_letters(world: &mut World) {
+    world.office = Some(Default::default());
+    world.command(0, Command::SetVia(Some("https://halloo.example".into()))).expect("an owner says so");
+    world.run(30 * SECOND);
+    world.cut_off(1);
+    world.run(30 * SECOND);
+    say(world, 0, "by mail");
+    say(world, 1, "and back");
+    world.run(60 * SECOND);
+    assert_eq!(asked(world, 1, |engine| engine.timeline(None, 2)).entries.len(), 2);
+    assert!(
+        world.office.as_ref().is_some_and(|office| !office.left.is_empty()),
+        "they leave each other mail"
+    );
+    world.connect_all();
+    world.run(30 * SECOND);
+    clean("they leave each other mail");
+}
+
 fn travel(world: &mut World) {
     world.command(1, Command::SetPrecision(Precision::Approximate)).expect("coarse");
     for who in 0..3 {
@@ -234,6 +253,7 @@ fn an_evening_needs_no_clock_and_no_chance_of_the_system() {
         world.faults.duplicates = 100;
         arrive(&mut world);
         converse(&mut world);
+        write_letters(&mut world);
         travel(&mut world);
         part(&mut world);
         speak();

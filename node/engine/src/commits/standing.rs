@@ -3,6 +3,8 @@
 use core::time::Duration;
 use std::collections::btree_map::Entry;
 
+use halloo_crypto::group::peek_depth;
+
 use super::Commits;
 use crate::epochs::commit_name;
 use crate::lane::PeerKey;
@@ -15,6 +17,12 @@ use crate::wire::parcel::ParcelKind;
 /// A commit is not handed to one neighbour again before this: it lies there already, is applied a moment later, or waits for
 /// its operations. Longer than any comparison takes; what was dropped there because too much waited is handed again after it.
 const HANDED_AGAIN: Duration = Duration::from_secs(10);
+
+/// Whether a commit waits that may lead beyond the current epoch.
+pub(crate) fn waits_ahead(room: &Commits, state: &State) -> bool {
+    let here = state.epochs.tip().session.depth();
+    room.waiting.values().any(|commit| peek_depth(commit).is_some_and(|depth| depth >= here))
+}
 
 /// Tells a neighbour where we stand, so that it sends us the commits that we lack.
 pub(crate) fn tell_epochs(state: &mut State, peer: PeerKey) {

@@ -1,23 +1,26 @@
 //! Mail: what is fetched enters by the same door as frames, what happens here is noted for those who are away.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use halloo_crdt::content::SignedContent;
 use halloo_crdt::log::SignedOp;
 use halloo_crypto::id::{DeviceId, MailboxAddress, MailboxItem};
+use halloo_crypto::mailbox::Day;
 
 use super::Engine;
 use crate::input::DepositOutcome;
-use crate::mailbox::{self, Mailboxes};
+use crate::mailbox::{self, KEPT_DAYS, Mailboxes};
 use crate::meeting::{self, Meeting};
 use crate::output::Output;
 use crate::post::{self, Post};
 use crate::snapshot::Table;
 use crate::state::Fact;
+use crate::time::Time;
 use crate::timers::Timer;
 use crate::wire::item::Item;
 use crate::wire::parcel::{Parcel, ParcelKind};
-use crate::{chat, commits, membership, reconcile};
+use crate::{chat, commits, membership, reconcile, rejoin};
 
 /// Items taken in at once, up to 3 MB: the rest lies there until it is fetched again.
 const MAX_TAKEN: usize = 64;
@@ -29,6 +32,18 @@ const MAX_LETTERS: usize = 64;
 /// to leave them.
 const MAX_FROM_THE_GONE: u32 = 256;
 
+/// How long mail may wait for other mail before this device asks for help: what several members left lies there at one time.
+const STUCK_PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether it still must.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Since when mail waits for what does not come.
+#[derive(Clone, Copy, Debug)]
+struct Stuck {
+    since: Time,
+    asked: bool,
+}
+
 /// The rooms that speak with a coordinator.
 #[derive(Default)]
 pub(crate) struct Mail {
@@ -37,6 +52,7 @@ pub(crate) struct Mail {
     pub(crate) meeting: Meeting,
     /// The numbers of the items that wait, in the store until nothing waits any more.
     letters: BTreeSet<u64>,
+    stuck: Option<Stuck>,
     /// Of [`MAX_FROM_THE_GONE`].
     from_the_gone: u32,
 }
@@ -60,8 +76,15 @@ impl Mail {
 impl Engine {
     /// At a start: where to look, where to meet, and what was left to be done.
     pub(super) fn begin_mail(&mut self, letters: Vec<(u64, Vec<u8>)>) {
+        let today = Day::of_ms(self.state.now.wall_ms);
         for (number, bytes) in letters {
             self.mail.letters.insert(number);
+            if (number >> 32) + u64::from(KEPT_DAYS) < u64::from(today.0) {
+                // What it waits for was left as long ago, and lies nowhere any more.
+                self.mail.letters.remove(&number);
+                self.state.out.del(Table::Letter, &number.to_be_bytes());
+                continue;
+            }
             match Item::parse(&bytes) {
                 Ok(item) => self.on_item(item),
                 Err(_) => self.state.count("mail that was kept and is damaged"),
@@ -120,7 +143,10 @@ impl Engine {
     pub(super) fn on_mail_due(&mut self, timer: Timer) {
         let (mail, state) = (&mut self.mail, &mut self.state);
         match timer {
-            Timer::Mailbox => mailbox::on_due(&mut mail.mailboxes, &mut self.chat, state),
+            Timer::Mailbox => {
+                mailbox::on_due(&mut mail.mailboxes, &mut self.chat, state);
+                self.forget_letters();
+            }
             Timer::Post => post::on_due(&mut mail.post, &mail.mailboxes, state),
             _ => meeting::refresh(&mut mail.meeting, state),
         }
@@ -178,8 +204,9 @@ impl Engine {
         if !self.waits() {
             return;
         }
+        let today = Day::of_ms(self.state.now.wall_ms);
         let letters = &mut self.mail.letters;
-        let number = letters.last().map_or(0, |last| last + 1);
+        let number = letters.last().map_or(0, |last| last + 1).max(u64::from(today.0) << 32);
         letters.insert(number);
         self.state.out.put(Table::Letter, &number.to_be_bytes(), bytes);
         while letters.len() > MAX_LETTERS
@@ -195,7 +222,7 @@ impl Engine {
         let state = &self.state;
         state.log.missing().next().is_some()
             || chat::is_ahead(&self.chat)
-            || !commits::newest_waiting(&self.commits, 1).is_empty()
+            || commits::waits_ahead(&self.commits, state)
             || state.beacons.has_early()
     }
 
@@ -203,11 +230,37 @@ impl Engine {
     pub(super) fn forget_letters(&mut self) {
         debug_assert!(self.mail.letters.len() <= MAX_LETTERS, "the oldest made room");
         if self.mail.letters.is_empty() || self.waits() {
-            return;
+            return self.ask_if_stuck();
+        }
+        if self.mail.stuck.take().is_some_and(|stuck| stuck.asked) {
+            self.commits.nacks.healed();
         }
         for number in core::mem::take(&mut self.mail.letters) {
             self.state.out.del(Table::Letter, &number.to_be_bytes());
         }
+    }
+
+    /// Mail waits for what does not come: it was lost, or too old, and nobody is near. A few members are asked by mail to let this
+    /// device in again.
+    fn ask_if_stuck(&mut self) {
+        let now = self.state.now.mono;
+        if self.mail.letters.is_empty() || !self.state.is_member() {
+            self.mail.stuck = None;
+            return;
+        }
+        let stuck = self.mail.stuck.get_or_insert(Stuck { since: now, asked: false });
+        let patience = STUCK_PATIENCE.saturating_sub(now.since(stuck.since));
+        if stuck.asked {
+            return;
+        }
+        if !patience.is_zero() || self.state.peers.proven().next().is_some() {
+            return self.state.timers.within(Timer::Mailbox, now, patience.max(LOOK_AGAIN));
+        }
+        stuck.asked = true;
+        for commit in commits::newest_waiting(&self.commits, 1) {
+            self.commits.nacks.note(commit, None, now);
+        }
+        rejoin::on_nack_due(&mut self.commits, &mut self.state);
     }
 
     /// Who was removed knows the mailbox until its owner has another one, and may leave what it signed for an earlier day: it counts for

@@ -8,7 +8,7 @@ use halloo_crypto::id::{DeviceId, MessageId, OpId};
 use halloo_crypto::kdf;
 use halloo_crypto::mailbox::Day;
 
-use super::{ABSENT_PATIENCE, Kind, MAX_THINGS, PRESENT_PATIENCE, Post, Thing, drop_thing, row};
+use super::{ABSENT_PATIENCE, Kind, MAX_THINGS, Others, PRESENT_PATIENCE, Post, Thing, drop_thing, row};
 use crate::beacons::BeaconId;
 use crate::snapshot::Table;
 use crate::state::State;
@@ -18,6 +18,8 @@ use crate::wire::parcel::ParcelKind;
 
 /// Of the contents written before there was a mailbox, so many of the newest are left for who lacks them.
 const MAX_EARLIER: usize = MAX_THINGS / 2;
+/// Operations that go with a welcome, the newest: more are a long absence of much change, after which two must meet.
+const MAX_OPERATIONS: usize = 128;
 /// Members that are asked by mail to let this device in again: each that answers costs the group a commit.
 const ASKED: usize = 3;
 
@@ -64,6 +66,9 @@ pub(crate) fn on_told(
         ParcelKind::Welcomes => (Kind::Welcome, Some(to.into_iter().collect())),
         _ => return,
     };
+    if let (Kind::Welcome, Some(device)) = (kind, to) {
+        note_log(room, state, device);
+    }
     if kind == Kind::Nack {
         // Only the newest can be answered: the key package of an older one is forgotten soon.
         let older: Vec<u64> =
@@ -74,6 +79,27 @@ pub(crate) fn on_told(
     let (due, late, day) =
         (now.after(ABSENT_PATIENCE), now.after(PRESENT_PATIENCE), Day::of_ms(state.now.wall_ms));
     keep(room, state, Thing { kind, name, carried: bytes.to_vec(), day, due, late, owed });
+}
+
+/// Who is let in again by mail may lack operations too, whoever signed them: a welcome that follows what is not known waits.
+fn note_log(room: &mut Post, state: &mut State, device: DeviceId) {
+    if !Others::of(state).away.contains(&device) {
+        return;
+    }
+    let ops: Vec<[u8; 32]> = state.log.ops().into_iter().map(|op| *op.id().as_bytes()).collect();
+    let now = state.now.mono;
+    let (due, late, day) =
+        (now.after(ABSENT_PATIENCE), now.after(PRESENT_PATIENCE), Day::of_ms(state.now.wall_ms));
+    for name in ops.into_iter().rev().take(MAX_OPERATIONS).rev() {
+        if let Some(thing) = room.things.values_mut().find(|thing| thing.name == name) {
+            thing.owed.iter_mut().for_each(|owed| {
+                owed.insert(device);
+            });
+            continue;
+        }
+        let owed = Some(BTreeSet::from([device]));
+        keep(room, state, Thing { kind: Kind::Operation, name, carried: Vec::new(), day, due, late, owed });
+    }
 }
 
 /// A few members, others for each thing.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use halloo_crdt::log::{Fact, Row};
 use halloo_crypto::group::poison;
-use halloo_crypto::id::MailboxItem;
+use halloo_crypto::id::{MailboxAddress, MailboxItem};
 use halloo_crypto::kdf;
+use halloo_crypto::mailbox::Day;
 use halloo_engine::input::{Command, Input};
 use halloo_engine::output::Event;
 use halloo_engine::snapshot::Table;
@@ -13,7 +14,7 @@ use halloo_engine::snapshot::Table;
 use crate::world::{Fall, World};
 
 const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(86_400);
+const A_DAY: Duration = Duration::from_secs(86_400);
 const VIA: &str = "https://halloo.example";
 
 /// A group of `n` with a coordinator, all of whose mailboxes are known to all.
@@ -173,9 +174,12 @@ fn what_was_acknowledged_is_left_although_the_power_went_before() {
     assert_eq!(world.texts(1), ["just in time"]);
 }
 
-#[test]
-fn mail_that_waits_for_other_mail_survives_a_power_cut_in_between() {
-    let mut world = group(3, 914);
+/// What was taken out of a mailbox.
+type Lost = (MailboxAddress, MailboxItem, (Day, Vec<u8>));
+
+/// Dan was let in by Ada while Ben (1) was away, and has written; what Ada left for Ben was taken out of the mailbox, and is given.
+fn overtaken(seed: u64) -> (World, usize, Vec<Lost>) {
+    let mut world = group(3, seed);
     world.only(&[0]);
     world.run(30 * SECOND);
     let dan = world.join_by(0, "Dan", &[0]);
@@ -183,30 +187,29 @@ fn mail_that_waits_for_other_mail_survives_a_power_cut_in_between() {
     world.only(&[dan]);
     world.say(dan, "after Ada let me in");
     alone(&mut world, dan);
-    // What Ada left (that she let Dan in, and the keys that follow) comes late: Ben first has what follows it.
-    let from_ada: Vec<_> = {
-        let office = world.office.as_ref().expect("open");
-        office.left.iter().filter(|(by, ..)| *by == 0).map(|(_, address, _)| *address).collect()
-    };
-    let mine = |world: &World| {
-        let office = world.office.as_ref().expect("open");
-        let lying = office.boxes.iter().filter(|(address, _)| office.owners.get(address) == Some(&1));
-        lying.flat_map(|(address, lying)| lying.keys().map(|name| (*address, *name))).collect::<Vec<_>>()
-    };
-    assert!(!from_ada.is_empty() && mine(&world).len() >= 2);
-    let by_ada = world.office.as_ref().expect("open").by.clone();
     let mut kept = Vec::new();
-    for (address, name) in mine(&world) {
-        if by_ada.get(&name) == Some(&0) {
-            let office = world.office.as_mut().expect("open");
-            let row =
-                office.boxes.get_mut(&address).and_then(|lying| lying.remove(&name)).expect("it lies there");
-            kept.push((address, name, row));
+    for (address, name) in lying_for(&world, 1) {
+        let office = world.office.as_mut().expect("open");
+        if office.by.get(&name) == Some(&0) {
+            let row = office.boxes.get_mut(&address).and_then(|lying| lying.remove(&name));
+            kept.push((address, name, row.expect("it lies there")));
         }
     }
-    assert!(!kept.is_empty());
+    assert!(!kept.is_empty() && !lying_for(&world, 1).is_empty());
+    (world, dan, kept)
+}
+
+fn lying_for(world: &World, who: usize) -> Vec<(MailboxAddress, MailboxItem)> {
+    let office = world.office.as_ref().expect("open");
+    let lying = office.boxes.iter().filter(|(address, _)| office.owners.get(address) == Some(&who));
+    lying.flat_map(|(address, lying)| lying.keys().map(|name| (*address, *name))).collect()
+}
+
+#[test]
+fn mail_that_waits_for_other_mail_survives_a_power_cut_in_between() {
+    let (mut world, dan, kept) = overtaken(914);
     alone(&mut world, 1);
-    assert!(mine(&world).is_empty(), "all was taken");
+    assert!(lying_for(&world, 1).is_empty(), "all was taken");
     assert!(world.texts(1).is_empty());
     assert!(world.people[1].disk.table(Table::Letter).count() > 0, "and is kept");
     world.only(&[]);
@@ -220,6 +223,25 @@ fn mail_that_waits_for_other_mail_survives_a_power_cut_in_between() {
         alone(&mut world, dan);
         world.engine(dan).status().epoch
     });
+}
+
+#[test]
+fn who_lost_the_mail_that_all_other_mail_follows_is_let_in_again_by_mail() {
+    let (mut world, dan, lost) = overtaken(919);
+    drop(lost);
+    (0..world.people.len()).for_each(|who| world.cut_off(who));
+    alone(&mut world, 1);
+    assert!(world.texts(1).is_empty(), "the line of somebody of whom nothing is known");
+    world.run(120 * SECOND);
+    // Ben stays; the others come one after the other, and no string is between them.
+    for other in [2, 0, dan] {
+        world.only(&[1, other]);
+        world.run(200 * SECOND);
+    }
+    world.run(60 * SECOND);
+    assert_eq!(world.texts(1), ["after Ada let me in"]);
+    assert_eq!(world.engine(1).status().epoch, world.engine(dan).status().epoch);
+    assert_eq!(world.people[1].disk.table(Table::Letter).count(), 0, "nothing waits any more");
 }
 
 #[test]
@@ -271,7 +293,7 @@ fn who_comes_after_days_finds_what_was_left_on_each_of_them() {
         world.say(0, &format!("day {day}"));
         world.run(30 * SECOND);
         world.only(&[]);
-        world.run(DAY);
+        world.run(A_DAY);
     }
     alone(&mut world, 1);
     let expected: Vec<String> = (0..12).map(|day| format!("day {day}")).collect();
@@ -293,7 +315,7 @@ fn what_lay_too_long_comes_when_the_two_meet() {
     world.say(0, "long ago");
     alone(&mut world, 0);
     world.only(&[]);
-    world.run(20 * DAY);
+    world.run(20 * A_DAY);
     alone(&mut world, 1);
     assert!(world.texts(1).is_empty());
     world.only(&[0, 1]);
@@ -350,7 +372,7 @@ fn mail_for_another_is_not_opened_and_junk_does_not_stay() {
         .boxes
         .entry(own)
         .or_default()
-        .extend(all.iter().map(|(name, bytes)| (*name, (halloo_crypto::mailbox::Day(0), bytes.clone()))));
+        .extend(all.iter().map(|(name, bytes)| (*name, (Day(0), bytes.clone()))));
     world.hand(0, Input::Fetched { address: own, items: all });
     world.run(5 * SECOND);
     assert_eq!(count(&world), before + n);
