@@ -18,7 +18,7 @@ mod notes;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use halloo_crdt::content::{Body, Mark};
+use halloo_crdt::content::Body;
 use halloo_crdt::live::Kind as Cell;
 use halloo_crypto::id::{DeviceId, MailboxItem, MessageId};
 use halloo_crypto::mailbox::{Day, Mailbox, SizeClass};
@@ -160,9 +160,15 @@ pub(crate) struct Post {
 }
 
 impl Post {
-    /// Things that wait for somebody.
-    pub(crate) fn len(&self) -> usize {
-        self.things.len()
+    /// Things that are still to be left for somebody, but for those that wait for another to go with.
+    pub(crate) fn to_leave(&self, state: &State) -> usize {
+        let hurries = |thing: &&Thing| match thing.kind {
+            Kind::Receipt => {
+                is_about(state, thing, |device| thing.owed.as_ref().is_none_or(|owed| owed.contains(device)))
+            }
+            kind => !kind.is_lazy(),
+        };
+        self.things.values().filter(hurries).count()
     }
 
     /// Deposits that wait for their answer.
@@ -279,14 +285,19 @@ fn presses(state: &State, thing: &Thing, (device, away): (&DeviceId, bool)) -> b
     if patient > state.now.mono {
         return false;
     }
-    if thing.kind != Kind::Receipt {
-        return !thing.kind.is_lazy();
+    match thing.kind {
+        Kind::Receipt => is_about(state, thing, |author| author == device),
+        kind => !kind.is_lazy(),
     }
-    let content =
-        state.messages.get(&MessageId::from_bytes(thing.name)).map(|content| &content.content().body);
-    let about =
-        |delivered: &[Mark], read: &[Mark]| delivered.iter().chain(read).any(|mark| mark.author == *device);
-    matches!(content, Some(Body::Receipt { delivered, read }) if about(delivered, read))
+}
+
+/// Whether a receipt is about something that one of these wrote.
+fn is_about(state: &State, receipt: &Thing, whom: impl Fn(&DeviceId) -> bool) -> bool {
+    let content = state.messages.get(&MessageId::from_bytes(receipt.name));
+    let Some(Body::Receipt { delivered, read }) = content.map(|content| &content.content().body) else {
+        return false;
+    };
+    delivered.iter().chain(read).any(|mark| whom(&mark.author))
 }
 
 /// Leaves one device what it lacks, as much as fits one item. Says when to try again if that is not now.

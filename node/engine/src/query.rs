@@ -250,7 +250,7 @@ impl Engine {
             operations: number(state.log.len()),
             contents: number(state.messages.len()),
             undelivered: number(self.chat.undelivered.len()),
-            to_leave: number(self.mail.post.len()),
+            to_leave: number(self.mail.post.to_leave(state)),
             seals_offered: self.chat.offered,
             seals_opened: self.chat.opened,
             writes_pending: number(state.out.pending()),

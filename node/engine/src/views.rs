@@ -268,7 +268,7 @@ pub struct StatusView {
     pub contents: u32,
     /// Own contents that nobody else is known to hold.
     pub undelivered: u32,
-    /// Things that are still to be left in the mailboxes of members who are away.
+    /// Things that are still to be left in the mailboxes of members who are away; not counted is what only goes along with others.
     pub to_leave: u32,
     /// Sealed contents that came, since the start.
     pub seals_offered: u64,
