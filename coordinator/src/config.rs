@@ -12,6 +12,7 @@ pub mod layers;
 
 use crate::auth::config::AuthConfig;
 use crate::mailbox::config::MailboxConfig;
+use crate::relay::config::RelayConfig;
 use crate::rendezvous::config::RendezvousConfig;
 use crate::turn::config::TurnConfig;
 use halloo_wire::origin::Origin;
@@ -34,6 +35,8 @@ pub enum Room {
     Rendezvous,
     /// Relays packets where networks let nothing else through.
     Turn,
+    /// Relays between members until they have found a direct way.
+    Relay,
 }
 
 /// All rooms, with their names.
@@ -42,6 +45,7 @@ pub const ROOMS: &[(Room, &str)] = &[
     (Room::Mailbox, "mailbox"),
     (Room::Rendezvous, "rendezvous"),
     (Room::Turn, "turn"),
+    (Room::Relay, "relay"),
 ];
 
 impl Room {
@@ -136,6 +140,8 @@ pub struct Config {
     pub rendezvous: RendezvousConfig,
     /// What TURN relays, for whom and to whom.
     pub turn: TurnConfig,
+    /// How much is relayed between members.
+    pub relay: RelayConfig,
 }
 
 fn origin_or_empty<S: Serializer>(origin: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -163,6 +169,7 @@ impl Default for Config {
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),
             turn: TurnConfig::default(),
+            relay: RelayConfig::default(),
         }
     }
 }

@@ -21,11 +21,15 @@ pub mod keys;
 #[cfg(feature = "server")]
 pub mod hall;
 #[cfg(feature = "server")]
+pub mod front;
+#[cfg(feature = "server")]
 pub mod ticket;
 pub mod auth;
 pub mod mailbox;
 pub mod rendezvous;
 pub mod turn;
+#[cfg(feature = "server")]
+pub mod relay;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]

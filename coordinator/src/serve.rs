@@ -3,11 +3,13 @@
 use crate::auth;
 use crate::config::{Config, Room};
 use crate::door::Door;
-use crate::hall::{self, Closer, Closing, Hall, Known};
+use crate::front::{self, Doors};
+use crate::hall::{self, Closer, Hall, Known};
 use crate::house::{self, House};
 use crate::keys::Keys;
 use crate::mailbox::{self, Mail};
 use crate::problem;
+use crate::relay;
 use crate::rendezvous::{self, Meetings};
 use crate::turn;
 use crate::world::World;
@@ -17,10 +19,11 @@ use axum::routing::get;
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::TicketIssuer;
 use halloo_store::store::Store;
+use halloo_wire::server::RelayInfo;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use utoipa::OpenApi as _;
@@ -37,8 +40,6 @@ const GOODBYE: Duration = Duration::from_secs(5);
 const ROUND: Duration = Duration::from_secs(60);
 /// Where any port will do, one that is free for TCP may be taken for UDP; a few in a row are not.
 const PORTS_TRIED: u32 = 16;
-/// How long nothing is accepted after the system refused (out of descriptors): the next one would fail as well.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A coordinator that runs.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ struct Rooms {
     mail: Option<Mail>,
     meetings: Option<Meetings>,
     turn: Option<turn::room::Open>,
+    relay: Option<relay::Room>,
 }
 
 /// Opens the rooms that the settings name, and listens.
@@ -110,17 +112,36 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
     let turn = |socket| {
         turn::room::open(&config.turn, socket, config.lan, |purpose| keys.secret(purpose), hall.world.clone())
     };
-    let rooms = Rooms {
+    let (http, coming) = mpsc::channel(MAX_WAITING);
+    let mut doors = Doors { http, relay: None, turn: None };
+    let relay = |way: &mut Option<_>| {
+        let (sender, coming) = mpsc::channel(MAX_WAITING);
+        *way = Some(sender);
+        relay::Room::open(&config.relay, *keys.secret("relay").expose(), local, coming)
+    };
+    let mut rooms = Rooms {
         mail: config.rooms.has(Room::Mailbox).then(|| Mail::open(&hall, &config.mailbox)).transpose()?,
         meetings: config.rooms.has(Room::Rendezvous).then(|| Meetings::open(&hall, &config.rendezvous)),
         turn: datagrams.map(turn).transpose()?,
+        relay: config.rooms.has(Room::Relay).then(|| relay(&mut doors.relay)).transpose()?,
     };
-    let router = router(config, &hall, &rooms, &ticket_seed)?;
+    let relay = rooms
+        .relay
+        .as_ref()
+        .map(|room| RelayInfo { peer_id: room.peer_id().to_string(), port: local.port() });
+    let router = router(config, &hall, &rooms, (relay, &ticket_seed))?;
     let door = Door::new(router, &hall, config.connections, config.connections_per_bucket);
     let same_door = door.clone();
-    let (guests, coming) = mpsc::channel(MAX_WAITING);
+    if let Some(open) = rooms.turn.clone() {
+        let (sender, coming) = mpsc::channel(MAX_WAITING);
+        doors.turn = Some(sender);
+        tokio::spawn(open.guests(coming));
+    }
+    if let Some(room) = rooms.relay.take() {
+        tokio::spawn(room.run(closing.clone()));
+    }
     let task = tokio::spawn(async move {
-        let accepting = tokio::spawn(accept(listener, guests, closing));
+        let accepting = tokio::spawn(front::run(listener, doors, closing));
         let rounds = tokio::spawn(rounds(hall, rooms.mail.clone(), rooms.meetings));
         door.run(coming).await;
         // They ended with the same word.
@@ -138,11 +159,16 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
 }
 
 /// All doors, and the page that describes them.
-fn router(config: &Config, hall: &Hall, rooms: &Rooms, ticket_seed: &Secret<[u8; 32]>) -> Result<Router> {
+fn router(
+    config: &Config,
+    hall: &Hall,
+    rooms: &Rooms,
+    (relay, ticket_seed): (Option<RelayInfo>, &Secret<[u8; 32]>),
+) -> Result<Router> {
     let house = House {
         name: config.name.as_str().into(),
         rooms: config.rooms.names().into(),
-        relay: None,
+        relay,
         hall: hall.clone(),
     };
     let mut doors = OpenApiRouter::with_openapi(Api::openapi())
@@ -203,27 +229,6 @@ async fn listen(
             Err(error) => {
                 return Err(error)
                     .with_context(|| format!("UDP on {local}: choose another port with --listen"));
-            }
-        }
-    }
-}
-
-/// Accepts until it is time to close.
-async fn accept(listener: TcpListener, guests: mpsc::Sender<(TcpStream, SocketAddr)>, closing: Closing) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = closing.said() => return,
-        };
-        match accepted {
-            Ok(guest) => {
-                if guests.send(guest).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
