@@ -11,11 +11,15 @@ mod query;
 
 mod outbox;
 
+mod relays;
+
 mod swarm;
 
 mod task;
 
 pub use address::{BadHint, parse_hint};
+pub use relays::RELAYS_MAX;
+
 pub use halloo_mesh::{FOUND_MAX, GIVEN_MAX, HINT_ADDRESSES_MAX};
 
 use halloo_mesh::{GossipTicket, GroupSize, MeshEvent, PairReply, PeerKey, Topic, Verdict};
@@ -121,9 +125,18 @@ pub enum NetCommand {
     Reach {
         /// Whose key must be behind the addresses, where it is known.
         peer: Option<PeerKey>,
-        /// At most `HINT_ADDRESSES_MAX` are kept.
+        /// At most `HINT_ADDRESSES_MAX` are kept. Circuits are dialled only through relays of ours, as soon as those are ready.
         addresses: Vec<Multiaddr>,
     },
+    /// Ask for a place with these relays, keep it, and ask again whenever it is lost. The whole list, each address as
+    /// `/ip4|ip6/…/tcp/…/p2p/RELAY`, at most `RELAYS_MAX` relays; those of an earlier list that are missing are left. Sent again
+    /// it makes a relay that has no place for us be asked at once. Answered by `NetEvent::Relayed` whenever that changes.
+    Relay {
+        /// Where the relays are.
+        addresses: Vec<Multiaddr>,
+    },
+    /// Leave all relays. Connections that lead through them end with them.
+    NoRelay,
     /// Ask the local network again who is there, and dial at once whoever is known and not connected. For a user who
     /// types a code into a node that has been running for long, after joining a group, and after waking up.
     LookAround,
@@ -140,6 +153,17 @@ pub enum NetEvent {
     Listening(Vec<Multiaddr>),
     /// What the mesh tells, as it tells it; never `GossipDropped`, which is only logged.
     Mesh(MeshEvent),
+    /// The circuits by which others reach us changed: one for each relay that has a place for us and knows where we are, without
+    /// our name at the end. Nothing while there is none.
+    Relayed(Vec<Multiaddr>),
+    /// How a connected peer is reached now. Told after its `PeerUp` when only relays lead to it, and whenever that changes; without
+    /// a word it is direct.
+    Path {
+        /// Who.
+        peer: PeerKey,
+        /// Whether a direct connection stands.
+        direct: bool,
+    },
     /// At least one frame for this peer was refused before it was sent. Told once until read.
     NotSent {
         /// Whom it was meant for.

@@ -1,5 +1,6 @@
 //! Addresses as users write them, and which of them are worth dialling.
 
+use halloo_mesh::PeerKey;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use std::net::{IpAddr, SocketAddr};
@@ -54,7 +55,32 @@ pub(super) fn is_dialable(address: &Multiaddr) -> bool {
         (Some(Protocol::Udp(port)), Some(Protocol::QuicV1)) => port != 0,
         _ => false,
     };
-    meaningful && carried
+    meaningful && carried && !is_circuit(address)
+}
+
+/// Whether an address leads through a relay.
+pub(super) fn is_circuit(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// The relay of a circuit: whose name stands before it. `None` where the relay is not over TCP at an IP address, the only way in
+/// which a coordinator offers one.
+pub(super) fn relay_of(circuit: &Multiaddr) -> Option<PeerKey> {
+    let mut parts = circuit.iter();
+    let head = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let tail = (parts.next(), parts.next());
+    match (head, tail) {
+        (
+            (
+                Protocol::Ip4(_) | Protocol::Ip6(_),
+                Protocol::Tcp(1..),
+                Protocol::P2p(id),
+                Protocol::P2pCircuit,
+            ),
+            (None | Some(Protocol::P2p(_)), None),
+        ) => PeerKey::from_peer_id(&id),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The swarm: QUIC and TCP+Noise+Yamux under the mesh, with mDNS beside it.
+//! The swarm: QUIC, TCP+Noise+Yamux and relayed streams under the mesh, with mDNS and hole punching beside it.
 
 use super::address::{quic, tcp};
 use super::{NetConfig, NetError};
@@ -6,7 +6,7 @@ use halloo_mesh::{Mesh, MeshConfig, PeerKey, limits};
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{Multiaddr, Swarm, SwarmBuilder, mdns, noise, tcp as tcp_transport, yamux};
+use libp2p::{Multiaddr, Swarm, SwarmBuilder, dcutr, mdns, noise, relay, tcp as tcp_transport, yamux};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::time::Duration;
@@ -32,6 +32,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 pub(super) struct Node {
     pub(super) mesh: Mesh,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    /// Reserves places with relays and dials through them.
+    pub(super) relay: relay::client::Behaviour,
+    /// Tries for a direct connection whenever a relayed one stands.
+    pub(super) punch: dcutr::Behaviour,
 }
 
 /// Builds the swarm and binds its sockets.
@@ -51,7 +55,12 @@ pub(super) fn build(config: &NetConfig) -> Result<(Swarm<Node>, PeerKey), NetErr
             quic.keep_alive_interval = KEEP_ALIVE;
             quic
         })
-        .with_behaviour(|_| Node { mesh, mdns: mdns.into() })
+        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .map_err(|error| setup(&error))?
+        .with_behaviour(|key, relay| {
+            let punch = dcutr::Behaviour::new(key.public().to_peer_id());
+            Node { mesh, mdns: mdns.into(), relay, punch }
+        })
         .map_err(|error| setup(&error))?
         .with_swarm_config(|swarm| {
             swarm.with_idle_connection_timeout(limits::IDLE_STRANGER).with_smart_dial()

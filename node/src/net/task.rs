@@ -1,6 +1,10 @@
 //! The network task: one loop over commands, the swarm, the dial book and the driver's queue.
 
+mod relaying;
+
+use self::relaying::Paths;
 use super::outbox::Outbox;
+use super::relays::Relays;
 use super::swarm::{Node, NodeEvent};
 use super::{NetCommand, NetConfig, NetEvent, Tap, TapLane, address, query};
 use futures::StreamExt;
@@ -31,6 +35,8 @@ pub(super) struct Task {
     dials: Dials,
     addresses: BTreeSet<Multiaddr>,
     outbox: Outbox,
+    relays: Relays,
+    paths: Paths,
     start: Instant,
 }
 
@@ -45,6 +51,8 @@ impl Task {
             dials,
             addresses: BTreeSet::new(),
             outbox: Outbox::default(),
+            relays: Relays::default(),
+            paths: Paths::default(),
             start: Instant::now(),
         }
     }
@@ -74,8 +82,10 @@ impl Task {
         loop {
             let now = self.now();
             self.dials.dial_due(now, &mut self.swarm);
+            self.relay_due(now);
             let idle = self.outbox.is_empty();
-            let due = self.dials.next_due().map(|due| self.start + due);
+            let due = self.dials.next_due().into_iter().chain(self.relay_next_due()).min();
+            let due = due.map(|due| self.start + due);
             tokio::select! {
                 permit = reports.reserve(), if !idle => {
                     let (Ok(permit), Some(event)) = (permit, self.outbox.pop()) else {
@@ -141,8 +151,15 @@ impl Task {
                 self.swarm.behaviour_mut().mesh.reply_pair(reply, bytes)
             }
             NetCommand::Reach { peer, addresses } => {
-                let now = self.now();
-                self.dials.add(now, peer, &dialable(addresses), DialSource::Given);
+                self.reach(peer, addresses);
+                Ok(())
+            }
+            NetCommand::Relay { addresses } => {
+                self.want_relays(&addresses);
+                Ok(())
+            }
+            NetCommand::NoRelay => {
+                self.want_relays(&[]);
                 Ok(())
             }
             NetCommand::LookAround => {
@@ -202,10 +219,28 @@ impl Task {
             // An error says that the last connection has closed in the meantime, which is what is wanted.
             let _closed = self.swarm.disconnect_peer_id(anew);
         }
+        if let SwarmEvent::ConnectionEstablished { peer_id, .. }
+        | SwarmEvent::ConnectionClosed { peer_id, .. } = &event
+        {
+            self.on_path(now, *peer_id);
+        }
         match event {
             SwarmEvent::Behaviour(NodeEvent::Mesh(event)) => self.on_mesh(event),
+            SwarmEvent::Behaviour(NodeEvent::Relay(event)) => tracing::debug!(?event, "relay"),
+            SwarmEvent::Behaviour(NodeEvent::Punch(event)) => {
+                tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "tried for a direct connection");
+            }
             SwarmEvent::Behaviour(NodeEvent::Mdns(event)) => self.on_discovery(event),
+            SwarmEvent::NewListenAddr { address, listener_id } if address::is_circuit(&address) => {
+                self.on_reserved(listener_id);
+            }
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address, true),
+            SwarmEvent::ListenerClosed { listener_id, ref reason, .. }
+                if self.on_reservation_closed(listener_id) =>
+            {
+                tracing::debug!(?reason, "a relay has no place for us");
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } if address::is_circuit(&address) => {}
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_listening(address, false),
             SwarmEvent::ListenerClosed { addresses, reason, .. } => {
                 tracing::warn!(?addresses, ?reason, "stopped listening");
@@ -241,7 +276,9 @@ impl Task {
         match event {
             mdns::Event::Discovered(found) => {
                 for (peer, address) in grouped(found, own) {
-                    self.dials.add(now, Some(peer), &dialable(address), DialSource::Found);
+                    let address = dialable(address);
+                    self.try_direct(peer, &address);
+                    self.dials.add(now, Some(peer), &address, DialSource::Found);
                 }
             }
             mdns::Event::Expired(gone) => {
@@ -255,9 +292,20 @@ impl Task {
     }
 
     fn on_mesh(&mut self, event: MeshEvent) {
+        if self.is_of_relay(&event) {
+            return;
+        }
         match event {
             MeshEvent::GossipDropped { topic, count } => {
                 tracing::debug!(?topic, count, "published messages found no subscriber in time");
+            }
+            MeshEvent::PeerUp { peer, .. } => {
+                self.tell(NetEvent::Mesh(event));
+                self.on_peer(peer, true);
+            }
+            MeshEvent::PeerDown { peer } => {
+                self.on_peer(peer, false);
+                self.tell(NetEvent::Mesh(event));
             }
             event => self.tell(NetEvent::Mesh(event)),
         }

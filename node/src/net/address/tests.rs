@@ -39,7 +39,44 @@ fn the_key_at_the_end_of_an_address_does_not_matter() {
     assert!(is_dialable(&full));
 }
 
+fn named(seed: u8) -> (PeerKey, String) {
+    let key = libp2p::identity::Keypair::ed25519_from_bytes([seed; 32]).expect("a seed");
+    (PeerKey::from_public(&key.public()).expect("Ed25519"), key.public().to_peer_id().to_string())
+}
+
+#[test]
+fn a_circuit_names_its_relay_and_is_no_direct_address() {
+    let ((relay, id), (_, end)) = (named(9), named(8));
+    for text in [
+        format!("/ip4/10.0.0.1/tcp/5/p2p/{id}/p2p-circuit"),
+        format!("/ip6/fe80::1/tcp/5/p2p/{id}/p2p-circuit/p2p/{end}"),
+    ] {
+        let circuit: Multiaddr = text.parse().expect("written");
+        assert!(is_circuit(&circuit) && !is_dialable(&circuit));
+        assert_eq!(relay_of(&circuit), Some(relay));
+    }
+    for text in [
+        format!("/ip4/10.0.0.1/tcp/5/p2p/{id}"),
+        format!("/ip4/10.0.0.1/tcp/0/p2p/{id}/p2p-circuit"),
+        format!("/ip4/10.0.0.1/udp/5/quic-v1/p2p/{id}/p2p-circuit"),
+        format!("/ip4/10.0.0.1/tcp/5/p2p/{id}/p2p-circuit/p2p/{end}/p2p-circuit"),
+        format!("/ip4/10.0.0.1/tcp/5/p2p/{id}/p2p-circuit/tcp/6"),
+        format!("/dns4/relay.example/tcp/5/p2p/{id}/p2p-circuit"),
+        "/p2p-circuit".to_owned(),
+    ] {
+        assert_eq!(relay_of(&text.parse().expect("written")), None, "{text}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_bytes_that_are_an_address_have_a_relay_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        if let Ok(address) = Multiaddr::try_from(bytes) {
+            prop_assert!(relay_of(&address).is_none() || is_circuit(&address));
+            prop_assert!(!(is_dialable(&address) && is_circuit(&address)));
+        }
+    }
+
     #[test]
     fn any_text_is_addresses_or_an_error(text in "\\PC{0,40}") {
         for address in parse_hint(&text).unwrap_or_default() {
