@@ -3,6 +3,7 @@
 use super::*;
 use halloo_crypto::mailbox::{MailboxSecret, nobodys};
 use halloo_store::memory::{Fault, MemoryStore};
+use halloo_store::sled_store::SledStore;
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -294,6 +295,43 @@ fn a_thousand_power_cuts_lose_nothing_that_was_acknowledged_and_leave_no_half_of
         assert_eq!(room.mailboxes.bytes(), there << 10, "cut {seed}: the tally is of what is there");
         (0..3).for_each(|mine| room.acknowledge(&address(mine), &[1, 2, 3, 4, 5, 6]));
         assert_eq!(room.rows(), 0, "cut {seed}");
+    }
+}
+
+#[test]
+fn one_script_leaves_the_same_rows_and_pages_on_a_disk_as_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || SledStore::open(&folder.path().join("store")).unwrap().0;
+    let (memory, mut disk) = (MemoryStore::new(), Some(open()));
+    let mut rng = ChaCha20Rng::from_seed([8; 32]);
+    let mut now = NOW;
+    let mut rooms =
+        [&memory as &dyn Store, disk.as_ref().unwrap()].map(|s| Mailboxes::open(s, LIMITS).unwrap());
+    for turn in 0..200 {
+        let (of, name, what) =
+            (address((rng.next_u32() % 3) as u8), (rng.next_u32() % 9) as u8 + 1, rng.next_u32() % 8);
+        now += u64::from(rng.next_u32() % 3) * DAY_MS / 2;
+        let stores = [&memory as &dyn Store, disk.as_ref().unwrap()];
+        for (store, room) in stores.into_iter().zip(&mut rooms) {
+            let prepared = match what {
+                0..=4 => room.deposit(store, vec![item(of, name, 1), item(of, name + 1, 16)], now).unwrap().0,
+                5 | 6 => room.acknowledge(store, &of, &[MailboxItem([name; 16])]).unwrap(),
+                _ => room.expire(store, now).unwrap().unwrap_or_default(),
+            };
+            store.commit(&prepared.batch).unwrap();
+            room.settle(&prepared.receipt, true);
+        }
+        if turn % 50 == 49 {
+            // A restart in between changes nothing.
+            drop(disk.take());
+            disk = Some(open());
+            rooms[1] = Mailboxes::open(disk.as_ref().unwrap(), LIMITS).unwrap();
+        }
+        let disk = disk.as_ref().unwrap();
+        assert_eq!(memory.range(&[]).unwrap(), disk.range(&[]).unwrap(), "turn {turn}");
+        let pages = [&memory as &dyn Store, disk].map(|s| Mailboxes::fetch(s, &of, None, 3, now).unwrap());
+        assert_eq!(pages[0], pages[1]);
+        assert_eq!(rooms[0].bytes(), rooms[1].bytes());
     }
 }
 
