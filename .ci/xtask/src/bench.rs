@@ -77,6 +77,11 @@ const BENCHES: &[Bench] = &[
         from: Program::Steps(turn),
     },
     Bench {
+        name: "blind",
+        what: "what somebody who copies the disk of a coordinator can tell of who is in one group",
+        from: Program::Example("halloo-coordinator", "blind_figures", &[]),
+    },
+    Bench {
         name: "scale",
         what: "the simulator: node-seconds a second and bytes a node, beside the same Swarms without engines; the abstract tier",
         from: Program::Steps(crate::simulator::scale::figures),
