@@ -8,6 +8,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use halloo_coordinator::hall::Peer;
 use halloo_crypto::mailbox::DayKey;
 use halloo_crypto::ticket::Room;
+use halloo_store::memory::Fault;
 use halloo_store::store::Store as _;
 use halloo_wire::mailbox::{
     ACKNOWLEDGE_PATH, Ask, DEPOSITS_PATH, FETCH_PATH, NotWatched, Outcome, SUBSCRIBE_PATH, Told, What,
@@ -158,6 +159,23 @@ async fn who_makes_up_clients_to_leave_more_shares_the_limit_of_its_addresses() 
     place.world.pass(Duration::from_secs(5));
     let ticket = place.ticket(&place.client(4), Room::Mailbox).await;
     assert_eq!(place.leave(&ticket, &batch).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_durable_is_not_called_stored_and_a_store_that_failed_is_not_ready() {
+    let place = open(|_| {}).await;
+    let ticket = place.ticket(&place.client(1), Room::Mailbox).await;
+    place.store.fail_next(Fault::Full);
+    let full = place.leave(&ticket, &[item(&owner(1), 1)]).await;
+    assert_eq!((full.status, full.problem().as_str()), (507, "full"));
+    assert_eq!(place.get("/readyz").await.status, 200, "a full disk may have room again");
+    assert!(place.fetch(&owner(1)).await.is_empty());
+    assert_eq!(place.leave(&ticket, &[item(&owner(1), 1)]).await.status, 200);
+    place.store.fail_next(Fault::CrashBeforeDurable);
+    let failed = place.leave(&ticket, &[item(&owner(1), 2)]).await;
+    assert_eq!((failed.status, failed.problem().as_str()), (503, "unavailable"));
+    assert_eq!(place.get("/readyz").await.problem(), "unavailable");
+    assert_eq!(place.get("/livez").await.status, 200);
 }
 
 #[tokio::test]
