@@ -30,7 +30,9 @@ const PATH: &str = "i/";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// Nothing like an invite link.
-    #[error("this is not an invite link; one starts with halloo:i/, https:// or http:// and has a # near its end")]
+    #[error(
+        "this is not an invite link; one starts with halloo:i/, https:// or http:// and has a # near its end"
+    )]
     NotALink,
     /// The part behind `#` is missing or cut: without it nobody can join.
     #[error("the link was cut off: copy the whole link, with everything behind the #")]
