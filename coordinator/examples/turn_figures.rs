@@ -161,11 +161,16 @@ fn measure(server: &mut Process, port: &str, load: &Load) -> (f64, u64) {
         args.extend(["-e", "127.0.0.1", "-r", "34801"]);
     }
     args.push("127.0.0.1");
-    let before = cpu_ns(server.0.id());
-    let output = Command::new("turnutils_uclient").args(&args).output().unwrap();
-    let spent = cpu_ns(server.0.id()) - before;
+    let (spent, text) = loop {
+        let before = cpu_ns(server.0.id());
+        let output = Command::new("turnutils_uclient").args(&args).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // Now and then it draws one channel number for two peers, which every server refuses, and gives up.
+        if !text.contains("channel bind: error 400") {
+            break (cpu_ns(server.0.id()) - before, text);
+        }
+    };
     server.0.kill().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
     let sent = u64::from(load.clients) * u64::from(load.messages);
     let lost = after(&text, "Total lost packets ");
     // Out and back: each message passes the server twice.

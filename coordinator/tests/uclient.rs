@@ -55,15 +55,22 @@ fn echo() -> SocketAddr {
 async fn all_comes_back(how: &[&str]) {
     let (turn, port) = room().await;
     let (port, peer) = (port.to_string(), echo().port().to_string());
-    let mut client = Command::new("turnutils_uclient");
-    client.args(["-L", "127.0.0.1", "-u", "somebody", "-W", "shared", "-p", &port, "-c"]);
-    client.args(["-m", "4", "-n", "50", "-l", "160", "-z", "5"]).args(how);
-    if !how.contains(&"-y") {
-        client.args(["-e", "127.0.0.1", "-r", &peer]);
-    }
-    let output = client.arg("127.0.0.1").output().await;
-    let output = output.expect("turnutils_uclient, of Debian's package coturn (`cargo xtask` installs it)");
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = loop {
+        let mut client = Command::new("turnutils_uclient");
+        client.args(["-L", "127.0.0.1", "-u", "somebody", "-W", "shared", "-p", &port, "-c"]);
+        client.args(["-m", "4", "-n", "50", "-l", "160", "-z", "5"]).args(how);
+        if !how.contains(&"-y") {
+            client.args(["-e", "127.0.0.1", "-r", &peer]);
+        }
+        let output = client.arg("127.0.0.1").output().await;
+        let output =
+            output.expect("turnutils_uclient, of Debian's package coturn (`cargo xtask` installs it)");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // Once in thousands of runs it draws one channel number for two peers, which is to be refused, and gives up.
+        if !text.contains("channel bind: error 400") {
+            break text;
+        }
+    };
     assert!(text.contains("Total lost packets 0 (0.000000%), total send dropped 0"), "{text}");
     let usage = turn.usage().await;
     let packets: u64 = usage.iter().map(|usage| usage.packets).sum();
