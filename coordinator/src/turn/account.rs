@@ -3,7 +3,8 @@
 use slab::Slab;
 use std::collections::BTreeMap;
 
-/// Subjects that are remembered at once. A subject without allocations goes when its usage is drained; 300 bytes each.
+/// Subjects that are remembered at once, 300 bytes each. One without allocations goes when its usage is drained, or, where
+/// nobody drains, when there are too many.
 const MAX_ACCOUNTS: usize = 65_536;
 
 /// Where an account stands; holds while it has an allocation.
@@ -81,6 +82,9 @@ impl Accounts {
 
     fn add(&mut self, subject: &str, now_ms: u64) -> Option<usize> {
         if self.accounts.len() >= MAX_ACCOUNTS {
+            self.forget_idle();
+        }
+        if self.accounts.len() >= MAX_ACCOUNTS {
             return None;
         }
         let at = self.accounts.insert(Account {
@@ -90,6 +94,16 @@ impl Accounts {
         });
         self.by_subject.insert(subject.to_owned(), at);
         Some(at)
+    }
+
+    fn forget_idle(&mut self) {
+        self.by_subject.retain(|_, at| {
+            let keep = self.accounts.get(*at).is_some_and(|account| account.allocations > 0);
+            if !keep {
+                self.accounts.try_remove(*at);
+            }
+            keep
+        });
     }
 
     /// Counts one allocation less. What it used stays until it is drained.

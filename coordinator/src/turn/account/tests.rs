@@ -52,3 +52,17 @@ fn usage_is_told_once_and_who_is_gone_is_forgotten_with_it() {
     assert_eq!(accounts.drain(), []);
     assert!(accounts.by_subject.is_empty() && accounts.accounts.is_empty());
 }
+
+#[test]
+fn subjects_of_other_days_make_room_for_new_ones_though_nobody_drains() {
+    let mut accounts = Accounts::new(1000);
+    let stays = accounts.open("stays", 0).unwrap();
+    for n in 0..MAX_ACCOUNTS + 1 {
+        let id = accounts.open(&format!("day {n}"), 0).unwrap();
+        accounts.charge(id, 1, Way::ToPeer, 0);
+        accounts.close(id);
+    }
+    assert!(accounts.accounts.len() <= MAX_ACCOUNTS);
+    assert_eq!((accounts.allocations("stays"), accounts.by_subject.len()), (1, accounts.accounts.len()));
+    assert!(accounts.charge(stays, 1, Way::ToPeer, 0));
+}
