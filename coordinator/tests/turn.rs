@@ -8,7 +8,8 @@ use asking::{Client, NOW_MS, Place, open};
 use halloo_crypto::ticket::Room;
 use halloo_wire::turn::{PATH, TurnGiven};
 use hyper::Method;
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 use stun_types::attribute::{ErrorCode, Nonce, Realm, Username};
 use stun_types::message::{
@@ -24,10 +25,33 @@ async fn given(place: &Place, client: &Client) -> TurnGiven {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-/// Asks for a relay; its address, or the code of the refusal.
+/// Asks for a relay by datagrams; its address, or the code of the refusal.
 fn allocate(server: SocketAddr, given: &TurnGiven) -> Result<SocketAddr, u16> {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    allocate_by(given, |request| {
+        socket.send_to(request, server).unwrap();
+        let mut bytes = vec![0; 1000];
+        let length = socket.recv(&mut bytes).unwrap();
+        bytes.truncate(length);
+        bytes
+    })
+}
+
+/// Asks by a stream, which the relay lasts as long as.
+fn allocate_by_tcp(stream: &mut TcpStream, given: &TurnGiven) -> Result<SocketAddr, u16> {
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    allocate_by(given, |request| {
+        stream.write_all(request).unwrap();
+        let mut bytes = vec![0; 20];
+        stream.read_exact(&mut bytes).unwrap();
+        bytes.resize(20 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 0);
+        stream.read_exact(&mut bytes[20..]).unwrap();
+        bytes
+    })
+}
+
+fn allocate_by(given: &TurnGiven, mut ask: impl FnMut(&[u8]) -> Vec<u8>) -> Result<SocketAddr, u16> {
     let mut challenge: Option<(String, String)> = None;
     for _ in 0..2 {
         let mut request = Message::builder_request(ALLOCATE, MessageWriteVec::new());
@@ -40,10 +64,8 @@ fn allocate(server: SocketAddr, given: &TurnGiven) -> Result<SocketAddr, u16> {
             let key = LongTermKeyCredentials::new(username, password, realm.clone());
             request.add_message_integrity(&key.into(), IntegrityAlgorithm::Sha1).unwrap();
         }
-        socket.send_to(&request.finish(), server).unwrap();
-        let mut bytes = [0; 1000];
-        let (length, _) = socket.recv_from(&mut bytes).unwrap();
-        let answer = Message::from_bytes(&bytes[..length]).unwrap();
+        let bytes = ask(&request.finish());
+        let answer = Message::from_bytes(&bytes).unwrap();
         if let Ok(relay) = answer.attribute::<XorRelayedAddress>() {
             return Ok(relay.addr(answer.transaction_id()));
         }
@@ -67,6 +89,19 @@ async fn a_ticket_gives_a_credential_that_opens_a_relay_on_the_same_port() {
     let relay = allocate(place.running.local, &given).unwrap();
     assert_eq!(relay.ip(), place.running.local.ip());
     assert!(UdpSocket::bind(relay).is_err(), "a real socket holds it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_port_opens_relays_by_tcp_too_and_closed_it_frees_them() {
+    let place = open(|_| {}).await;
+    let given = given(&place, &place.client(1)).await;
+    let local = place.running.local;
+    let mut stream = TcpStream::connect(local).unwrap();
+    let relay = allocate_by_tcp(&mut stream, &given).unwrap();
+    assert!(UdpSocket::bind(relay).is_err(), "a real socket holds it");
+    place.running.close().await;
+    UdpSocket::bind(relay).unwrap();
+    UdpSocket::bind(local).unwrap();
 }
 
 #[tokio::test]
