@@ -4,10 +4,18 @@
 
 mod people;
 
+use halloo_crypto::id::DeviceId;
+use halloo_crypto::secret::Secret;
+use halloo_node::media::endpoint::{EndpointEvent, IceServer, Outgoing, Started};
+use halloo_node::media::interfaces::Binding;
+use halloo_node::media::signalling::{Body, CandidateKind, Session, Signal};
+use halloo_node::media::webrtc;
+use halloo_node::uplink::{News, Uplink};
 use halloo_store::sled_store::SledStore;
 use halloo_store::store::Store as _;
 use people::Person;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -58,6 +66,8 @@ impl Place {
     fn up(&mut self, listen: &str) {
         let mut command = Command::new(coordinator());
         command.args(["serve", "--lan", "--listen", listen, "--data"]).arg(&self.data);
+        // Relays may lead to this machine itself: here everybody is on it.
+        command.args(["--set", "turn.allow=[\"127.0.0.0/8\"]"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(std::fs::File::create(self.data.with_extension("err")).unwrap());
         let mut process = command.spawn().unwrap();
@@ -220,6 +230,88 @@ fn a_coordinator_that_is_killed_stops_nobody_and_everybody_returns_when_it_is_ba
     ada.ask(&["say", "with it"]);
     ben.online();
     ben.wait("the line", &["log"], |log| texts(log) == ["without it", "with it"]);
+}
+
+/// What the coordinator gives for the voice.
+async fn voice_server(place: &Place) -> IceServer {
+    let mut uplink = Uplink::new(Secret::new([1; 32]), [2; 32]);
+    uplink.keep(&BTreeSet::from([place.origin.parse().unwrap()]));
+    loop {
+        if let (_, News::Helper(server)) = uplink.next().await {
+            return server;
+        }
+    }
+}
+
+/// A signal as it arrives where no direct path leads: only places at relays are told. Nothing where nothing is left to tell.
+fn only_relayed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut signal = Signal::decode(bytes).unwrap();
+    if let Body::Offer(Session { candidates, .. }) | Body::Answer(Session { candidates, .. }) =
+        &mut signal.body
+    {
+        candidates.retain(|candidate| candidate.kind == CandidateKind::Relay);
+    }
+    if let Body::Candidates(candidates) = &mut signal.body {
+        candidates.retain(|candidate| candidate.kind == CandidateKind::Relay);
+        if candidates.is_empty() {
+            return None;
+        }
+    }
+    Some(signal.encode())
+}
+
+/// Carries signals between the two and voice from each to the other, until both have heard this word.
+async fn until_both_hear(members: &mut [(DeviceId, Started); 2], word: &'static str) {
+    let mut heard = [false; 2];
+    // A frame each 20 ms, as people speak.
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(20));
+    while heard != [true; 2] {
+        pace.tick().await;
+        for at in 0..2 {
+            let frame = Outgoing { payload: word.into(), timestamp: 0, first: false, talking: true };
+            members[at].1.road.send(frame);
+            while let Ok(event) = members[at].1.events.try_recv() {
+                if let EndpointEvent::Signal { bytes, .. } = event
+                    && let Some(bytes) = only_relayed(&bytes)
+                {
+                    let from = members[at].0;
+                    members[1 - at].1.control.signal(from, bytes).unwrap();
+                }
+            }
+            while let Some(frame) = members[at].1.road.receive() {
+                heard[at] |= frame.payload == word;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn voice_that_finds_no_direct_path_goes_through_the_coordinator_and_new_credentials_do_not_interrupt_it()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::open(folder.path());
+    let server = voice_server(&place).await;
+    let member = |number: u8| {
+        let id = DeviceId::from_bytes([number; 32]);
+        let binding = Binding { explicit: vec!["127.0.0.1".parse().unwrap()], loopback: true };
+        let started = webrtc::start(id, webrtc::Options { binding, ..webrtc::Options::default() });
+        started.control.set_servers(vec![server.clone()]);
+        (id, started)
+    };
+    let mut members = [member(1), member(2)];
+    let ids = [members[0].0, members[1].0];
+    for (at, (_, started)) in members.iter().enumerate() {
+        started.control.set_peers(BTreeSet::from([ids[1 - at]])).unwrap();
+    }
+    until_both_hear(&mut members, "at the bridge").await;
+    for (_, started) in &members {
+        started.control.set_servers(vec![IceServer { username: "later".into(), ..server.clone() }]);
+    }
+    until_both_hear(&mut members, "and on").await;
+    for (at, (_, started)) in members.iter().enumerate() {
+        assert_eq!(started.control.stats()[&ids[1 - at]].reconnects, 0);
+        started.control.close().await;
+    }
 }
 
 #[test]
