@@ -234,6 +234,7 @@ impl Driver {
             self.revoke_synced().await;
             self.next_way().await;
             self.next_conversation().await;
+            self.ask_relays().await;
             self.tell_news().await;
         }
         self.voice.stop().await;

@@ -127,10 +127,12 @@ impl Person {
         texts(&self.ask(&["log"]))
     }
 
-    /// Waits until the coordinator of the group is as wanted.
+    /// Waits until the coordinator of the group is as wanted, and relays for this one or does not.
     fn sees(&self, reachable: bool) -> Value {
         self.wait("the word on the coordinator", &["status"], |status| {
-            status["coordinator"]["reachable"] == reachable
+            let stands = &status["coordinator"];
+            let relayed = stands["circuits"].as_array().is_some_and(|circuits| !circuits.is_empty());
+            stands["reachable"] == reachable && relayed == reachable
         })
     }
 }

@@ -22,7 +22,7 @@ impl Driver {
         match event {
             NetEvent::Listening(addresses) => self.on_listening(&addresses).await,
             NetEvent::Mesh(event) => self.on_mesh(event).await,
-            NetEvent::Relayed(circuits) => tracing::info!(?circuits, "reachable through relays"),
+            NetEvent::Relayed(circuits) => self.on_relayed(circuits),
             NetEvent::Path { peer, direct } => tracing::info!(?peer, direct, "a peer is reached another way"),
             NetEvent::NotSent { peer, lane: TapLane::Pair } => {
                 self.on_pair_reply(PeerKey(peer.0), None).await

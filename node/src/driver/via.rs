@@ -15,9 +15,11 @@ use halloo_engine::pairing::Ticket;
 use halloo_wire::mailbox::Deposit;
 use halloo_wire::origin::Origin;
 use halloo_wire::rendezvous::{ADDRESSES_MAX, Meeting, Place};
-use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// Whom this node dials of those it finds at one place in one look: more than one dials in one go are found by the next.
 const DIALLED_MAX: usize = 32;
@@ -31,8 +33,14 @@ pub struct Wanted {
     places: BTreeMap<GroupId, Vec<(Origin, MeetingPlace)>>,
     /// Where the inviter of a running join is sought.
     sought: Option<(Origin, Place)>,
+    /// The coordinator of the last join: kept until the group that was entered names it, which it does a moment later, so that its
+    /// relay is not left and asked again in between.
+    lately: Option<Origin>,
     /// Who helps the voice, by coordinator.
     voice_servers: BTreeMap<Origin, IceServer>,
+    /// Relays of the coordinators that were found, and whether the network has yet to be told.
+    relays: BTreeMap<Origin, Vec<Multiaddr>>,
+    relays_changed: bool,
     /// Own addresses through relays.
     circuits: Vec<Multiaddr>,
 }
@@ -41,7 +49,7 @@ impl Wanted {
     fn origins(&self, groups: &BTreeSet<Origin>) -> BTreeSet<Origin> {
         let doors = self.doors.values().flatten().map(|(origin, _)| origin);
         let places = self.places.values().flatten().map(|(origin, _)| origin);
-        let sought = self.sought.iter().map(|(origin, _)| origin);
+        let sought = self.sought.iter().map(|(origin, _)| origin).chain(&self.lately);
         sought.chain(groups).chain(doors).chain(places).take(STATIONS_MAX).cloned().collect()
     }
 
@@ -117,7 +125,11 @@ impl Driver {
             let rendezvous = Rendezvous { place: place.clone(), publish: false, seek: true };
             places.entry(origin.clone()).or_default().push(rendezvous);
         }
+        self.wanted.lately.take_if(|origin| vias.contains(origin));
         let origins = self.wanted.origins(&vias);
+        let known = self.wanted.relays.len();
+        self.wanted.relays.retain(|origin, _| origins.contains(origin));
+        self.wanted.relays_changed |= self.wanted.relays.len() != known;
         self.uplink.keep(&origins);
         let before = self.wanted.voice_servers.len();
         self.wanted.voice_servers.retain(|origin, _| origins.contains(origin));
@@ -144,7 +156,8 @@ impl Driver {
 
     /// The join is over.
     pub(super) fn sought_enough(&mut self) {
-        if self.wanted.sought.take().is_some() {
+        if let Some((origin, _)) = self.wanted.sought.take() {
+            self.wanted.lately = Some(origin);
             self.tend();
         }
     }
@@ -185,12 +198,36 @@ impl Driver {
                 self.voice.set_servers(self.wanted.voice_servers.values().cloned().collect());
             }
             News::Stands(standing) => {
+                if standing.reachable {
+                    // Told again even if nothing changed: a relay that has come back is asked at once.
+                    self.wanted.relays.insert(origin.clone(), relays(&standing));
+                    self.wanted.relays_changed = true;
+                }
                 let text = origin.to_string();
                 self.watchers.tell(json!({
                     "event": "coordinator", "origin": text, "reachable": standing.reachable, "trouble": standing.trouble,
                 }));
             }
         }
+    }
+
+    /// Tells the network which relays are wanted, where that has changed.
+    pub(super) async fn ask_relays(&mut self) {
+        if !std::mem::take(&mut self.wanted.relays_changed) {
+            return;
+        }
+        let addresses: Vec<_> = self.wanted.relays.values().flatten().cloned().collect();
+        let command =
+            if addresses.is_empty() { NetCommand::NoRelay } else { NetCommand::Relay { addresses } };
+        self.carry(command).await;
+    }
+
+    /// The circuits by which others reach this node changed.
+    pub(super) fn on_relayed(&mut self, circuits: Vec<Multiaddr>) {
+        let texts: Vec<String> = circuits.iter().map(ToString::to_string).collect();
+        self.watchers.tell(json!({"event": "relayed", "addresses": texts}));
+        self.wanted.circuits = circuits;
+        self.publish_addresses();
     }
 
     async fn dial(&mut self, others: Vec<Meeting>) {
@@ -209,13 +246,24 @@ impl Driver {
         let Some(via) = self.via_of(group) else { return Value::Null };
         let standing =
             self.uplink.standing().find(|(origin, _)| **origin == via).map(|(_, standing)| standing);
-        coordinator(&via, &standing.unwrap_or_default())
+        let mut view = coordinator(&via, &standing.unwrap_or_default());
+        view["circuits"] = json!(self.wanted.circuits.iter().map(ToString::to_string).collect::<Vec<_>>());
+        view
     }
 
     /// An invite as people pass it on: with the coordinator, where the group has one.
     pub(super) fn invite_view(&self, group: &GroupId, view: &InviteView) -> Value {
         named(crate::views::invite(view), self.via_of(group).as_ref())
     }
+}
+
+/// Where the relay of a coordinator is, as the network dials it.
+fn relays(standing: &Standing) -> Vec<Multiaddr> {
+    let relay = standing.info.as_ref().and_then(|info| info.relay.as_ref());
+    let Some(peer) = relay.and_then(|relay| relay.peer_id.parse::<PeerId>().ok()) else { return Vec::new() };
+    let at =
+        |at: &SocketAddr| Multiaddr::from(at.ip()).with(Protocol::Tcp(at.port())).with(Protocol::P2p(peer));
+    standing.relays.iter().map(at).collect()
 }
 
 /// How a coordinator stands, for people.
