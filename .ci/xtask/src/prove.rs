@@ -11,6 +11,7 @@ mod kill;
 mod loss;
 mod mail;
 mod moved;
+mod nats;
 mod noise;
 mod office;
 mod people;
@@ -184,6 +185,11 @@ const LINES: &[Line] = &[
         name: "heal.12",
         what: "real processes split three and three for a minute, both sides live on, and healed: the table",
         run: heal::halves::run,
+    },
+    Line {
+        name: "coordinator.1",
+        what: "two homes behind NATs: speech, the coordinator's death in the middle, and its return",
+        run: nats::run,
     },
     Line {
         name: "coordinator.2",

@@ -77,14 +77,14 @@ fn away(
 }
 
 /// The clock that stamps are taken from.
-fn mono_ns() -> Result<u64> {
+pub(super) fn mono_ns() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/uptime").context("no uptime")?;
     let seconds: f64 = text.split(' ').next().unwrap_or_default().parse()?;
     Ok((seconds * 1e9) as u64)
 }
 
 /// Milliseconds from a moment to the first frame of anybody at the newcomer's ear.
-fn first_heard(folder: &Path, began_ns: u64) -> Result<f64> {
+pub(super) fn first_heard(folder: &Path, began_ns: u64) -> Result<f64> {
     let path = folder.join("stamps-b.log");
     for _ in 0..people::PATIENCE.as_millis() / 25 {
         let text = std::fs::read_to_string(&path).unwrap_or_default();

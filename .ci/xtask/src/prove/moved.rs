@@ -60,7 +60,7 @@ pub fn run(size: Size) -> Result<()> {
 }
 
 /// Waits until both have heard more of each other than now.
-fn flows(folder: &Path) -> Result<()> {
+pub(super) fn flows(folder: &Path) -> Result<()> {
     let played = || -> Result<[usize; 2]> { Ok([frames_played(folder, "a")?, frames_played(folder, "b")?]) };
     let before = played()?;
     let began = Instant::now();
