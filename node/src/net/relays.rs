@@ -50,15 +50,13 @@ struct Relay {
     /// Which of them was asked last; the next one is tried after a failure.
     turn: usize,
     state: State,
-    /// It has said where it sees us.
-    seen: bool,
     failures: u32,
     lost: Option<Duration>,
 }
 
 impl Relay {
-    fn is_ready(&self) -> bool {
-        self.seen && matches!(self.state, State::Reserved(_))
+    fn has_place(&self) -> bool {
+        matches!(self.state, State::Reserved(_))
     }
 
     fn address(&self) -> Option<&Multiaddr> {
@@ -80,6 +78,9 @@ pub(super) struct Relays {
     list: BTreeMap<PeerKey, Relay>,
     /// Whoever was a relay of ours in this run: it is none of the peers, also while it goes.
     ever: BTreeSet<PeerKey>,
+    /// Those of them that have said where they see us, for as long as they are connected: it is said once, also to whoever leaves a
+    /// relay and comes back.
+    seen: BTreeSet<PeerKey>,
     waiting: Vec<Waiting>,
 }
 
@@ -111,7 +112,6 @@ impl Relays {
                 addresses: Vec::new(),
                 turn: 0,
                 state: State::Idle(now),
-                seen: false,
                 failures: 0,
                 lost: None,
             });
@@ -168,24 +168,21 @@ impl Relays {
 
     /// A peer said where it sees us. Whether a relay has become ready by it.
     pub(super) fn seen(&mut self, peer: &PeerKey) -> bool {
-        let Some(relay) = self.list.get_mut(peer) else {
-            return false;
-        };
-        let before = relay.is_ready();
-        relay.seen = true;
-        !before && relay.is_ready()
+        self.is_relay(peer) && self.seen.insert(*peer) && self.list.get(peer).is_some_and(Relay::has_place)
     }
 
     /// The connection to a peer is gone, and with it what it said.
     pub(super) fn gone(&mut self, peer: &PeerKey) {
-        if let Some(relay) = self.list.get_mut(peer) {
-            relay.seen = false;
-        }
+        self.seen.remove(peer);
+    }
+
+    fn is_ready(&self, relay: &PeerKey) -> bool {
+        self.seen.contains(relay) && self.list.get(relay).is_some_and(Relay::has_place)
     }
 
     /// Our own circuits: where we can be reached, without our name.
     pub(super) fn circuits(&self) -> Vec<Multiaddr> {
-        let ready = self.list.iter().filter(|(_, relay)| relay.is_ready());
+        let ready = self.list.iter().filter(|(key, _)| self.is_ready(key));
         ready.filter_map(|(key, relay)| circuit(relay.address()?, key)).collect()
     }
 
@@ -207,10 +204,10 @@ impl Relays {
     /// The circuits to be dialled now, by peer. A relay that is none of ours has nothing dialled through it: where a peer says that
     /// a relay is would otherwise be a way to make us knock anywhere.
     pub(super) fn release(&mut self, now: Duration) -> BTreeMap<PeerKey, Vec<Multiaddr>> {
-        let list = &self.list;
+        let ready: BTreeSet<PeerKey> = self.list.keys().filter(|key| self.is_ready(key)).copied().collect();
         let mut free: BTreeMap<PeerKey, Vec<Multiaddr>> = BTreeMap::new();
         self.waiting.retain(|known| {
-            let go = known.not_before <= now && list.get(&known.relay).is_some_and(Relay::is_ready);
+            let go = known.not_before <= now && ready.contains(&known.relay);
             if go {
                 free.entry(known.peer).or_default().push(known.circuit.clone());
             }
@@ -225,7 +222,7 @@ impl Relays {
             State::Idle(due) => Some(due),
             State::Asked(_) | State::Reserved(_) => None,
         });
-        let ready = |known: &&Waiting| self.list.get(&known.relay).is_some_and(Relay::is_ready);
+        let ready = |known: &&Waiting| self.is_ready(&known.relay);
         asks.chain(self.waiting.iter().filter(ready).map(|known| known.not_before)).min()
     }
 }

@@ -106,6 +106,17 @@ fn whoever_is_wanted_no_more_is_left_and_stays_known_as_a_relay() {
 }
 
 #[test]
+fn whoever_is_left_and_wanted_again_is_ready_with_its_place_for_it_says_where_it_sees_us_only_once() {
+    let (mut relays, _) = ready(1);
+    relays.want(s(1), &[]);
+    relays.want(s(2), &[at(1, 1)]);
+    let id = ask(&mut relays, s(2))[0].1;
+    assert_eq!(relays.circuits(), []);
+    assert!(relays.reserved(id));
+    assert_eq!(relays.circuits(), [through(1, 1)]);
+}
+
+#[test]
 fn relays_and_their_addresses_are_bounded_and_what_has_no_name_is_none() {
     let mut relays = Relays::default();
     let mut wanted: Vec<_> = (0..30).flat_map(|seed| (0..20).map(move |last| at(seed, last))).collect();
