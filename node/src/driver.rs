@@ -25,6 +25,7 @@ mod naming;
 mod network;
 mod news;
 mod pair_lane;
+mod parting;
 mod reads;
 mod returning;
 mod siblings;
@@ -140,6 +141,7 @@ pub struct Driver {
     /// Whether wishes are being granted, and what this node asks of its engines meanwhile: they are given it afterwards.
     granting: bool,
     later: later::Later,
+    parting: Option<parting::Parting>,
 }
 
 /// One thing that happened.
@@ -202,6 +204,7 @@ impl Driver {
             devices: devices::Devices::new(parts.names),
             granting: false,
             later: later::Later::default(),
+            parting: None,
         }
     }
 
@@ -220,11 +223,7 @@ impl Driver {
                 Happened::Kept(news) => self.on_kept(news).await,
                 Happened::Uplink(origin, news) => self.on_uplink(origin, news).await,
                 Happened::Looked(looked) => self.on_looked(*looked).await,
-                Happened::Asked(asked) => {
-                    if self.on_asked(asked).await.is_break() {
-                        break;
-                    }
-                }
+                Happened::Asked(asked) => self.on_asked(asked).await,
                 Happened::Fix(fix) => self.on_fix(fix).await,
                 Happened::Track(group, track) => self.track = Some((group, track)),
                 Happened::Offered(record) => self.on_offered(record).await,
@@ -236,6 +235,9 @@ impl Driver {
             self.next_conversation().await;
             self.ask_relays().await;
             self.tell_news().await;
+            if self.has_parted() {
+                break;
+            }
         }
         self.voice.stop().await;
         // The network task may have ended by itself; then there is nothing to stop.
@@ -264,8 +266,13 @@ impl Driver {
     fn due(&self) -> Duration {
         let engines = self.groups.iter().filter_map(|(_, m)| m.deadline).map(|deadline| deadline.at);
         let joining = self.joining.as_ref().and_then(joining::Joining::deadline);
-        let machines =
-            [joining, self.returning.deadline(), self.conversations.deadline(), self.devices.deadline()];
+        let machines = [
+            joining,
+            self.returning.deadline(),
+            self.conversations.deadline(),
+            self.devices.deadline(),
+            self.parting_deadline(),
+        ];
         let earliest = engines.chain(machines.into_iter().flatten()).min();
         earliest.map_or(NAP, |at| at.since(now().mono)).min(NAP)
     }

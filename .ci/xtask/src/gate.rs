@@ -32,7 +32,11 @@ pub fn test() -> Result<()> {
     })?;
     step("documentation", documentation)?;
     step("tests", || {
-        run(&cargo, &["nextest", "run", "--locked", "--workspace", "--all-features", "--no-fail-fast"])
+        let args = ["nextest", "run", "--locked", "--workspace", "--all-features", "--no-fail-fast"];
+        let mut tests = command(&cargo, &args);
+        // Built with them: a test that builds it by itself would build what lies below it with other features once more.
+        tests.env("HALLOO_COORDINATOR", target().join("debug/halloo-coordinator"));
+        finish(tests, &cargo, &args)
     })?;
     step("the simulator: format, lints, tests", simulations)?;
     step("the group layer beside OpenMLS: format, lints", differential)?;

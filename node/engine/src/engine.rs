@@ -10,7 +10,7 @@ use crate::birth::{self, Birth, Kind};
 use crate::call::{Call, CallInput};
 use crate::chat::{self, Chat, notes};
 use crate::commits::{self, Commits};
-use crate::input::{Command, Input};
+use crate::input::{Command, Input, WakeReason};
 use crate::invites::{self, Invites};
 use crate::lane::{Lane, PeerKey};
 use crate::location::{self, Here};
@@ -156,6 +156,7 @@ impl Engine {
             }
             Input::Fix(fix) => location::on_fix(&mut self.here, &mut self.state, fix),
             Input::Addresses(addresses) => self.state.config.addresses = addresses,
+            Input::Wake(WakeReason::Leaving) => self.on_leaving(),
             Input::Wake(_) => self.on_wake(),
             Input::Fetched { address, items } => self.on_fetched(address, items),
             Input::Deposited { id, outcome } => self.on_deposited(id, outcome),

@@ -77,6 +77,8 @@ pub enum WakeReason {
     Deadline,
     /// A push notification or a foreground switch of the app.
     Outside,
+    /// The node is about to end: what others lack is left for them now, not after a wait. It may be fed on for as long as that takes.
+    Leaving,
 }
 
 /// What a user can ask of a member.

@@ -157,6 +157,8 @@ pub(crate) struct Post {
     closed: BTreeMap<String, Wait>,
     /// Whether what was written before there was a coordinator was noted.
     begun: bool,
+    /// Whether this device is about to go: nobody counts as here by its lease then.
+    leaving: bool,
 }
 
 impl Post {
@@ -172,7 +174,6 @@ impl Post {
     }
 
     /// Deposits that wait for their answer.
-    #[cfg(test)]
     pub(crate) fn flying(&self) -> usize {
         self.flying.len()
     }
@@ -185,13 +186,14 @@ struct Others {
 }
 
 impl Others {
-    fn of(state: &State) -> Self {
+    fn of(room: &Post, state: &State) -> Self {
         let me = state.me();
         let all: BTreeSet<DeviceId> =
             state.log.view().devices().keys().filter(|device| **device != me).copied().collect();
         let connected: BTreeSet<DeviceId> = state.peers.proven().map(|(_, device)| device).collect();
         let gone = |device: &&DeviceId| {
-            !connected.contains(device) && state.live.get(device, Cell::Presence).is_none()
+            let leased = !room.leaving && state.live.get(device, Cell::Presence).is_some();
+            !connected.contains(device) && !leased
         };
         let away = all.iter().filter(gone).copied().collect();
         Others { all, away }
@@ -215,7 +217,7 @@ pub(crate) fn resume(room: &mut Post, state: &mut State) {
 /// The timer: looks who lacks what, and leaves it.
 pub(crate) fn on_due(room: &mut Post, own: &Mailboxes, state: &mut State) {
     let now = state.now.mono;
-    let others = Others::of(state);
+    let others = Others::of(room, state);
     room.flying.retain(|_, flight| now.since(flight.since) < FLIGHT_PATIENCE);
     room.full.retain(|device, _| others.all.contains(device));
     sort_out(room, state, &others);
@@ -231,6 +233,20 @@ pub(crate) fn on_due(room: &mut Post, own: &Mailboxes, state: &mut State) {
         next = [next, again].into_iter().flatten().min();
     }
     schedule(room, state, next);
+}
+
+/// This device is about to go. Who is not connected with it may be away already, whatever its lease says; and a content that somebody has
+/// not said to have is left for it, connected or not. What else was made here the mesh has told those who are connected.
+pub(crate) fn on_leaving(room: &mut Post, own: &Mailboxes, state: &mut State) {
+    let now = state.now.mono;
+    room.leaving = true;
+    for thing in room.things.values_mut() {
+        thing.due = thing.due.min(now);
+        if thing.kind == Kind::Content {
+            thing.late = thing.late.min(now);
+        }
+    }
+    on_due(room, own, state);
 }
 
 fn schedule(room: &Post, state: &mut State, next: Option<Time>) {

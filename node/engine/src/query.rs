@@ -34,6 +34,11 @@ pub struct TimelinePage {
 }
 
 impl Engine {
+    /// Whether deposits wait for their answer: until then a node that ends loses time, not mail.
+    pub fn leaves_mail(&self) -> bool {
+        self.mail.post.flying() > 0
+    }
+
     /// This device.
     pub fn device(&self) -> DeviceId {
         self.state.me()

@@ -12,7 +12,6 @@ use halloo_engine::output::Reply;
 use halloo_engine::place::Fix;
 use halloo_wire::origin::Origin;
 use serde_json::json;
-use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -22,14 +21,11 @@ const TYPED_ACCURACY_M: f64 = 10.0;
 type Waiter = oneshot::Sender<DoorReply>;
 
 impl Driver {
-    /// Serves one request; breaks when it asked for the end.
-    pub(super) async fn on_asked(&mut self, asked: Asked) -> ControlFlow<()> {
+    /// Serves one request.
+    pub(super) async fn on_asked(&mut self, asked: Asked) {
         let Asked { group, request, reply } = asked;
         match request {
-            Request::Stop => {
-                answer(reply, Ok(json!({})));
-                return ControlFlow::Break(());
-            }
+            Request::Stop => self.part(reply).await,
             Request::Groups => answer(reply, Ok(self.groups_view())),
             Request::New(ask) => self.begin(ask, reply).await,
             Request::Join(ask) => self.join(ask, reply).await,
@@ -49,7 +45,6 @@ impl Driver {
                 Ok(group) => self.on_group_request(group, request, reply).await,
             },
         }
-        ControlFlow::Continue(())
     }
 
     /// The group that a request is for. What is about the voice is for the call that runs, unless a group is named.

@@ -170,6 +170,11 @@ impl Driver {
         (!standing.reachable).then(|| (origin.clone(), why))
     }
 
+    /// Whether any coordinator of ours answered last.
+    pub(super) fn a_coordinator_answers(&self) -> bool {
+        self.uplink.standing().any(|(_, standing)| standing.reachable)
+    }
+
     /// Own addresses changed: links and places say so from now on.
     pub(super) fn publish_addresses(&mut self) {
         let circuits = self.wanted.circuits.iter().take(CIRCUITS_MAX).map(ToString::to_string);

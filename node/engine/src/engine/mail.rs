@@ -152,6 +152,11 @@ impl Engine {
         }
     }
 
+    /// This device goes: what it made is left for all who are not known to have it.
+    pub(super) fn on_leaving(&mut self) {
+        post::on_leaving(&mut self.mail.post, &self.mail.mailboxes, &mut self.state);
+    }
+
     pub(super) fn on_deposited(&mut self, id: u64, outcome: DepositOutcome) {
         let mail = &mut self.mail;
         post::on_deposited(&mut mail.post, &mail.mailboxes, &mut self.state, (id, outcome));

@@ -83,7 +83,7 @@ pub(crate) fn on_told(
 
 /// Who is let in again by mail may lack operations too, whoever signed them: a welcome that follows what is not known waits.
 fn note_log(room: &mut Post, state: &mut State, device: DeviceId) {
-    if !Others::of(state).away.contains(&device) {
+    if !Others::of(room, state).away.contains(&device) {
         return;
     }
     let ops: Vec<[u8; 32]> = state.log.ops().into_iter().map(|op| *op.id().as_bytes()).collect();

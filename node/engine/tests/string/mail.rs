@@ -7,7 +7,7 @@ use halloo_crypto::group::poison;
 use halloo_crypto::id::{MailboxAddress, MailboxItem};
 use halloo_crypto::kdf;
 use halloo_crypto::mailbox::Day;
-use halloo_engine::input::{Command, Input};
+use halloo_engine::input::{Command, Input, WakeReason};
 use halloo_engine::output::Event;
 use halloo_engine::snapshot::Table;
 
@@ -67,6 +67,22 @@ fn what_one_writes_and_leaves_the_other_finds_once_and_in_order() {
     let lines = world.engine(0).timeline(None, 3).entries;
     assert!(lines.iter().all(|line| line.delivered_to.contains(&ben)));
     assert_eq!(items(&world), 0);
+}
+
+#[test]
+fn who_writes_and_goes_at_once_has_left_it_before_it_is_gone() {
+    let mut world = group(2, 920);
+    world.run(30 * SECOND);
+    // Ben has just gone: by the lease of his presence he is still here.
+    world.only(&[0]);
+    world.say(0, "bring a rope");
+    world.run(SECOND);
+    assert_eq!(items(&world), 0, "who seems to be here is given its time");
+    world.hand(0, Input::Wake(WakeReason::Leaving));
+    world.run(SECOND);
+    assert_eq!(world.engine(0).status().to_leave, 0);
+    alone(&mut world, 1);
+    assert_eq!(world.texts(1), ["bring a rope"]);
 }
 
 #[test]
