@@ -35,6 +35,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod house;
 #[cfg(feature = "server")]
+pub mod invite_page;
+#[cfg(feature = "server")]
 pub mod door;
 #[cfg(feature = "server")]
 pub mod serve;

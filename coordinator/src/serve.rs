@@ -6,6 +6,7 @@ use crate::door::Door;
 use crate::front::{self, Doors};
 use crate::hall::{self, Closer, Hall, Known};
 use crate::house::{self, House};
+use crate::invite_page;
 use crate::keys::Keys;
 use crate::mailbox::{self, Mail};
 use crate::problem;
@@ -173,6 +174,7 @@ fn router(
     };
     let mut doors = OpenApiRouter::with_openapi(Api::openapi())
         .merge(house::door(house))
+        .merge(invite_page::door())
         .nest("/api/v1/problems", OpenApiRouter::new().routes(routes!(problem::explain)));
     if config.rooms.has(Room::Auth) {
         doors = doors.nest("/api/v1/auth", auth::door(hall, &config.auth, ticket_seed));

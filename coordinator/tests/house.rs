@@ -21,6 +21,23 @@ async fn a_coordinator_says_what_it_is_and_what_time_it_has() {
 }
 
 #[tokio::test]
+async fn who_opens_the_link_of_an_invite_in_a_browser_is_told_what_to_do_and_the_page_loads_and_runs_nothing()
+{
+    let place = open(|_| {}).await;
+    let page = place.get("/i/VXUHfdmLkdqz_OOJ61C4Ew?a=/ip4/192.0.2.2/tcp/4100").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("halloo join"));
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+    assert_eq!(page.headers["referrer-policy"], "no-referrer");
+    for active in ["<script", "<img", "<link", "src=", "href=", "http:", "https:"] {
+        assert!(!page.text().contains(active), "{active}");
+    }
+    for none in ["/i/short", "/i/VXUHfdmLkdqz_OOJ61C4E%20", "/i/VXUHfdmLkdqz_OOJ61C4EwX", "/i/%ff"] {
+        assert_eq!(place.get(none).await.problem(), "not-found", "{none}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_names_a_problem_whose_page_says_what_to_do() {
     let place = open(|_| {}).await;
     let nowhere = place.get("/api/v1/nowhere").await;
