@@ -10,28 +10,14 @@ use rand_core::Rng as _;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::base16;
+
 /// Text that is not the hex form of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} hexadecimal digits")]
 pub struct IdParseError {
     /// Number of hexadecimal digits that the id has.
     pub expected: usize,
-}
-
-/// Reads `N` bytes of hex of either case.
-fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], IdParseError> {
-    let wrong = IdParseError { expected: 2 * N };
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return Err(wrong);
-    }
-    let mut bytes = [0_u8; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16).ok_or(wrong)?;
-        let low = char::from(pair[1]).to_digit(16).ok_or(wrong)?;
-        *byte = (high * 16 + low) as u8;
-    }
-    Ok(bytes)
 }
 
 fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
@@ -88,7 +74,7 @@ macro_rules! id {
             type Err = IdParseError;
 
             fn from_str(text: &str) -> Result<Self, IdParseError> {
-                parse_hex(text).map(Self)
+                base16::decode_array(text).map(Self).ok_or(IdParseError { expected: 2 * $len })
             }
         }
 

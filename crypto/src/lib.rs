@@ -1,6 +1,6 @@
 //! Keys, identities and sealing of halloo: pure functions and small values, randomness and time are arguments.
 //!
-//! From the ground up: [`id`] names things by key or hash, [`secret`] keeps bytes out of logs, [`chance`] forgets what was drawn, [`kdf`] derives and
+//! From the ground up: [`base16`] writes bytes as text, [`id`] names things by key or hash, [`secret`] keeps bytes out of logs, [`chance`] forgets what was drawn, [`kdf`] derives and
 //! tags with a named purpose, [`aead`] seals under a key, [`identity`] says which device belongs to whom, [`sealed`]
 //! seals to one device, [`data`] seals to an epoch of a group, [`invite`] and [`pake`] let a newcomer in,
 //! [`mailbox`] and [`ticket`] are what a coordinator checks without knowing anybody. The voice
@@ -8,6 +8,7 @@
 //! default, so that a server cannot even name them. The feature `memo` is for simulations alone.
 #![forbid(unsafe_code)]
 
+pub mod base16;
 pub mod id;
 pub mod secret;
 pub mod chance;

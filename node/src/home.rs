@@ -119,7 +119,7 @@ impl Home {
             return inside;
         }
         let digest = halloo_crypto::kdf::hash("halloo home", &[inside.as_os_str().as_encoded_bytes()]);
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = halloo_crypto::base16::encode(&digest[..8]);
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         runtime.join(format!("halloo-{name}.sock"))
     }

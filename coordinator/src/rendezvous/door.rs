@@ -8,6 +8,7 @@ use crate::limits::Limit;
 use crate::problem::{Kind, Problem};
 use crate::ticket::Takes;
 use axum::extract::{DefaultBodyLimit, FromRef};
+use halloo_crypto::base16;
 use halloo_crypto::ticket::Room;
 use halloo_wire::rendezvous::RECORD_BYTES;
 use std::num::NonZeroU32;
@@ -67,16 +68,8 @@ impl Meetings {
 /// A name of fixed length out of a path: lower-case hex, in that one spelling.
 pub(super) fn name<const N: usize>(text: &str) -> Result<[u8; N], Problem> {
     let refuse = || Problem::new(Kind::Malformed, "a place has 64 digits of lower-case hex, a slot 32");
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let digits: Option<Vec<u8>> = text.bytes().map(digit).collect();
-    let digits = digits.filter(|digits| digits.len() == 2 * N).ok_or_else(refuse)?;
-    let mut bytes = [0; N];
-    bytes.iter_mut().zip(digits.chunks_exact(2)).for_each(|(byte, pair)| *byte = pair[0] << 4 | pair[1]);
-    Ok(bytes)
+    let one_spelling = !text.bytes().any(|letter| letter.is_ascii_uppercase());
+    base16::decode_array(text).filter(|_| one_spelling).ok_or_else(refuse)
 }
 
 impl From<Refused> for Problem {

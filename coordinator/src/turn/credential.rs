@@ -10,10 +10,10 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use halloo_crypto::base16;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
-use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use stun_types::message::{IntegrityAlgorithm, IntegrityKey, LongTermKeyCredentials};
 
@@ -97,12 +97,7 @@ impl Keys {
     /// The nonce of a client, good until `now + NONCE_SECONDS` (Unix seconds).
     pub fn nonce(&self, client: SocketAddr, now: u64) -> String {
         let expiry = now.saturating_add(NONCE_SECONDS);
-        let mut text = String::with_capacity(2 * (8 + NONCE_TAG));
-        for byte in expiry.to_be_bytes().into_iter().chain(self.nonce_tag(client, expiry)) {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        base16::encode(&[&expiry.to_be_bytes()[..], &self.nonce_tag(client, expiry)].concat())
     }
 
     /// Whether this nonce is ours, was given to this client, and holds still.
@@ -115,10 +110,7 @@ impl Keys {
             return false;
         };
         // The tag is compared as text; what it covers tells nothing that the client does not know.
-        let mut wanted = String::new();
-        for byte in self.nonce_tag(client, expiry) {
-            let _ = write!(wanted, "{byte:02x}");
-        }
+        let wanted = base16::encode(&self.nonce_tag(client, expiry));
         let same = subtle::ConstantTimeEq::ct_eq(bytes.get(16..).unwrap_or_default(), wanted.as_bytes());
         expiry > now && bool::from(same)
     }

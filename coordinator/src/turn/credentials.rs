@@ -6,6 +6,7 @@ use crate::problem::{Details, Problem};
 use crate::ticket::{Takes, Ticket};
 use axum::Json;
 use axum::extract::State;
+use halloo_crypto::base16;
 use halloo_crypto::ticket::Room;
 use halloo_wire::turn::TurnGiven;
 
@@ -38,6 +39,7 @@ pub(super) struct GivenShape {
     post,
     path = "/credentials",
     tag = "turn",
+    security(("ticket" = [])),
     responses(
         (status = 200, description = "A credential", body = GivenShape),
         (status = 401, description = "No ticket of this room", body = Details, content_type = "application/problem+json"),
@@ -50,8 +52,7 @@ pub(super) async fn credentials(
 ) -> Result<Json<TurnGiven>, Problem> {
     desk.limit.pass(&ticket.subject)?;
     let now = desk.hall.world.now_ms() / 1000;
-    let subject: String = ticket.subject.iter().map(|byte| format!("{byte:02x}")).collect();
-    let given = desk.keys.mint(&subject, now);
+    let given = desk.keys.mint(&base16::encode(&ticket.subject), now);
     Ok(Json(TurnGiven {
         username: given.username,
         credential: given.password,

@@ -1,7 +1,6 @@
 //! Asking for a ticket: `POST /api/v1/auth/ticket`. What is signed is drawn in [`halloo_crypto::ticket`].
 
-use core::fmt::Write as _;
-
+use halloo_crypto::base16;
 use halloo_crypto::id::{ClientId, Signature};
 use halloo_crypto::ticket::{Room, Ticket, TicketRequest};
 use serde::{Deserialize, Serialize};
@@ -46,7 +45,7 @@ impl TicketAsk {
             room: request.room.name().to_owned(),
             client: request.client,
             time_ms: request.time_ms,
-            nonce: to_hex(&request.nonce),
+            nonce: base16::encode(&request.nonce),
             origin: request.origin.clone(),
             signature,
         }
@@ -59,7 +58,7 @@ impl TicketAsk {
             room: Room::of_name(&self.room)?,
             client: self.client,
             time_ms: self.time_ms,
-            nonce: from_hex(&self.nonce)?,
+            nonce: base16::decode_array(&self.nonce)?,
             origin: self.origin.clone(),
         })
     }
@@ -68,32 +67,13 @@ impl TicketAsk {
 /// A ticket as text.
 #[must_use]
 pub fn to_text(ticket: &[u8; Ticket::LEN]) -> String {
-    to_hex(ticket)
+    base16::encode(ticket)
 }
 
 /// A ticket from text; nothing is checked but its length.
 #[must_use]
 pub fn from_text(text: &str) -> Option<[u8; Ticket::LEN]> {
-    from_hex(text)
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    bytes.iter().for_each(|byte| write!(text, "{byte:02x}").expect("a text takes what is written"));
-    text
-}
-
-fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let mut bytes = [0_u8; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
+    base16::decode_array(text)
 }
 
 #[cfg(test)]

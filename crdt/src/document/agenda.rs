@@ -19,6 +19,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use halloo_crypto::base16;
 use halloo_crypto::id::AccountId;
 
 use super::change::Value;
@@ -56,7 +57,7 @@ impl AgendaId {
 
 impl std::fmt::Display for AgendaId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&base16::encode(&self.0))
     }
 }
 
@@ -168,10 +169,6 @@ pub enum AgendaEdit {
     Done(AgendaId, bool),
     /// Says that it need not be done, or that it must be after all.
     Drop(AgendaId, bool),
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 pub(super) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {

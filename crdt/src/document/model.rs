@@ -15,9 +15,10 @@
 //! Everything is one flat map: two people who create something at once never create it twice, which nested maps would. Other
 //! keys of the same grammar are kept, so that a newer halloo may use them.
 
+use halloo_crypto::base16;
 use halloo_crypto::id::{AccountId, DeviceId};
 
-use super::agenda::{self, AgendaEdit, hex, unhex};
+use super::agenda::{self, AgendaEdit, unhex};
 use super::change::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Value};
 use super::{Document, DocumentError, via};
 
@@ -115,7 +116,7 @@ pub(super) fn writes(
             vec![(format!("setting/{key}"), value.clone())]
         }
         Edit::Place(place) => {
-            let at = format!("place/{}", hex(&place.id));
+            let at = format!("place/{}", base16::encode(&place.id));
             let on_earth = place.lat_deg.abs() <= 90.0 && place.lon_deg.abs() <= 180.0;
             let radius_fits = place.radius_m.is_none_or(|r| (0.0..=1e7).contains(&r));
             if !on_earth || !radius_fits || place.kind.len() > MAX_NAME_BYTES {
@@ -130,7 +131,7 @@ pub(super) fn writes(
             ]
         }
         Edit::RemovePlace(id) => {
-            let at = format!("place/{}", hex(id));
+            let at = format!("place/{}", base16::encode(id));
             ["name", "kind", "lat", "lon", "radius"]
                 .iter()
                 .map(|field| (format!("{at}/{field}"), None))

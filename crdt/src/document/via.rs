@@ -10,9 +10,9 @@
 //! whoever comes later is given it with the document. What it says is for the reader to check. Who may decide `setting/via` is for
 //! the log to say, so whoever feeds the document asks [`sets_via`] first.
 
+use halloo_crypto::base16;
 use halloo_crypto::id::{AccountId, DeviceId};
 
-use super::agenda::hex;
 use super::change::{DocChange, Value};
 use super::{Document, DocumentError};
 use crate::content::{Body, Content};
@@ -40,16 +40,13 @@ impl Mailbox {
     }
 
     fn text(&self) -> String {
-        format!("{} {}", hex(&self.record), self.via)
+        format!("{} {}", base16::encode(&self.record), self.via)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let (record, via) = text.split_once(' ')?;
-        let (pairs, rest) = record.as_bytes().as_chunks::<2>();
-        let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
-        let mailbox = Mailbox { record: bytes.collect::<Option<_>>()?, via: via.to_owned() };
-        (rest.is_empty() && mailbox.is_well_formed()).then_some(mailbox)
+        let mailbox = Mailbox { record: base16::decode(record)?, via: via.to_owned() };
+        mailbox.is_well_formed().then_some(mailbox)
     }
 }
 
@@ -73,7 +70,7 @@ pub fn sets_via(content: &Content) -> bool {
 
 fn key_of(account: &AccountId, device: &DeviceId) -> String {
     let name: [u8; 16] = *device.as_bytes().first_chunk().expect("32 bytes hold 16");
-    format!("profile/{account}/mailbox/{}", hex(&name))
+    format!("profile/{account}/mailbox/{}", base16::encode(&name))
 }
 
 pub(super) fn writes_via(via: Option<&String>) -> Result<Vec<Write>, DocumentError> {

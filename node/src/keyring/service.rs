@@ -4,6 +4,7 @@
 //! hexadecimal. It crosses the bus encrypted (Diffie-Hellman, AES), so that a monitor of the bus does not write it down.
 
 use super::{Ask, ID, KeyringError, On};
+use halloo_crypto::base16;
 use halloo_crypto::secret::Secret;
 use secret_service::{Collection, EncryptionType, Error, Item, SecretService};
 use std::collections::HashMap;
@@ -26,7 +27,7 @@ pub(super) fn put(
         let service = connect().await?;
         let collection = service.get_default_collection().await.map_err(told)?;
         unlocked(&collection, ask).await?;
-        let name = hex(id);
+        let name = base16::encode(id);
         let made = collection.create_item(label, attributes(&name), key.expose(), true, CONTENT).await;
         let item = made.map_err(told)?;
         if read(&item).await? != *key {
@@ -43,7 +44,7 @@ pub(super) fn put(
 pub(super) fn get(_: On, id: &[u8; ID], ask: Ask) -> Result<Secret<[u8; 32]>, KeyringError> {
     on_a_thread(async move || {
         let service = connect().await?;
-        let name = hex(id);
+        let name = base16::encode(id);
         let found = service.search_items(attributes(&name)).await.map_err(told)?;
         if let Some(item) = found.unlocked.first() {
             return read(item).await;
@@ -60,7 +61,7 @@ pub(super) fn get(_: On, id: &[u8; ID], ask: Ask) -> Result<Secret<[u8; 32]>, Ke
 pub(super) fn forget(_: On, id: &[u8; ID]) -> Result<(), KeyringError> {
     on_a_thread(async move || {
         let service = connect().await?;
-        let name = hex(id);
+        let name = base16::encode(id);
         let found = service.search_items(attributes(&name)).await.map_err(told)?;
         for item in found.unlocked {
             item.delete().await.map_err(told)?;
@@ -99,10 +100,6 @@ async fn read(item: &Item<'_>) -> Result<Secret<[u8; 32]>, KeyringError> {
 
 fn attributes(name: &str) -> HashMap<&str, &str> {
     HashMap::from([("application", APPLICATION), ("vault", name)])
-}
-
-fn hex(id: &[u8; ID]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn told(error: Error) -> KeyringError {

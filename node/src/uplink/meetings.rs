@@ -4,6 +4,7 @@ use super::News;
 use super::http::{HttpError, OCTETS};
 use super::way::{AskParts, Way};
 use crate::vault::random;
+use halloo_crypto::base16;
 use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::Room;
@@ -14,7 +15,6 @@ use hyper::{Method, StatusCode};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -189,7 +189,7 @@ impl Task {
     }
 
     async fn look(&mut self, place: &Place) -> Result<(), HttpError> {
-        let path = format!("{PATH}/{}", hex(&place.id));
+        let path = format!("{PATH}/{}", base16::encode(&place.id));
         let ask = || request(Method::GET, path.clone(), None, Vec::new());
         let answer = match self.way.ask(Room::Rendezvous, &ask).await {
             Err(error) if error.is(StatusCode::NOT_FOUND) => return Ok(()),
@@ -208,16 +208,10 @@ impl Task {
 
     fn slot_path(&self, place: &Place) -> String {
         let slot = kdf::derive(self.ends.home.expose(), "rendezvous slot", &place.id);
-        format!("{PATH}/{}/{}", hex(&place.id), hex(&slot.expose()[..SLOT_BYTES]))
+        format!("{PATH}/{}/{}", base16::encode(&place.id), base16::encode(&slot.expose()[..SLOT_BYTES]))
     }
 }
 
 fn request(method: Method, path: String, kind: Option<&'static str>, body: Vec<u8>) -> AskParts {
     AskParts { method, path, kind, body, most: 2 + RECORDS_MAX * RECORD_BYTES }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    bytes.iter().for_each(|byte| write!(text, "{byte:02x}").expect("a text takes what is written"));
-    text
 }
