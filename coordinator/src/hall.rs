@@ -108,10 +108,10 @@ impl Hall {
         Ok(Hall { world, store, closing, buckets, known, writer, commits, limits })
     }
 
-    /// A limit of a room: at most `burst` at once, one more every `every`.
+    /// A limit of a room: at most `burst` at once, and so many more in a minute.
     #[must_use]
-    pub fn limit(&self, burst: NonZeroU32, every: Duration) -> Arc<Limit> {
-        let limit = Arc::new(Limit::new(&self.world, burst, every));
+    pub fn limit(&self, burst: NonZeroU32, per_minute: NonZeroU32) -> Arc<Limit> {
+        let limit = Arc::new(Limit::new(&self.world, burst, Duration::from_secs(60) / per_minute.get()));
         self.limits.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&limit));
         limit
     }

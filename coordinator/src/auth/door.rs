@@ -8,7 +8,6 @@ use crate::limits::Limit;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use halloo_crypto::secret::Secret;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -34,8 +33,7 @@ impl FromRef<Auth> for Hall {
 
 /// Opens the room: its routes below `/api/v1/auth`, with a seed of its own.
 pub fn door(hall: &Hall, config: &AuthConfig, seed: &Secret<[u8; 32]>) -> OpenApiRouter {
-    let every = Duration::from_secs(60) / config.per_minute.get();
-    let limit = hall.limit(config.burst, every);
+    let limit = hall.limit(config.burst, config.per_minute);
     let auth = Auth { hall: hall.clone(), limit, desk: Arc::new(Mutex::new(Desk::new(seed))) };
     OpenApiRouter::new()
         .routes(routes!(ticket::ticket))

@@ -13,9 +13,7 @@ use halloo_crypto::id::MailboxAddress;
 use halloo_crypto::ticket::Room;
 use halloo_store::error::StoreError;
 use halloo_wire::mailbox::{Ask, AskError, DEPOSITS_BODY_MAX, Malformed, SignedAsk};
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -57,13 +55,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Mail {
     /// Opens the room on what lies in the store.
     pub fn open(hall: &Hall, config: &MailboxConfig) -> Result<Self, StoreError> {
-        let limit =
-            |burst, per_minute: NonZeroU32| hall.limit(burst, Duration::from_secs(60) / per_minute.get());
         Ok(Mail {
             hall: hall.clone(),
-            deposits: limit(config.deposits_burst, config.deposits_per_minute),
-            kib: limit(config.kib_burst, config.kib_per_minute),
-            asks: limit(config.asks_burst, config.asks_per_minute),
+            deposits: hall.limit(config.deposits_burst, config.deposits_per_minute),
+            kib: hall.limit(config.kib_burst, config.kib_per_minute),
+            asks: hall.limit(config.asks_burst, config.asks_per_minute),
             watchers: Arc::default(),
             sockets: Arc::new(Semaphore::new(config.sockets)),
             addresses_per_socket: config.addresses_per_socket,

@@ -11,9 +11,7 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use halloo_crypto::base16;
 use halloo_crypto::ticket::Room;
 use halloo_wire::rendezvous::RECORD_BYTES;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -44,12 +42,10 @@ impl Meetings {
     /// Opens the room; it is empty after every start.
     #[must_use]
     pub fn open(hall: &Hall, config: &RendezvousConfig) -> Self {
-        let limit =
-            |burst, per_minute: NonZeroU32| hall.limit(burst, Duration::from_secs(60) / per_minute.get());
         Meetings {
             hall: hall.clone(),
-            puts: limit(config.puts_burst, config.puts_per_minute),
-            looks: limit(config.looks_burst, config.looks_per_minute),
+            puts: hall.limit(config.puts_burst, config.puts_per_minute),
+            looks: hall.limit(config.looks_burst, config.looks_per_minute),
             places: Arc::new(Mutex::new(Places::new(config.records))),
         }
     }

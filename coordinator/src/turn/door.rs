@@ -8,15 +8,14 @@ use crate::limits::Limit;
 use axum::extract::FromRef;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Credentials that one subject is given at once. It needs one in twelve hours, and one after each restart.
 const BURST: NonZeroU32 = NonZeroU32::new(20).expect("above zero");
 
-/// And one more each.
-const EVERY: Duration = Duration::from_secs(60);
+/// And so many more in a minute.
+const PER_MINUTE: NonZeroU32 = NonZeroU32::MIN;
 
 /// What the endpoints share.
 #[derive(Clone, Debug)]
@@ -35,7 +34,7 @@ impl FromRef<Desk> for Hall {
 
 /// The routes of the room below `/api/v1/turn`.
 pub fn door(hall: &Hall, open: &Open) -> OpenApiRouter {
-    let limit = hall.limit(BURST, EVERY);
+    let limit = hall.limit(BURST, PER_MINUTE);
     let desk = Desk { hall: hall.clone(), limit, keys: open.keys.clone(), port: open.port };
     OpenApiRouter::new().routes(routes!(credentials::credentials)).with_state(desk)
 }
