@@ -77,14 +77,15 @@ impl Engine {
     /// At a start: where to look, where to meet, and what was left to be done.
     pub(super) fn begin_mail(&mut self, letters: Vec<(u64, Vec<u8>)>) {
         let today = Day::of_ms(self.state.now.wall_ms);
+        // Before the letters: what they bring must not look like the first word of a coordinator.
+        post::resume(&mut self.mail.post, &mut self.state);
         for (number, bytes) in letters {
-            self.mail.letters.insert(number);
             if (number >> 32) + u64::from(KEPT_DAYS) < u64::from(today.0) {
                 // What it waits for was left as long ago, and lies nowhere any more.
-                self.mail.letters.remove(&number);
                 self.state.out.del(Table::Letter, &number.to_be_bytes());
                 continue;
             }
+            self.mail.letters.insert(number);
             match Item::parse(&bytes) {
                 Ok(item) => self.on_item(item),
                 Err(_) => self.state.count("mail that was kept and is damaged"),
@@ -92,7 +93,6 @@ impl Engine {
         }
         self.forget_letters();
         let (mail, state) = (&mut self.mail, &mut self.state);
-        post::resume(&mut mail.post, state);
         mailbox::look_who_left(&mut mail.mailboxes, state);
         mailbox::refresh(&mut mail.mailboxes, state);
         meeting::refresh(&mut mail.meeting, state);
@@ -188,6 +188,8 @@ impl Engine {
         }
         opened.into_iter().for_each(|item| self.take_in(item));
         self.forget_letters();
+        // What still waits may have been reason to ask for help.
+        self.hand_round();
         if self.state.messages.len() > before {
             reconcile::on_brought(&mut self.reconcile, &mut self.state);
         }

@@ -6,6 +6,7 @@ use crate::rig::Rig;
 use core::time::Duration;
 use halloo_crdt::clock::Hlc;
 use halloo_crdt::content::{Body, Composer, Place};
+use halloo_crdt::log::Role;
 use halloo_crypto::id::Incarnation;
 use halloo_crypto::mailbox::SizeClass;
 use rand_core::Rng as _;
@@ -119,4 +120,36 @@ fn who_is_out_cannot_fill_the_store_of_who_remains_by_mail() {
     assert!(rig.engine(0).status().contents <= before + MAX_FROM_THE_GONE + 4);
     assert_eq!(rig.dropped(0, "too much mail by who is out"), u64::from(400 - MAX_FROM_THE_GONE));
     assert!(rig.engine(0).timeline(None, 500).entries.iter().all(|line| line.void), "and all of it is void");
+}
+
+#[test]
+fn mail_that_comes_when_help_is_due_is_taken_in_to_its_end() {
+    let (mut rig, _) = with_mailbox(195);
+    rig.cut = true;
+    let before = rig.engine(0).state.heads();
+    for _ in 0..2 {
+        let invite = Command::Invite { max_uses: 1, expiry: Duration::from_secs(600), role: Role::Member };
+        rig.command(0, invite).expect("an owner may");
+    }
+    // The second without the first, on which it follows.
+    let log = &rig.engine(0).state.log;
+    let head = *log.heads().first().expect("a log has heads");
+    assert!(!before.contains(&head));
+    let last = log.get(&head).expect("it is here").to_bytes();
+    let address = rig.engine(1).mail.mailboxes.addresses().next().expect("a door");
+    let (group, ben) = (rig.engine(0).group(), rig.members[1].identity.device.clone());
+    let item = Item { parcels: vec![Parcel::new(ParcelKind::Operations, vec![last])] };
+    let item = item.seal(&mut rig.rng, &group, (&ben.id(), &ben.box_public())).expect("sealed");
+    let peer = rig.peer(0);
+    rig.hand(1, Input::PeerDown(peer));
+    rig.hand(1, Input::Fetched { address, items: vec![(MailboxItem([1; 16]), item)] });
+    assert_eq!(rig.engine(1).mail.letters.len(), 1, "it waits for what it follows");
+    let then = rig.now.mono;
+    rig.engine(1).commits.nacks.note([7; 32], None, then);
+    // The device slept: mail is handed in before the timers that are over.
+    rig.now = rig.now.after(STUCK_PATIENCE * 2);
+    let junk = vec![0; SizeClass::Small.bytes()];
+    rig.hand(1, Input::Fetched { address, items: vec![(MailboxItem([2; 16]), junk)] });
+    assert!(rig.engine(1).mail.stuck.is_some_and(|stuck| stuck.asked));
+    assert!(rig.engine(1).status().to_leave > 0, "the Nack waits to be left");
 }
