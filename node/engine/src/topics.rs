@@ -1,6 +1,7 @@
 //! The room of the beacons: judges them by the log, follows their topics, makes a new one when the last was tainted.
 
 use halloo_crdt::log::{Log, OpKind, SignedOp};
+use halloo_crypto::id::OpId;
 use halloo_crypto::secret::Secret;
 use rand_core::Rng as _;
 
@@ -56,15 +57,19 @@ fn standing(log: &Log, beacon: &Beacon) -> Standing {
     if heights.len() < beacon.heads().len() {
         return Standing::Unplaced;
     }
-    let ends = log.ops().into_iter().filter(|op| {
-        matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. })
-            && log.void(&op.id()).is_none()
-    });
-    let mut unknown_to_it = ends.filter(|end| !log.closure_contains(beacon.heads(), &end.id()));
-    if unknown_to_it.next().is_some() {
+    if somebody_left(log, beacon.heads()) {
         return Standing::Tainted;
     }
     Standing::Sound(heights.into_iter().max().unwrap_or(0))
+}
+
+/// Whether somebody who was in at these heads is out now.
+pub(crate) fn somebody_left(log: &Log, heads: &[OpId]) -> bool {
+    let mut ends = log.ops().into_iter().filter(|op| {
+        matches!(op.kind(), OpKind::Remove { .. } | OpKind::DeviceRevoke { .. })
+            && log.void(&op.id()).is_none()
+    });
+    ends.any(|end| !log.closure_contains(heads, &end.id()))
 }
 
 /// Makes a beacon if none is usable, once it can be sealed to the remaining.

@@ -50,6 +50,20 @@ fn days_that_may_hold_something_end_tomorrow_and_begin_where_nothing_is_kept_any
 }
 
 #[test]
+fn a_mailbox_drawn_under_a_clock_that_was_ahead_is_looked_into_once_the_clock_is_right() {
+    const MONTH_MS: u64 = 30 * 86_400_000;
+    let mut rig = Rig::group(2, 185);
+    rig.now.wall_ms += MONTH_MS;
+    rig.command(0, Command::SetVia(Some(VIA.into()))).expect("an owner says so");
+    rig.pass(Duration::from_secs(30));
+    rig.now.wall_ms -= MONTH_MS;
+    rig.command(0, Command::Rename("Sunday".into())).expect("an owner may");
+    let today = Day::of_ms(rig.now.wall_ms);
+    let days: BTreeSet<Day> = rig.engine(0).mail.mailboxes.doors.iter().map(|door| door.day).collect();
+    assert_eq!(days, BTreeSet::from([today.before(1), today, today.after(1)]));
+}
+
+#[test]
 fn a_group_without_a_coordinator_has_no_mailbox_no_timer_and_no_row() {
     let mut rig = Rig::group(3, 180);
     rig.say(0, "hello");

@@ -221,8 +221,8 @@ const SECRETS: &[Broken] = &[
         "a beacon that the removed know is used on",
         &[(
             "node/engine/src/topics.rs",
-            "if unknown_to_it.next().is_some() {",
-            "if unknown_to_it.next().is_some() && heights.is_empty() {",
+            "if somebody_left(log, beacon.heads()) {",
+            "if somebody_left(log, beacon.heads()) && heights.is_empty() {",
         )],
         "a_removal_replaces_the_beacon_for_the_remaining_only",
     ),

@@ -24,8 +24,8 @@ pub const MUTANTS: &[Mutant] = &[
             ),
             (
                 "node/engine/src/topics.rs",
-                "    if unknown_to_it.next().is_some() {",
-                "    if unknown_to_it.next().is_some() && heights.is_empty() {",
+                "    if somebody_left(log, beacon.heads()) {",
+                "    if somebody_left(log, beacon.heads()) && heights.is_empty() {",
             ),
         ],
         scenarios: &["removal"],
