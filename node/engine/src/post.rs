@@ -35,7 +35,7 @@ use crate::timers::Timer;
 pub(crate) use notes::{on_beacon, on_contents, on_document, on_epoch, on_operations, on_told};
 use parcels::is_entitled;
 
-/// Things that wait for somebody, about 300 bytes each. When full the oldest that nobody waits for makes room, or else the oldest.
+/// Things that wait for somebody: most are some 300 bytes and 32 for each member that lacks them; a welcome or Nack is carried whole, up to 24 KB. When full the oldest that nobody waits for makes room, or else the oldest.
 pub(crate) const MAX_THINGS: usize = 512;
 /// Deposits that wait for their answer, at most 48 KiB each.
 pub(crate) const MAX_FLYING: usize = 32;

@@ -60,6 +60,10 @@ pub(crate) fn on_told(
         return;
     }
     let name = kdf::hash("post", &[bytes]);
+    if room.things.values().any(|thing| thing.name == name) {
+        // Said again: nor does anybody need the log once more.
+        return;
+    }
     let (kind, owed) = match kind {
         ParcelKind::Acknowledgements => (Kind::Row, None),
         ParcelKind::Nacks => (Kind::Nack, Some(some_members(state, &name))),
