@@ -110,14 +110,14 @@ impl Uplink {
         self.news.recv().await.expect("this struct keeps a sender")
     }
 
-    /// Exactly these coordinators are used from now on, at most [`STATIONS_MAX`].
+    /// Exactly these coordinators are used from now on.
+    ///
+    /// # Panics
+    /// With more than [`STATIONS_MAX`]: the caller chooses.
     pub fn keep(&mut self, origins: &BTreeSet<Origin>) {
+        assert!(origins.len() <= STATIONS_MAX, "the caller chooses which coordinators are used");
         self.stations.retain(|origin, _| origins.contains(origin));
         for origin in origins {
-            if self.stations.len() >= STATIONS_MAX {
-                tracing::warn!("groups name more coordinators than one home uses");
-                break;
-            }
             if !self.stations.contains_key(origin) {
                 let station = self.open(origin.clone());
                 self.stations.insert(origin.clone(), station);
@@ -216,7 +216,7 @@ async fn carry(
     driver: mpsc::Sender<(Origin, News)>,
 ) {
     let mut standing = way.standing();
-    let mut told = (0, false);
+    let mut told = None;
     loop {
         let news = tokio::select! {
             news = errands.recv() => match news {
@@ -228,10 +228,13 @@ async fn carry(
                     return;
                 }
                 let now = standing.borrow_and_update().clone();
-                if (now.arrivals, now.reachable) == told {
+                // A relay may be found, or move, while the coordinator stands.
+                let relay = now.info.as_ref().and_then(|info| info.relay.clone());
+                let stands = Some((now.arrivals, now.reachable, relay, now.relays.clone()));
+                if stands == told {
                     continue;
                 }
-                told = (now.arrivals, now.reachable);
+                told = stands;
                 News::Stands(Box::new(now))
             }
         };

@@ -10,9 +10,10 @@ use halloo_node::media::endpoint::{EndpointEvent, IceServer, Outgoing, Started};
 use halloo_node::media::interfaces::Binding;
 use halloo_node::media::signalling::{Body, CandidateKind, Session, Signal};
 use halloo_node::media::webrtc;
-use halloo_node::uplink::{News, Uplink};
+use halloo_node::uplink::{News, Rendezvous, Uplink};
 use halloo_store::sled_store::SledStore;
 use halloo_store::store::Store as _;
+use halloo_wire::rendezvous;
 use people::Person;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -244,6 +245,48 @@ async fn voice_server(place: &Place) -> IceServer {
     loop {
         if let (_, News::Helper(server)) = uplink.next().await {
             return server;
+        }
+    }
+}
+
+/// Somebody with a home of its own who leaves its address at these places.
+fn waiting_at(place: &Place, number: u8, at: &[u16]) -> Uplink {
+    let mut uplink = Uplink::new(Secret::new([number; 32]), [number; 32]);
+    let origin = place.origin.parse().unwrap();
+    uplink.keep(&BTreeSet::from([origin]));
+    uplink.set_addresses(vec![format!("/ip4/10.0.0.{number}/tcp/4100")]);
+    let meets = at.iter().map(|nameplate| rendezvous::Place::of_nameplate(*nameplate));
+    let meets = meets.map(|place| Rendezvous { place, publish: true, seek: true }).collect();
+    uplink.places(&place.origin.parse().unwrap(), meets);
+    uplink
+}
+
+#[tokio::test]
+async fn a_place_to_meet_that_others_have_filled_keeps_nobody_from_the_other_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::open(folder.path());
+    // Places are tended in the order of their names.
+    let mut plates = [6, 7, 8];
+    plates.sort_by_key(|plate| rendezvous::Place::of_nameplate(*plate).id);
+    // Whoever guesses a nameplate can fill its place.
+    let mut crowd: Vec<Uplink> =
+        (0..rendezvous::RECORDS_MAX as u8).map(|number| waiting_at(&place, number, &plates[..1])).collect();
+    let first = &mut crowd[0];
+    let mut met = 0;
+    while met + 1 < rendezvous::RECORDS_MAX {
+        if let (_, News::Met { others, .. }) = first.next().await {
+            met = others.len();
+        }
+    }
+    let (mut ada, mut ben) = (waiting_at(&place, 101, &plates), waiting_at(&place, 102, &plates[1..]));
+    for (one, other) in [(&mut ada, 102), (&mut ben, 101)] {
+        let mut places = BTreeSet::new();
+        while places.len() < 2 {
+            if let (_, News::Met { place, others }) = one.next().await
+                && others.iter().any(|meeting| meeting.peer == [other; 32])
+            {
+                places.insert(place);
+            }
         }
     }
 }

@@ -34,6 +34,11 @@ pub struct TimelinePage {
 }
 
 impl Engine {
+    /// By which coordinator the group meets, as [`StatusView::via`] without all the rest.
+    pub fn via(&self) -> Option<String> {
+        self.state.document.via()
+    }
+
     /// Whether deposits wait for their answer: until then a node that ends loses time, not mail.
     pub fn leaves_mail(&self) -> bool {
         self.mail.post.flying() > 0

@@ -84,7 +84,7 @@ impl Driver {
                 }
                 self.begin_joining(ticket, Coming::Member, Some(reply)).await;
                 if self.joining.is_none() {
-                    self.sought_enough();
+                    self.sought_enough(false);
                 }
             }
         }
@@ -181,7 +181,7 @@ impl Driver {
     async fn joined(&mut self, joined: Joined) {
         let Some(joining) = self.joining.take() else { return };
         if matches!(joining.coming, Coming::Device) {
-            self.sought_enough();
+            self.sought_enough(true);
             return self.became_device(joined, joining.reply).await;
         }
         let (group, with) = (joined.group, joining.coming.with());
@@ -203,7 +203,7 @@ impl Driver {
             Err(error) => Err(error),
         };
         // Only now: the coordinator of the group is mostly the one by which the inviter was found.
-        self.sought_enough();
+        self.sought_enough(outcome.is_ok());
         if let Coming::Way(way) = joining.coming {
             self.devices.came(way.name, outcome.as_ref().err());
         }
@@ -238,7 +238,7 @@ impl Driver {
     fn not_joined(&mut self, error: JoinError) {
         let Some(joining) = self.joining.take() else { return };
         let error = self.not_joined_because(&error);
-        self.sought_enough();
+        self.sought_enough(false);
         if let Coming::Way(way) = joining.coming {
             self.devices.came(way.name, Some(&error));
         }

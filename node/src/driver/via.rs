@@ -10,6 +10,7 @@ use halloo_crypto::invite::code::ShortCode;
 use halloo_crypto::invite::link::Link;
 use halloo_crypto::kdf;
 use halloo_engine::input::{DepositOutcome, Input};
+use halloo_engine::lane::PeerKey;
 use halloo_engine::output::{InviteView, MailboxDoor, MeetingPlace};
 use halloo_engine::pairing::Ticket;
 use halloo_wire::mailbox::Deposit;
@@ -50,7 +51,16 @@ impl Wanted {
         let doors = self.doors.values().flatten().map(|(origin, _)| origin);
         let places = self.places.values().flatten().map(|(origin, _)| origin);
         let sought = self.sought.iter().map(|(origin, _)| origin).chain(&self.lately);
-        sought.chain(groups).chain(doors).chain(places).take(STATIONS_MAX).cloned().collect()
+        // The most wanted first; of one mailbox alone there are as many doors as days.
+        let mut used = BTreeSet::new();
+        for origin in sought.chain(groups).chain(doors).chain(places) {
+            if used.len() < STATIONS_MAX {
+                used.insert(origin.clone());
+            } else if !used.contains(origin) {
+                tracing::warn!(%origin, "groups name more coordinators than one home uses");
+            }
+        }
+        used
     }
 
     fn owner(&self, address: &MailboxAddress) -> Option<(GroupId, &Origin)> {
@@ -69,7 +79,7 @@ fn origin(via: &str) -> Option<Origin> {
 impl Driver {
     /// The coordinator of a group.
     pub(super) fn via_of(&self, group: &GroupId) -> Option<Origin> {
-        origin(self.groups.get(group)?.engine.status().via.as_deref()?)
+        origin(&self.groups.get(group)?.engine.via()?)
     }
 
     /// An engine wishes an item to be left for a member who is away.
@@ -154,10 +164,10 @@ impl Driver {
         self.tend();
     }
 
-    /// The join is over.
-    pub(super) fn sought_enough(&mut self) {
+    /// The join is over; `entered` if a group came of it.
+    pub(super) fn sought_enough(&mut self, entered: bool) {
         if let Some((origin, _)) = self.wanted.sought.take() {
-            self.wanted.lately = Some(origin);
+            self.wanted.lately = Some(origin).filter(|_| entered);
             self.tend();
         }
     }
@@ -221,7 +231,15 @@ impl Driver {
         if !std::mem::take(&mut self.wanted.relays_changed) {
             return;
         }
-        let addresses: Vec<_> = self.wanted.relays.values().flatten().cloned().collect();
+        // Who is a relay is nobody to talk to: a coordinator that gives its relay the name of a member would silence that member.
+        let is_known = |relay: &Multiaddr| {
+            let key = halloo_mesh::split_peer(relay).1.map(|key| PeerKey(key.0));
+            key.is_some_and(|key| {
+                self.connected.contains(&key) || self.groups.iter().any(|(_, m)| m.admitted.contains(&key))
+            })
+        };
+        let relays = self.wanted.relays.values().flatten();
+        let addresses: Vec<_> = relays.filter(|relay| !is_known(relay)).cloned().collect();
         let command =
             if addresses.is_empty() { NetCommand::NoRelay } else { NetCommand::Relay { addresses } };
         self.carry(command).await;
@@ -237,7 +255,7 @@ impl Driver {
 
     async fn dial(&mut self, others: Vec<Meeting>) {
         for meeting in others.into_iter().take(DIALLED_MAX) {
-            if self.connected.contains(&halloo_engine::lane::PeerKey(meeting.peer)) {
+            if self.connected.contains(&PeerKey(meeting.peer)) {
                 continue;
             }
             let addresses = meeting.addresses.iter().filter_map(|text| text.parse().ok()).collect();
@@ -321,3 +339,6 @@ fn place_of_invite(secret: &InviteSecret) -> Place {
     let InviteId(id) = secret.id();
     Place { id: kdf::hash("invite place", &[&id]), key: secret.record_key() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ const IDLE_WAIT: Duration = Duration::from_secs(60);
 pub(super) const ANSWER_MAX: usize = 64 * 1024;
 /// Longest wait that a coordinator may ask for before the next try.
 const RETRY_MAX: Duration = Duration::from_secs(600);
+/// The shortest: who says `0` would be asked as fast as the network lets us.
+const RETRY_MIN: Duration = Duration::from_secs(1);
 
 /// Bodies of bytes.
 pub(super) const OCTETS: &str = "application/octet-stream";
@@ -171,7 +173,7 @@ pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
 /// The seconds of `Retry-After` (RFC 9110, 10.2.3; its dates are not used by coordinators).
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(RETRY_MAX))
+    Some(Duration::from_secs(seconds).clamp(RETRY_MIN, RETRY_MAX))
 }
 
 /// A problem of RFC 9457, or whatever else came with a bad status.

@@ -165,8 +165,16 @@ impl Task {
         for (rendezvous, due) in places {
             let id = rendezvous.place.id;
             if rendezvous.publish && due.put <= now {
-                self.put(&rendezvous.place).await?;
-                self.places.get_mut(&id).into_iter().for_each(|(_, due)| due.put = now + RENEW);
+                let again = match self.put(&rendezvous.place).await {
+                    Ok(()) => RENEW,
+                    // This place is full, which anybody can see to at one that can be guessed: the others have room.
+                    Err(error) if error.is(StatusCode::INSUFFICIENT_STORAGE) => {
+                        tracing::warn!(%error, "a place to meet has no room for this node");
+                        error.retry().unwrap_or(REFUSED_WAIT)
+                    }
+                    Err(error) => return Err(error),
+                };
+                self.places.get_mut(&id).into_iter().for_each(|(_, due)| due.put = now + again);
             }
             if due.look <= now {
                 self.look(&rendezvous.place).await?;

@@ -43,7 +43,6 @@ pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
         Err(error) => return tracing::error!(%error, "no coordinator is used"),
     };
     let mut backoff = Backoff::default();
-    let mut asked = None;
     loop {
         let ended = match way.greet().await {
             Ok(info) if info.rooms.iter().any(|room| room == Room::Mailbox.name()) && ends.watches() => {
@@ -51,7 +50,6 @@ pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
             }
             Ok(_) => {
                 backoff.reset();
-                asked = None;
                 tokio::select! {
                     () = sleep(GREET) => {}
                     () = way.doubted() => {}
@@ -61,19 +59,19 @@ pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
             }
             Err(error) => Ended::Failed(error),
         };
-        match ended {
+        let asked = match ended {
             Ended::Closed(retry) => {
                 way.away("it closed the connection");
-                asked = retry;
+                retry
             }
             Ended::Failed(error) => {
                 way.away(&error.to_string());
-                asked = error.retry().or(asked);
+                error.retry()
             }
             Ended::NotNeeded => continue,
             Ended::Over => return,
-        }
-        let wait = backoff.next(asked.take(), &mut rng);
+        };
+        let wait = backoff.next(asked, &mut rng);
         tracing::debug!(origin = %way.origin, ?wait, "the coordinator is away");
         tokio::select! {
             () = sleep(wait) => {}

@@ -34,7 +34,7 @@ pub struct Standing {
     pub reachable: bool,
     /// What it says of itself; kept while it is away.
     pub info: Option<ServerInfo>,
-    /// Where its libp2p relay is, resolved anew at each arrival.
+    /// Where its libp2p relay is, resolved anew at each greeting.
     pub relays: Vec<SocketAddr>,
     /// Round trip of its last answer.
     pub round_trip: Option<Duration>,

@@ -72,3 +72,14 @@ async fn who_is_no_coordinator_or_is_not_there_is_unreachable_in_words() {
     let plain = answering(with("200 OK", b"")).await.replace("http:", "https:");
     assert!(matches!(asked(&plain).await, Err(HttpError::Unreachable(_))));
 }
+
+#[test]
+fn nobody_is_asked_again_without_a_pause_or_never_because_it_says_so() {
+    for (said, wait) in
+        [("0", Some(1)), ("7", Some(7)), ("99999999999", Some(600)), ("-1", None), ("soon", None)]
+    {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, said.parse().unwrap())]);
+        assert_eq!(retry_after(&headers), wait.map(Duration::from_secs), "{said}");
+    }
+    assert_eq!(retry_after(&HeaderMap::new()), None);
+}
