@@ -22,6 +22,8 @@ pub fn cargo() -> String {
 }
 
 /// A command at the root, with the project's own tools first in its search path.
+///
+/// What cargo keeps for a next build of the same crate is not kept: the gate builds each once, and it would be gigabytes.
 pub fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     let tools = target().join("tools");
@@ -32,6 +34,9 @@ pub fn command(program: &str, args: &[&str]) -> Command {
     path.extend(std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin")));
     path.extend(std::env::split_paths(&inherited));
     command.args(args).current_dir(root());
+    if std::env::var_os("CARGO_INCREMENTAL").is_none() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     if let Ok(path) = std::env::join_paths(path) {
         command.env("PATH", path);
     }
