@@ -104,8 +104,6 @@ struct Closed {
     wrapping: Wrapping,
     /// A change of the wrapping key failed half way: the file on the disk is not what is known here.
     unsettled: bool,
-    /// The key in use may still lie beside the old one, where the next change would lay its own.
-    late: bool,
 }
 
 /// The opened keys of a home.
@@ -142,12 +140,12 @@ impl Vault {
         let keys = Keys { before: 0, current: Arc::new(DataKey::fresh(1)?), next: None };
         wrapping.lay(home)?;
         home.write_private(FILE, &wrapping.wrap(&keys.encode())?)?;
-        wrapping.settle(home, true)?;
+        wrapping.settle(home)?;
         Ok(Vault { note, ..Self::with(home, unlock.keyring, wrapping, keys) })
     }
 
     fn with(home: &Home, keyring: Keyring, wrapping: Wrapping, keys: Keys) -> Self {
-        let closed = Mutex::new(Closed { wrapping, unsettled: false, late: false });
+        let closed = Mutex::new(Closed { wrapping, unsettled: false });
         let keys = RwLock::new(keys);
         Vault { home: home.clone(), keyring, note: None, changing: Mutex::new(()), closed, keys }
     }
@@ -291,11 +289,8 @@ impl Vault {
         if closed.unsettled {
             return Err(VaultError::Unsettled);
         }
-        if closed.late {
-            let beside = self.home.read(wrapping::KEY_FILE_NEXT)?.is_some();
-            closed.wrapping.settle(&self.home, beside)?;
-            closed.late = false;
-        }
+        // The key in use may still lie where the next one is laid, if it could not be put in its place before.
+        closed.wrapping.settle(&self.home)?;
         let file = fresh.wrap(&keys.encode())?;
         let written = fresh.lay(&self.home).and_then(|()| Ok(self.home.replace_secret(FILE, &file)?));
         if let Err(error) = written {
@@ -309,9 +304,8 @@ impl Vault {
         }
         let old = std::mem::replace(&mut closed.wrapping, fresh);
         self.set(keys);
-        if let Err(error) = closed.wrapping.settle(&self.home, true) {
-            // Both keys lie there; the next start puts that right, or the next change before it lays down a key.
-            closed.late = true;
+        if let Err(error) = closed.wrapping.settle(&self.home) {
+            // Both keys lie there; the next change or the next start puts that right.
             tracing::warn!("the old wrapping key could not be taken away yet: {error}");
         }
         old.forget(self.keyring);

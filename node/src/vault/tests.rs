@@ -72,7 +72,7 @@ fn a_vault_of_one_key_without_a_number_is_read() {
     let (_folder, home) = home();
     let wrapping = Wrapping::fresh(&home, &CloseBy::KeyFile).unwrap();
     wrapping.lay(&home).unwrap();
-    wrapping.settle(&home, true).unwrap();
+    wrapping.settle(&home).unwrap();
     let made = wrapping.wrap(&[9; KEY]).unwrap();
     let key = AeadKey::new(home.read("vault.key").unwrap().unwrap().as_slice().try_into().unwrap());
     let mut file = vec![wrapping::ONE_KEY];
@@ -190,6 +190,25 @@ fn a_crash_at_any_change_of_a_file_leaves_a_home_that_opens() {
     assert!(cut_everywhere(&[None, Some("one")], |vault| vault.close_by(&by("one"))) >= 1);
     assert!(cut_everywhere(&[Some("one"), Some("two")], |vault| vault.close_by(&by("two"))) >= 1);
     assert!(cut_everywhere(&[Some("one"), None], |vault| vault.close_by(&CloseBy::KeyFile)) >= 2);
+}
+
+#[test]
+fn a_key_that_could_not_be_put_in_its_place_is_not_lost_by_the_next_change() {
+    for first in 0..4 {
+        for second in 0..8 {
+            let (_folder, home) = home();
+            let vault = open(&home, None).unwrap();
+            let value = vault.seal(b"p", b"x").unwrap();
+            home.cut_power_after(Some(first));
+            let begun = vault.begin_rotation();
+            home.cut_power_after(Some(second));
+            let again = vault.close_by(&CloseBy::KeyFile);
+            home.cut_power_after(None);
+            let opened = open(&home, None)
+                .unwrap_or_else(|error| panic!("{begun:?} at {first}, {again:?} at {second}: {error}"));
+            assert_eq!(opened.open_value(b"p", &value).unwrap(), b"x", "{first}, {second}");
+        }
+    }
 }
 
 #[test]

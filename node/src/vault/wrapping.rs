@@ -21,7 +21,7 @@ use halloo_crypto::secret::Secret;
 use zeroize::Zeroizing;
 
 pub(super) const KEY_FILE: &str = "vault.key";
-pub(super) const KEY_FILE_NEXT: &str = "vault.key.next";
+const KEY_FILE_NEXT: &str = "vault.key.next";
 /// The version that held one key without a number.
 pub(super) const ONE_KEY: u8 = 1;
 pub(super) const VERSION: u8 = 2;
@@ -145,19 +145,19 @@ impl Wrapping {
             Place::KeyFile => (key_files(home)?, VaultError::Damaged),
             Place::Keyring => (vec![unlock.keyring.get(&salt, Ask::Person)?], VaultError::Damaged),
         };
-        for (at, key) in candidates.into_iter().enumerate() {
+        for key in candidates {
             if let Ok(keys) = AeadKey::new(key.expose()).open(&nonce, head, wrapped) {
                 let wrapping = Wrapping { place, salt, key };
-                wrapping.settle(home, at > 0)?;
+                wrapping.settle(home)?;
                 return Ok((wrapping, Zeroizing::new(keys)));
             }
         }
         Err(failure)
     }
 
-    /// Takes away the key files that are not in use; the next one takes its place if it is the one.
-    pub(super) fn settle(&self, home: &Home, by_next: bool) -> Result<(), VaultError> {
-        if self.place == Place::KeyFile && by_next {
+    /// Takes away the key files that are not in use; the next one takes its place if it is the one. Nothing is done twice.
+    pub(super) fn settle(&self, home: &Home) -> Result<(), VaultError> {
+        if self.place == Place::KeyFile && key_file(home, KEY_FILE_NEXT)?.as_ref() == Some(&self.key) {
             return Ok(home.move_secret(KEY_FILE_NEXT, KEY_FILE)?);
         }
         home.remove_secret(KEY_FILE_NEXT)?;
@@ -183,16 +183,15 @@ impl Wrapping {
 }
 
 fn key_files(home: &Home) -> Result<Vec<Secret<[u8; 32]>>, VaultError> {
-    let mut keys = Vec::new();
-    for name in [KEY_FILE, KEY_FILE_NEXT] {
-        let bytes = home.read(name)?.map(Zeroizing::new);
-        keys.push(bytes.and_then(|bytes| bytes.as_slice().try_into().ok().map(Secret::new)));
-    }
-    match keys.as_slice() {
-        [None, None] => Err(VaultError::KeyFile),
-        // A key that opens nothing stands for the missing one, so that the place in the list says which one opened.
-        _ => keys.into_iter().map(|key| key.map_or_else(|| Ok(Secret::new(random()?)), Ok)).collect(),
-    }
+    let both = [key_file(home, KEY_FILE)?, key_file(home, KEY_FILE_NEXT)?];
+    let keys: Vec<_> = both.into_iter().flatten().collect();
+    if keys.is_empty() { Err(VaultError::KeyFile) } else { Ok(keys) }
+}
+
+/// The key in a file; none where there is no file, or it holds no key.
+fn key_file(home: &Home, name: &str) -> Result<Option<Secret<[u8; 32]>>, VaultError> {
+    let bytes = home.read(name)?.map(Zeroizing::new);
+    Ok(bytes.and_then(|bytes| bytes.as_slice().try_into().ok().map(Secret::new)))
 }
 
 fn stretch(passphrase: &str, salt: &[u8; SALT]) -> Result<Secret<[u8; 32]>, VaultError> {
