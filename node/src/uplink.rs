@@ -228,9 +228,9 @@ async fn carry(
                     return;
                 }
                 let now = standing.borrow_and_update().clone();
-                // A relay may be found, or move, while the coordinator stands.
+                // A relay may be found, or move, while the coordinator stands; a name gives its addresses in any order.
                 let relay = now.info.as_ref().and_then(|info| info.relay.clone());
-                let stands = Some((now.arrivals, now.reachable, relay, now.relays.clone()));
+                let stands = Some((now.arrivals, now.reachable, relay, BTreeSet::from_iter(now.relays.iter().copied())));
                 if stands == told {
                     continue;
                 }

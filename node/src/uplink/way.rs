@@ -53,6 +53,16 @@ impl Standing {
     pub fn has(&self, room: Room) -> bool {
         self.info.as_ref().is_some_and(|info| info.rooms.iter().any(|name| name == room.name()))
     }
+
+    /// It answered. Without `relays` its name is not known just now, and where its relay was found before still counts: the connection
+    /// by which it answered may be older than the trouble with names.
+    fn greeted(&mut self, info: ServerInfo, relays: Option<Vec<SocketAddr>>) {
+        self.arrivals += u64::from(!self.reachable);
+        self.reachable = true;
+        self.trouble = None;
+        self.info = Some(info);
+        self.relays = relays.unwrap_or_else(|| std::mem::take(&mut self.relays));
+    }
 }
 
 /// What went to and fro since the start, in items but for one.
@@ -138,13 +148,9 @@ impl Way {
                 let ahead_ms = theirs.saturating_sub(ours);
                 self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
                 self.standing.send_modify(|standing| {
-                    standing.arrivals += u64::from(!standing.reachable);
-                    standing.reachable = true;
-                    standing.info = Some(info.clone());
-                    standing.relays = relays;
+                    standing.greeted(info.clone(), relays);
                     standing.round_trip = Some(round_trip);
                     standing.ahead_ms = ahead_ms;
-                    standing.trouble = None;
                 });
             }
             Err(error) => self.away(&error.to_string()),
@@ -152,13 +158,13 @@ impl Way {
         info
     }
 
-    /// The addresses of its libp2p relay; none where it has none, or its name is not known just now.
-    async fn relays(&self, info: &ServerInfo) -> Vec<SocketAddr> {
-        let Some(relay) = &info.relay else { return Vec::new() };
+    /// The addresses of its libp2p relay; an empty list where it has none, nothing if its name is not known just now.
+    async fn relays(&self, info: &ServerInfo) -> Option<Vec<SocketAddr>> {
+        let Some(relay) = &info.relay else { return Some(Vec::new()) };
         let found = timeout(NAME_WAIT, lookup_host((self.origin.host(), relay.port))).await;
         match found {
-            Ok(Ok(addresses)) => addresses.take(RELAY_ADDRESSES_MAX).collect(),
-            _ => Vec::new(),
+            Ok(Ok(addresses)) => Some(addresses.take(RELAY_ADDRESSES_MAX).collect()),
+            _ => None,
         }
     }
 
@@ -253,3 +259,6 @@ pub(super) struct AskParts {
     pub(super) body: Vec<u8>,
     pub(super) most: usize,
 }
+
+#[cfg(test)]
+mod tests;
