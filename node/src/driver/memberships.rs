@@ -209,6 +209,11 @@ impl Memberships {
         self.groups.iter()
     }
 
+    /// Whether this peer has proven membership of any group.
+    pub fn admit(&self, peer: &PeerKey) -> bool {
+        self.groups.values().any(|membership| membership.admitted.contains(peer))
+    }
+
     /// The ids, to walk while changing.
     pub fn ids(&self) -> Vec<GroupId> {
         self.groups.keys().copied().collect()

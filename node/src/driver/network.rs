@@ -54,7 +54,7 @@ impl Driver {
             }
             MeshEvent::PeerAddresses { peer, addresses } => {
                 let peer = PeerKey(peer.0);
-                let member = self.groups.iter().any(|(_, m)| m.admitted.contains(&peer));
+                let member = self.groups.admit(&peer);
                 let notes = self.addresses.claim(peer, &addresses, member);
                 self.note(notes).await;
             }

@@ -54,11 +54,11 @@ impl Wanted {
         // The most wanted first; of one mailbox alone there are as many doors as days.
         let mut used = BTreeSet::new();
         for origin in sought.chain(groups).chain(doors).chain(places) {
-            if used.len() < STATIONS_MAX {
-                used.insert(origin.clone());
-            } else if !used.contains(origin) {
+            if used.len() == STATIONS_MAX && !used.contains(origin) {
                 tracing::warn!(%origin, "groups name more coordinators than one home uses");
+                break;
             }
+            used.insert(origin.clone());
         }
         used
     }
@@ -234,9 +234,7 @@ impl Driver {
         // Who is a relay is nobody to talk to: a coordinator that gives its relay the name of a member would silence that member.
         let is_known = |relay: &Multiaddr| {
             let key = halloo_mesh::split_peer(relay).1.map(|key| PeerKey(key.0));
-            key.is_some_and(|key| {
-                self.connected.contains(&key) || self.groups.iter().any(|(_, m)| m.admitted.contains(&key))
-            })
+            key.is_some_and(|key| self.connected.contains(&key) || self.groups.admit(&key))
         };
         let relays = self.wanted.relays.values().flatten();
         let addresses: Vec<_> = relays.filter(|relay| !is_known(relay)).cloned().collect();

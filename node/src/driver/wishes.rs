@@ -88,7 +88,7 @@ impl Driver {
         if let Some(membership) = self.groups.get_mut(&group) {
             membership.admitted.remove(&peer);
         }
-        if !self.groups.iter().any(|(_, m)| m.admitted.contains(&peer)) {
+        if !self.groups.admit(&peer) {
             self.carry(NetCommand::Expel(halloo_mesh::PeerKey(peer.0))).await;
         }
     }
