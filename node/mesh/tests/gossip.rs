@@ -154,6 +154,24 @@ fn gossip_moves_over_when_the_first_of_two_connections_closes() {
 }
 
 #[test]
+fn the_first_words_after_a_silent_change_of_connections_are_heard() {
+    let mut town = members(2);
+    town.dial(1, 0);
+    town.until(|town| town.connections.iter().all(|connections| connections.len() == 2));
+    let first = town.connections[0][0];
+    assert!(town.houses[0].close_connection(first));
+    town.until(|town| {
+        town.houses.iter().all(|house| house.network_info().connection_counters().num_established() == 1)
+    });
+    town.settle();
+    for (me, other) in [(0, 1), (1, 0)] {
+        assert_eq!(town.mesh(me).publish(TOPIC, vec![me as u8]), Ok(Published::Sent));
+        town.until(|town| town.events[other].iter().any(|e| matches!(e, MeshEvent::Gossip { .. })));
+        assert_eq!(town.take_gossip(other)[0].1, [me as u8]);
+    }
+}
+
+#[test]
 fn the_same_bytes_are_not_sent_twice() {
     let mut town = members(2);
     assert_eq!(town.mesh(0).publish(TOPIC, b"once".to_vec()), Ok(Published::Sent));

@@ -243,18 +243,53 @@ impl NetworkBehaviour for Gate {
 }
 
 /// Gossipsub's handler, whose requests for a stream wait until the gate is open.
+///
+/// An opened gate asks for a stream itself where gossipsub has not: its handler hears of what is to be sent only through
+/// a stream that it has. On a connection that took over in silence, a message would lie until something else moved there.
 pub struct GateHandler {
     inner: InnerHandler,
     open: bool,
     /// Runs while another connection is the one to send on.
     standby: Option<Delay>,
-    waiting: Option<SubstreamProtocol<Outbound, ()>>,
+    stream: Stream,
+}
+
+/// The stream towards the peer, as far as it can be seen from outside gossipsub's handler.
+enum Stream {
+    /// Nobody has asked for one.
+    Unasked,
+    /// Gossipsub asked while the gate was closed.
+    Waiting(SubstreamProtocol<Outbound, ()>),
+    /// Asked for, not answered. What gossipsub asks meanwhile is answered by the same stream.
+    Asked,
+    /// Answered: gossipsub asks again where it needs another.
+    Answered,
 }
 
 impl GateHandler {
     fn new(inner: InnerHandler) -> Self {
-        Self { inner, open: false, standby: None, waiting: None }
+        Self { inner, open: false, standby: None, stream: Stream::Unasked }
     }
+
+    /// The request for a stream that is due now that the gate is open, whoever's it is.
+    fn request(&mut self) -> Option<SubstreamProtocol<Outbound, ()>> {
+        let protocol = match std::mem::replace(&mut self.stream, Stream::Asked) {
+            Stream::Waiting(protocol) => Some(protocol),
+            Stream::Unasked => self.inner.listen_protocol().into_upgrade().0.left().map(own_request),
+            other => {
+                self.stream = other;
+                return None;
+            }
+        };
+        if protocol.is_none() {
+            self.stream = Stream::Answered;
+        }
+        protocol
+    }
+}
+
+fn own_request(protocol: Outbound) -> SubstreamProtocol<Outbound, ()> {
+    SubstreamProtocol::new(protocol, ())
 }
 
 impl ConnectionHandler for GateHandler {
@@ -275,7 +310,7 @@ impl ConnectionHandler for GateHandler {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionHandlerEvent<Outbound, (), InnerOut>> {
         if self.open
-            && let Some(protocol) = self.waiting.take()
+            && let Some(protocol) = self.request()
         {
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
@@ -284,9 +319,16 @@ impl ConnectionHandler for GateHandler {
                 return Poll::Pending;
             }
             match self.inner.poll(cx) {
-                Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }) if !self.open => {
-                    self.waiting = Some(protocol);
-                }
+                Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }) => match self
+                    .stream
+                {
+                    Stream::Asked => {}
+                    _ if self.open => {
+                        self.stream = Stream::Asked;
+                        return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
+                    }
+                    _ => self.stream = Stream::Waiting(protocol),
+                },
                 Poll::Pending if self.standby.is_some() => self.standby = Some(Delay::new(STANDBY)),
                 other => return other,
             }
@@ -302,6 +344,9 @@ impl ConnectionHandler for GateHandler {
     }
 
     fn on_connection_event(&mut self, event: ConnectionEvent<'_, Self::InboundProtocol, Outbound, (), ()>) {
+        if event.is_outbound() {
+            self.stream = Stream::Answered;
+        }
         self.inner.on_connection_event(event);
     }
 }
