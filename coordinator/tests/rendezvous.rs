@@ -74,7 +74,10 @@ async fn what_is_too_long_too_lasting_or_too_much_is_refused_by_its_own_problem(
     assert_eq!(put(&at, "Halloo 00", &place, 1, record.clone(), 60).await.problem(), "ticket-needed");
     assert_eq!(put(&at, &ticket, &place, 1, vec![0; RECORD_BYTES + 1], 60).await.problem(), "too-large");
     assert_eq!(put(&at, &ticket, &place, 1, vec![0; RECORD_BYTES - 1], 60).await.problem(), "malformed");
-    assert_eq!(put(&at, &ticket, &place, 1, record.clone(), 601).await.problem(), "malformed");
+    assert_eq!(
+        put(&at, &ticket, &place, 1, record.clone(), rendezvous::TTL_SECONDS_MAX + 1).await.problem(),
+        "malformed"
+    );
     assert_eq!(
         put(&at, &ticket, &place.to_uppercase().replace('0', "F"), 1, record.clone(), 60).await.problem(),
         "malformed"

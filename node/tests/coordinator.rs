@@ -256,7 +256,8 @@ fn waiting_at(place: &Place, number: u8, at: &[u16]) -> Uplink {
     uplink.keep(&BTreeSet::from([origin]));
     uplink.set_addresses(vec![format!("/ip4/10.0.0.{number}/tcp/4100")]);
     let meets = at.iter().map(|nameplate| rendezvous::Place::of_nameplate(*nameplate));
-    let meets = meets.map(|place| Rendezvous { place, publish: true, seek: true }).collect();
+    let meets =
+        meets.map(|place| Rendezvous { place, publish: true, guessable: false, seek: true }).collect();
     uplink.places(&place.origin.parse().unwrap(), meets);
     uplink
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 #[into_params(parameter_in = Query)]
 pub(super) struct LeaseQuery {
     /// Seconds, from the moment of the request.
-    #[param(minimum = 1, maximum = 600)]
+    #[param(minimum = 1, maximum = 43200)]
     ttl_seconds: u32,
 }
 

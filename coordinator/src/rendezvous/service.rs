@@ -2,7 +2,9 @@
 //!
 //! Records of a place are given in the order of their slots, which are drawn at random: nothing says who came first.
 
-use halloo_wire::rendezvous::{PLACE_BYTES, RECORD_BYTES, RECORDS_MAX, SLOT_BYTES, TTL_SECONDS_MAX};
+use halloo_wire::rendezvous::{
+    PLACE_BYTES, RECORD_BYTES, RECORDS_MAX, SECURE_SECONDS, SLOT_BYTES, TTL_SECONDS_MAX,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of a place.
@@ -19,7 +21,7 @@ pub enum Refused {
     /// The lease is longer than a lease may be, or none.
     #[error("a lease has 1 to {TTL_SECONDS_MAX} seconds")]
     Lease,
-    /// This place, or the room, holds as many as it may.
+    /// This place, or the room, holds as many as it may, all of them put of late.
     #[error("there is no room for another record")]
     Full,
 }
@@ -30,11 +32,14 @@ pub struct Places {
     most: usize,
     places: BTreeMap<PlaceName, BTreeMap<SlotName, Lease>>,
     by_end: BTreeSet<(u64, PlaceName, SlotName)>,
+    /// When each was put, the oldest first.
+    by_age: BTreeSet<(u64, PlaceName, SlotName)>,
 }
 
 #[derive(Debug)]
 struct Lease {
     record: Vec<u8>,
+    put_ms: u64,
     ends_ms: u64,
 }
 
@@ -42,7 +47,7 @@ impl Places {
     /// No places yet; at most so many records together.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Places { most, places: BTreeMap::new(), by_end: BTreeSet::new() }
+        Places { most, places: BTreeMap::new(), by_end: BTreeSet::new(), by_age: BTreeSet::new() }
     }
 
     /// Puts a record at a place, or renews it, for so many seconds.
@@ -63,14 +68,32 @@ impl Places {
         let (place, slot) = at;
         let slots = self.places.get(&place);
         let known = slots.is_some_and(|slots| slots.contains_key(&slot));
-        if !known && (slots.map_or(0, BTreeMap::len) >= RECORDS_MAX || self.by_end.len() >= self.most) {
+        if !known && !self.make_room(&place, now_ms) {
             return Err(Refused::Full);
         }
         self.remove(at);
         let ends_ms = now_ms.saturating_add(u64::from(seconds) * 1_000);
-        self.places.entry(place).or_default().insert(slot, Lease { record, ends_ms });
+        self.places.entry(place).or_default().insert(slot, Lease { record, put_ms: now_ms, ends_ms });
         self.by_end.insert((ends_ms, place, slot));
+        self.by_age.insert((now_ms, place, slot));
         Ok(())
+    }
+
+    /// Whether one more fits here, if need be instead of the oldest, which must have lain there for [`SECURE_SECONDS`].
+    fn make_room(&mut self, place: &PlaceName, now_ms: u64) -> bool {
+        let slots = self.places.get(place);
+        let oldest = if slots.map_or(0, BTreeMap::len) >= RECORDS_MAX {
+            let ages = slots.into_iter().flatten().map(|(slot, lease)| (lease.put_ms, *place, *slot));
+            ages.min()
+        } else if self.by_age.len() >= self.most {
+            self.by_age.first().copied()
+        } else {
+            return true;
+        };
+        let secure_ms = u64::from(SECURE_SECONDS) * 1_000;
+        let gone = oldest.filter(|(put_ms, ..)| put_ms.saturating_add(secure_ms) <= now_ms);
+        gone.into_iter().for_each(|(_, place, slot)| self.remove((place, slot)));
+        gone.is_some()
     }
 
     /// What lies at a place now.
@@ -85,6 +108,7 @@ impl Places {
         let Some(slots) = self.places.get_mut(&place) else { return };
         if let Some(lease) = slots.remove(&slot) {
             self.by_end.remove(&(lease.ends_ms, place, slot));
+            self.by_age.remove(&(lease.put_ms, place, slot));
         }
         if slots.is_empty() {
             self.places.remove(&place);

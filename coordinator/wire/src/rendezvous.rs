@@ -32,8 +32,12 @@ pub const PLACE_BYTES: usize = 32;
 pub const SLOT_BYTES: usize = 16;
 /// Length of every record.
 pub const RECORD_BYTES: usize = 1_024;
-/// Longest lease, seconds: who fell away is not dialled for longer than this.
-pub const TTL_SECONDS_MAX: u32 = 600;
+/// Longest lease, seconds: half of the day for which a group has a place. Who stays asks twice a day for it; who fell away without a
+/// word is dialled in vain for so long by who comes in.
+pub const TTL_SECONDS_MAX: u32 = 12 * 3_600;
+/// A record that was put longer ago than this, seconds, makes room where there is none: who fills a place that can be guessed has to go on
+/// doing it, and those who have lain there for long have met by now.
+pub const SECURE_SECONDS: u32 = 600;
 /// Most records at one place: more members than one dials in one go.
 pub const RECORDS_MAX: usize = 64;
 /// Most addresses of one meeting.

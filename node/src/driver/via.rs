@@ -128,11 +128,12 @@ impl Driver {
         }
         for (origin, place) in self.wanted.places.values().flatten() {
             let at = Place { id: place.id, key: place.key.clone() };
-            let rendezvous = Rendezvous { place: at, publish: place.publish, seek: false };
+            let rendezvous = Rendezvous { place: at, publish: place.publish, guessable: false, seek: false };
             places.entry(origin.clone()).or_default().push(rendezvous);
         }
         if let Some((origin, place)) = &self.wanted.sought {
-            let rendezvous = Rendezvous { place: place.clone(), publish: false, seek: true };
+            let rendezvous =
+                Rendezvous { place: place.clone(), publish: false, guessable: false, seek: true };
             places.entry(origin.clone()).or_default().push(rendezvous);
         }
         self.wanted.lately.take_if(|origin| vias.contains(origin));
@@ -325,11 +326,12 @@ fn invite_places(membership: &Membership) -> Vec<Rendezvous> {
     let mut places = Vec::new();
     for view in membership.engine.invites().iter().filter(|view| view.open) {
         let code = view.code.as_ref().and_then(|text| text.parse::<ShortCode>().ok());
-        places.extend(code.map(|code| Place::of_nameplate(code.nameplate().0)));
+        places.extend(code.map(|code| (Place::of_nameplate(code.nameplate().0), true)));
         let link = view.link.as_ref().and_then(|text| text.parse::<Link>().ok());
-        places.extend(link.map(|link| place_of_invite(&link.secret)));
+        places.extend(link.map(|link| (place_of_invite(&link.secret), false)));
     }
-    places.into_iter().map(|place| Rendezvous { place, publish: true, seek: false }).collect()
+    let published = |(place, guessable)| Rendezvous { place, publish: true, guessable, seek: false };
+    places.into_iter().map(published).collect()
 }
 
 /// Where the joiner by a link finds who answers it: only who has the link opens what lies there.

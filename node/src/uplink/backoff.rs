@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// The first waits: a coordinator that restarts is away for a second or two, and everybody shall be back within five.
 const FAST: Duration = Duration::from_millis(400);
-/// Tries at that pace: about fifteen seconds.
+/// Tries at that pace: six to twelve seconds.
 const FAST_TRIES: u32 = 30;
 /// Then so: who comes back after minutes is still found within five seconds.
 const STEADY: Duration = Duration::from_secs(4);

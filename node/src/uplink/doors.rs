@@ -17,8 +17,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// Between two looks without a wake: a wake that was lost costs so much at most.
+/// Between two looks at an address that the coordinator does not watch.
 const POLL: Duration = Duration::from_secs(300);
+/// So many of them pass between two looks at one that it watches, a day: a wake is lost only by a fault, and then costs so much at most.
+const POLLS_WATCHED: u32 = 288;
 /// After a request that came to nothing, unless the coordinator says otherwise.
 const RETRY: Duration = Duration::from_secs(5);
 /// Words of arrival that may wait; what is forgotten is fetched once more.
@@ -52,6 +54,8 @@ pub struct Taken {
 #[derive(Debug, Default)]
 pub(super) struct Woken {
     addresses: Mutex<BTreeSet<MailboxAddress>>,
+    /// For which a wake comes: a socket stands, and asked for it.
+    watched: Mutex<BTreeSet<MailboxAddress>>,
     bell: Notify,
 }
 
@@ -64,6 +68,25 @@ impl Woken {
 
     fn take(&self) -> BTreeSet<MailboxAddress> {
         std::mem::take(&mut *self.addresses.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A wake comes for it from now on.
+    pub(super) fn watched(&self, address: MailboxAddress) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
+    }
+
+    /// The coordinator refused to watch it.
+    pub(super) fn not_watched(&self, address: MailboxAddress) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
+    }
+
+    /// No socket stands.
+    pub(super) fn unwatched(&self) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn watches(&self, address: &MailboxAddress) -> bool {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).contains(address)
     }
 }
 
@@ -96,7 +119,7 @@ pub(super) async fn run(way: Arc<Way>, ends: Ends) {
         rest: Instant::now(),
     };
     let mut standing = task.way.standing();
-    let (mut poll, mut arrivals) = (Instant::now() + POLL, 0);
+    let (mut poll, mut polls, mut arrivals) = (Instant::now() + POLL, 0_u32, 0);
     task.list();
     loop {
         let now = standing.borrow_and_update().clone();
@@ -122,8 +145,9 @@ pub(super) async fn run(way: Arc<Way>, ends: Ends) {
                 task.due.extend(known);
             }
             () = sleep_until(again) => if poll <= Instant::now() {
-                poll = Instant::now() + POLL;
-                task.due.extend(task.keys.keys().copied());
+                (poll, polls) = (Instant::now() + POLL, (polls + 1) % POLLS_WATCHED);
+                let asks = |address: &&MailboxAddress| polls == 0 || !task.ends.woken.watches(address);
+                task.due.extend(task.keys.keys().filter(asks).copied());
             }
         }
     }

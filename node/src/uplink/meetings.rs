@@ -9,7 +9,8 @@ use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::Room;
 use halloo_wire::rendezvous::{
-    Meeting, PATH, Place, RECORD_BYTES, RECORDS_MAX, SLOT_BYTES, TTL_SECONDS_MAX, read_records,
+    Meeting, PATH, Place, RECORD_BYTES, RECORDS_MAX, SECURE_SECONDS, SLOT_BYTES, TTL_SECONDS_MAX,
+    read_records,
 };
 use hyper::{Method, StatusCode};
 use rand_chacha::ChaCha20Rng;
@@ -20,9 +21,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// A lease is renewed, and the place looked at, after this: twice before it ends.
-const RENEW: Duration = Duration::from_secs(TTL_SECONDS_MAX as u64 * 2 / 5);
-/// Between two looks at a place where somebody is sought who may come any moment: a person waits in front of it.
+/// A lease is renewed, and the place looked at, after this: early enough for a coordinator that is away for hours. Whoever comes looks and
+/// dials, so who is there need not.
+const RENEW: Duration = Duration::from_secs(TTL_SECONDS_MAX as u64 * 3 / 4);
+/// The same at a place that can be guessed, where strangers may fill all slots: twice before a record gives way to theirs.
+const RENEW_GUESSABLE: Duration = Duration::from_secs(SECURE_SECONDS as u64 * 2 / 5);
+/// Between the first looks at a place where somebody is sought who may come any moment: a person waits in front of it, and who is there
+/// often still waits for its relay. Each wait is twice the one before.
+const SEEK_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait between two such looks.
 const SEEK: Duration = Duration::from_secs(2);
 /// How long changes of the own addresses are gathered: a machine that comes up tells several in a row.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -38,6 +45,8 @@ pub struct Rendezvous {
     pub place: Place,
     /// Whether this node lies there too.
     pub publish: bool,
+    /// Whether its name can be guessed.
+    pub guessable: bool,
     /// Whether somebody is sought there right now.
     pub seek: bool,
 }
@@ -57,6 +66,25 @@ pub(super) struct Ends {
 struct Due {
     put: Instant,
     look: Instant,
+    /// Where somebody is sought: how long after the next look the one after it is.
+    pause: Duration,
+}
+
+impl Due {
+    fn at(now: Instant) -> Self {
+        Due { put: now, look: now, pause: SEEK_FIRST }
+    }
+
+    fn looked(&mut self, now: Instant, rendezvous: &Rendezvous) {
+        self.look = now + if rendezvous.seek { self.pause } else { rendezvous.renew() };
+        self.pause = (self.pause * 2).min(SEEK);
+    }
+}
+
+impl Rendezvous {
+    fn renew(&self) -> Duration {
+        if self.guessable { RENEW_GUESSABLE } else { RENEW }
+    }
 }
 
 struct Task {
@@ -118,11 +146,12 @@ impl Task {
             let kept = self.places.remove(&rendezvous.place.id);
             let same = kept.filter(|(old, _)| old.place == rendezvous.place);
             let due = match same {
-                Some((old, due)) => Due {
-                    put: if rendezvous.publish && !old.publish { now } else { due.put },
-                    look: if rendezvous.seek && !old.seek { now } else { due.look },
-                },
-                None => Due { put: now, look: now },
+                Some((old, due)) => {
+                    let fresh = Due::at(now);
+                    let due = if rendezvous.seek && !old.seek { Due { put: due.put, ..fresh } } else { due };
+                    if rendezvous.publish && !old.publish { Due { put: now, ..due } } else { due }
+                }
+                None => Due::at(now),
             };
             places.insert(rendezvous.place.id, (rendezvous, due));
         }
@@ -140,13 +169,13 @@ impl Task {
 
     fn all_due(&mut self) {
         let now = Instant::now();
-        self.places.values_mut().for_each(|(_, due)| *due = Due { put: now, look: now });
+        self.places.values_mut().for_each(|(_, due)| *due = Due { put: now, look: now, ..*due });
     }
 
     fn later(&mut self, wait: Duration) {
         let until = Instant::now() + wait;
         for (_, due) in self.places.values_mut() {
-            *due = Due { put: due.put.max(until), look: due.look.max(until) };
+            *due = Due { put: due.put.max(until), look: due.look.max(until), ..*due };
         }
     }
 
@@ -166,7 +195,7 @@ impl Task {
             let id = rendezvous.place.id;
             if rendezvous.publish && due.put <= now {
                 let again = match self.put(&rendezvous.place).await {
-                    Ok(()) => RENEW,
+                    Ok(()) => rendezvous.renew(),
                     // This place is full, which anybody can see to at one that can be guessed: the others have room.
                     Err(error) if error.is(StatusCode::INSUFFICIENT_STORAGE) => {
                         tracing::warn!(%error, "a place to meet has no room for this node");
@@ -178,8 +207,8 @@ impl Task {
             }
             if due.look <= now {
                 self.look(&rendezvous.place).await?;
-                let again = if rendezvous.seek { SEEK } else { RENEW };
-                self.places.get_mut(&id).into_iter().for_each(|(_, due)| due.look = Instant::now() + again);
+                let now = Instant::now();
+                self.places.get_mut(&id).into_iter().for_each(|(_, due)| due.looked(now, &rendezvous));
             }
         }
         Ok(())
@@ -199,7 +228,7 @@ impl Task {
     async fn look(&mut self, place: &Place) -> Result<(), HttpError> {
         let path = format!("{PATH}/{}", base16::encode(&place.id));
         let ask = || request(Method::GET, path.clone(), None, Vec::new());
-        let answer = match self.way.ask(Room::Rendezvous, &ask).await {
+        let answer = match self.way.ask_openly(ask()).await {
             Err(error) if error.is(StatusCode::NOT_FOUND) => return Ok(()),
             answer => answer?,
         };

@@ -27,8 +27,9 @@ const GREET: Duration = Duration::from_secs(30);
 const PING: Duration = Duration::from_secs(25);
 /// Silence after which a socket counts as dead: an answer to a ping is long due.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Between two greetings over a socket that stands, for its clock and its rooms.
-const GREET_RARELY: Duration = Duration::from_secs(300);
+/// Between two greetings while a socket stands: its end says that the coordinator went, a refusal that the clocks went apart, and what is
+/// left is the name of its relay, which may have moved.
+const GREET_RARELY: Duration = Duration::from_secs(12 * 3_600);
 
 /// What the task is given.
 pub(super) struct Ends {
@@ -44,6 +45,7 @@ pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
     };
     let mut backoff = Backoff::default();
     loop {
+        ends.woken.unwatched();
         let ended = match way.greet().await {
             Ok(info) if info.rooms.iter().any(|room| room == Room::Mailbox.name()) && ends.watches() => {
                 held(&way, &mut ends, &mut backoff).await
@@ -121,7 +123,7 @@ async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
     // What came between the last look and the watch has rung for nobody.
     watched.iter().for_each(|address| ends.woken.ring(*address));
     let (mut ping, mut greet) = (Instant::now() + PING, Instant::now() + GREET_RARELY);
-    let mut heard = Instant::now();
+    let (mut heard, mut pinged) = (Instant::now(), None);
     loop {
         tokio::select! {
             message = socket.next() => {
@@ -129,6 +131,9 @@ async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
                 match message {
                     Some(Ok(Message::Binary(bytes))) => told(&bytes, &watched, ends),
                     Some(Ok(Message::Close(frame))) => return Ended::Closed(retry(frame.as_ref())),
+                    Some(Ok(Message::Pong(_))) => {
+                        pinged.take().into_iter().for_each(|at: Instant| way.ponged(at.elapsed()));
+                    }
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return Ended::Failed(HttpError::Unreachable(error.to_string())),
                     None => return Ended::Closed(None),
@@ -150,6 +155,7 @@ async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
                     return Ended::Failed(HttpError::Unreachable("nothing is heard from it".to_owned()));
                 }
                 ping = Instant::now() + PING;
+                pinged = Some(Instant::now());
                 if let Err(error) = socket.send(Message::Ping(bytes::Bytes::new())).await {
                     return Ended::Failed(HttpError::Unreachable(error.to_string()));
                 }
@@ -184,6 +190,7 @@ async fn watch_all(
             let frame = Ask::sign(What::Watch, &door.key, &way.origin, way.time_ms());
             let sent = socket.send(Message::Binary(frame.into())).await;
             sent.map_err(|error| Ended::Failed(HttpError::Unreachable(error.to_string())))?;
+            ends.woken.watched(address);
             ends.woken.ring(address);
         }
     }
@@ -195,10 +202,11 @@ fn told(bytes: &[u8], watched: &BTreeSet<MailboxAddress>, ends: &Ends) {
         Ok(Told::Wake(address)) if watched.contains(&address) => ends.woken.ring(address),
         // Such an address is looked at every few minutes all the same.
         Ok(Told::NotWatched(
-            _,
+            address,
             why @ (NotWatched::BadSignature | NotWatched::ClockSkew | NotWatched::TooMany),
         )) => {
             tracing::warn!(?why, "the coordinator does not watch an address");
+            ends.woken.not_watched(address);
         }
         Ok(Told::Wake(_)) => {}
         Err(error) => tracing::debug!(%error, "the coordinator says what this halloo does not know"),

@@ -168,6 +168,14 @@ impl Way {
         }
     }
 
+    /// The round trip of a ping over the socket; nothing for which anybody is woken.
+    pub(super) fn ponged(&self, round_trip: Duration) {
+        self.standing.send_if_modified(|standing| {
+            standing.round_trip = Some(round_trip);
+            false
+        });
+    }
+
     /// It is away: whoever needs it waits for the next arrival.
     pub(super) fn away(&self, why: &str) {
         self.standing.send_modify(|standing| {
@@ -177,9 +185,10 @@ impl Way {
         });
     }
 
-    /// An errand failed: if nobody answered, whoever watches over the way looks at once.
+    /// An errand failed: if nobody answered, or something was dated or signed for another coordinator than is there, whoever watches over
+    /// the way looks at once.
     pub(super) fn failed(&self, error: &HttpError) {
-        if matches!(error, HttpError::Unreachable(_)) {
+        if matches!(error, HttpError::Unreachable(_)) || error.is(StatusCode::UNAUTHORIZED) {
             self.doubt.notify_one();
         }
     }
@@ -218,6 +227,16 @@ impl Way {
                 Ok(body) => return Ok(body.to_vec()),
             }
         }
+    }
+
+    /// Asks what needs no ticket, so that the answer is given to nobody in particular.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub(super) async fn ask_openly(&self, ask: AskParts) -> Result<Vec<u8>, HttpError> {
+        let AskParts { method, path, kind, body, most } = ask;
+        let answer = self.http.ask(Ask { method, path: &path, kind, body, ticket: None, most }).await?;
+        Ok(answer.to_vec())
     }
 
     /// A ticket for a room that is good for a while.

@@ -33,7 +33,7 @@ fn a_record_lies_there_until_its_lease_ends_or_it_is_taken_away() {
 }
 
 #[test]
-fn only_records_of_the_one_length_and_leases_of_at_most_ten_minutes_are_taken() {
+fn only_records_of_the_one_length_and_leases_of_at_most_half_a_day_are_taken() {
     let mut places = Places::new(10);
     assert_eq!(places.put(at(1, 1), vec![0; RECORD_BYTES - 1], 60, NOW), Err(Refused::Length));
     assert_eq!(places.put(at(1, 1), record(0), 0, NOW), Err(Refused::Lease));
@@ -55,18 +55,43 @@ fn a_full_place_and_a_full_room_refuse_but_renew_and_have_room_again_when_leases
     assert_eq!(places.len(), 1);
 }
 
+#[test]
+fn what_has_lain_there_for_long_makes_room_and_what_was_renewed_does_not() {
+    let secure = u64::from(SECURE_SECONDS) * 1_000;
+    let mut places = Places::new(RECORDS_MAX + 1);
+    for slot in 0..RECORDS_MAX as u8 {
+        places.put(at(1, slot), record(slot), TTL_SECONDS_MAX, NOW + u64::from(slot)).unwrap();
+    }
+    places.put(at(1, 0), record(0), TTL_SECONDS_MAX, NOW + 100).unwrap();
+    assert_eq!(places.put(at(1, 200), record(200), 60, NOW + secure), Err(Refused::Full));
+    places.put(at(1, 200), record(200), 60, NOW + secure + 1).unwrap();
+    let left = seen(&places, 1, NOW + secure + 1);
+    assert!(left.len() == RECORDS_MAX && left.contains(&0) && !left.contains(&1), "{left:?}");
+    places.put(at(2, 1), record(1), 60, NOW + secure + 1).unwrap();
+    assert_eq!(places.put(at(3, 1), record(1), 60, NOW + secure + 1), Err(Refused::Full));
+    places
+        .put(at(3, 1), record(1), 60, NOW + secure + 2)
+        .expect("the second of the first place is old enough");
+    assert!(!seen(&places, 1, NOW + secure + 2).contains(&2));
+    assert_eq!(places.len(), RECORDS_MAX + 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn the_room_does_what_a_plain_list_would_do(
-        steps in proptest::collection::vec((0..4_u8, 0..6_u8, 0..4_u8, 1..200_u32), 1..60),
+        steps in proptest::collection::vec((0..4_u8, 0..6_u8, 0..4_u8, 1..1_200_u32), 1..60),
     ) {
         let mut places = Places::new(12);
+        let secure = u64::from(SECURE_SECONDS) * 1_000;
         let mut list: Vec<(u8, u8, u8, u64)> = Vec::new();
+        let mut ages: Vec<(u64, u8, u8)> = Vec::new();
         let mut now = NOW;
         for (number, (place, slot, what, seconds)) in steps.into_iter().enumerate() {
             list.retain(|(.., ends)| *ends > now);
+            ages.retain(|(_, place, slot)| list.iter().any(|(p, s, ..)| (p, s) == (place, slot)));
+            ages.sort_unstable();
             let fill = number as u8;
             match what {
                 0 => {
@@ -77,8 +102,15 @@ proptest! {
                 _ => {
                     let known = list.iter().any(|(p, s, ..)| (*p, *s) == (place, slot));
                     let taken = places.put(at(place, slot), record(fill), seconds, now).is_ok();
-                    prop_assert_eq!(taken, known || list.len() < 12);
+                    let oldest = ages.first().copied().filter(|(put, ..)| put + secure <= now);
+                    prop_assert_eq!(taken, known || list.len() < 12 || oldest.is_some());
                     if taken {
+                        if !known && list.len() == 12 {
+                            let (_, place, slot) = oldest.unwrap();
+                            list.retain(|(p, s, ..)| (*p, *s) != (place, slot));
+                        }
+                        ages.retain(|(_, p, s)| (*p, *s) != (place, slot));
+                        ages.push((now, place, slot));
                         list.retain(|(p, s, ..)| (*p, *s) != (place, slot));
                         list.push((place, slot, fill, now + u64::from(seconds) * 1_000));
                     }
