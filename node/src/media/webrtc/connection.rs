@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
@@ -25,7 +26,8 @@ use webrtc::peer_connection::{
 };
 
 use super::options::{
-    CHECK_INTERVAL, CHECKS, KEEP_ALIVE, Options, PAYLOAD_TYPE, SILENCE_DOUBTED, SILENCE_FATAL,
+    CHECK_INTERVAL, CHECKS, KEEP_ALIVE, Options, PAYLOAD_TYPE, REFLEXIVE_WAIT, RELAY_WAIT, SILENCE_DOUBTED,
+    SILENCE_FATAL,
 };
 use super::sdp::{self, Half};
 use crate::media::endpoint::{IceServer, Outgoing};
@@ -268,6 +270,9 @@ fn settings(options: &Options) -> SettingEngine {
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
         .with_ice_timeouts(Some(SILENCE_DOUBTED), Some(SILENCE_FATAL), Some(KEEP_ALIVE))
         .with_prflx_acceptance_min_wait(Some(std::time::Duration::ZERO))
+        .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
+        .with_answering_dtls_role(RTCDtlsRole::Server)
         .with_discard_local_candidates_during_ice_restart(true)
         .build()
 }

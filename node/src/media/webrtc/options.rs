@@ -14,6 +14,13 @@ pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Checks of a pair before it counts as hopeless: five seconds' worth, for answers that travel slowly.
 pub(super) const CHECKS: u16 = 250;
 
+/// A path through the public side of a NAT is taken after this: one within the network, found at the same time, is the better one.
+pub(super) const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
+
+/// A path through a relay is taken after this: a direct one has had three round trips halfway around the world by then. The library's
+/// two seconds were half of what a newcomer waits for the first word.
+pub(super) const RELAY_WAIT: Duration = Duration::from_secs(1);
+
 /// No packet for so long and the path is doubted: an ICE restart follows.
 pub(super) const SILENCE_DOUBTED: Duration = Duration::from_secs(3);
 

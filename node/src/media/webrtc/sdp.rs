@@ -19,12 +19,14 @@ pub(super) enum Half {
     Answer,
 }
 
-/// Writes the peer's description: one Opus track, multiplexed RTCP, DTLS role by convention (the answerer opens).
+/// Writes the peer's description: one Opus track, multiplexed RTCP, DTLS role by convention: the offerer opens. ICE tells the one that
+/// nominates last that there is a path, so its first flight finds the other ready; RFC 8842 would have the answerer open, whose first
+/// flight came too soon on a slow path and was repeated after a second.
 pub(super) fn write(session: &Session, half: Half, round: u16, audio_level: bool) -> String {
     let mut text = String::with_capacity(900);
     let setup = match half {
         Half::Offer => "actpass",
-        Half::Answer => "active",
+        Half::Answer => "passive",
     };
     let level = if audio_level { format!("a=extmap:1 {AUDIO_LEVEL_URI}\r\n") } else { String::new() };
     let Session { ufrag, pwd, ssrc, .. } = session;
