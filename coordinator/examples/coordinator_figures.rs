@@ -7,6 +7,8 @@
 #![allow(clippy::disallowed_methods, reason = "it measures time; nothing links to it")]
 #![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
 
+mod served;
+
 use futures::SinkExt as _;
 use halloo_coordinator::world::World;
 use halloo_crypto::id::MailboxItem;
@@ -17,17 +19,13 @@ use halloo_wire::mailbox::{
     Ask, BATCH_ITEMS_MAX, DEPOSITS_PATH, Deposit, Outcome, SUBSCRIBE_PATH, What, read_outcomes,
     write_deposits,
 };
-use halloo_wire::origin::Origin;
-use halloo_wire::ticket::{PATH, TicketAsk, TicketGiven};
+use halloo_wire::ticket::{PATH, TicketAsk};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
-use hyper::body::Bytes;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use served::{Server, post};
+use std::process::ExitCode;
 use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -45,12 +43,18 @@ const TICKETS: usize = 20_000;
 /// Requests at a steady pace, so many a second for so many seconds.
 const PACE: usize = 1_000;
 const PACE_SECONDS: usize = 5;
-/// Ticks of the CPU clock in /proc, a second (`getconf CLK_TCK`; 100 on every Linux that we know).
-const TICKS: f64 = 100.0;
+/// Limits that one machine asking for thousands would run into.
+const SETTINGS: [&str; 5] = [
+    "mailbox.deposits_burst=1000000000",
+    "mailbox.asks_burst=1000000000",
+    "auth.burst=1000000000",
+    "mailbox.kib_burst=1000000000",
+    "connections_per_bucket=16384",
+];
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).is_some_and(|word| word == "serve") {
-        return halloo_coordinator::cli::main();
+    if let Some(ended) = served::is_server() {
+        return ended;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(measure());
@@ -61,78 +65,11 @@ fn print(name: &str, ours: f64, unit: &str) {
     println!(r#"{{"name":"coordinator/{name}","ours":{ours:.3},"unit":"{unit}"}}"#);
 }
 
-struct Server {
-    child: Child,
-    origin: Origin,
-}
-
-impl Server {
-    fn start(data: &std::path::Path) -> Self {
-        let started = Instant::now();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", "--lan", "--listen", "127.0.0.1:0"])
-            .args(["--set", "mailbox.deposits_burst=1000000000", "--set", "mailbox.asks_burst=1000000000"])
-            .args(["--set", "auth.burst=1000000000", "--set", "mailbox.kib_burst=1000000000"])
-            .args(["--set", "connections_per_bucket=16384", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        print("start", started.elapsed().as_secs_f64() * 1e3, "ms until it says where it is");
-        Server { child, origin: line.trim().parse().unwrap() }
-    }
-
-    fn proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
-    }
-
-    /// Resident memory, kB.
-    fn memory(&self) -> f64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-
-    /// CPU time so far, seconds of user and system (proc(5), fields 14 and 15 of stat).
-    fn cpu(&self) -> f64 {
-        let stat = self.proc("stat");
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
-        (ticks(11) + ticks(12)) / TICKS
-    }
-
-    async fn connect(&self) -> SendRequest<Full<Bytes>> {
-        let stream = TcpStream::connect((self.origin.host(), self.origin.port())).await.unwrap();
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        sender
-    }
-
-    async fn ticket(&self, who: u8, now_ms: u64) -> String {
-        let secret = ClientSecret::derive(&Secret::new([who; 32]), self.origin.as_str());
-        let (room, client, origin) = (Room::Mailbox, secret.id(), self.origin.to_string());
-        let request = TicketRequest { room, client, time_ms: now_ms, nonce: [who; 16], origin };
-        let ask = serde_json::to_vec(&TicketAsk::new(&request, secret.sign(&request).unwrap())).unwrap();
-        let given: TicketGiven =
-            serde_json::from_slice(&post(&mut self.connect().await, PATH, "", ask).await).unwrap();
-        format!("Halloo {}", given.ticket)
-    }
-}
-
-async fn post(to: &mut SendRequest<Full<Bytes>>, path: &str, ticket: &str, body: Vec<u8>) -> Bytes {
-    let request = Request::post(path).header("host", "x").header("authorization", ticket);
-    to.ready().await.unwrap();
-    let answer = to.send_request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.status());
-    answer.into_body().collect().await.unwrap().to_bytes()
-}
-
 async fn measure() {
     let (folder, now_ms) = (tempfile::tempdir().unwrap(), World::real().now_ms());
-    let mut server = Server::start(folder.path());
+    let started = Instant::now();
+    let server = Server::start(folder.path(), &SETTINGS);
+    print("start", started.elapsed().as_secs_f64() * 1e3, "ms until it says where it is");
     print("idle", server.memory() / 1_024.0, "MB resident, all rooms open");
     let keys: Vec<DayKey> = (0..MAILBOXES)
         .map(|number| {
@@ -145,8 +82,7 @@ async fn measure() {
     tickets(&server).await;
     pace(&server).await;
     deposits(&server, &keys, now_ms).await;
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
+    server.end();
 }
 
 /// What a socket costs that watches one address and is never told anything.

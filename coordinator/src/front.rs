@@ -10,23 +10,24 @@
 //! TURN's ChannelData begins with 40..4f and so like a method of HTTP, but needs an allocation first and never begins a connection.
 //! A door that is not open is no door: the connection is closed.
 
+mod waiting;
+
+use self::waiting::{Place, Waiting};
 use crate::hall::Closing;
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 /// A connection that somebody opened, and from where.
 pub type Guest = (TcpStream, SocketAddr);
 
-/// Connections that have not said a word. A thousand is a burst of everybody coming back at once, at a few hundred bytes each; more
-/// are closed at the door.
+/// Connections that have not said a word. A thousand is a burst of everybody coming back at once, at a few hundred bytes each; where
+/// more come, somebody gives way.
 const UNDECIDED_MAX: usize = 1024;
 
-/// The same from one address: everyone of a large group behind one NAT comes back at once after a restart.
-const UNDECIDED_PER_ADDRESS_MAX: usize = 256;
+/// The same from one household: everyone of a large group behind one NAT comes back at once after a restart.
+const UNDECIDED_PER_HOUSEHOLD_MAX: usize = 256;
 
 /// How long a connection may stay silent. Every client of ours speaks first, within a round trip.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,7 +67,7 @@ impl Voice {
 
 /// Accepts until it is time to close.
 pub async fn run(listener: TcpListener, doors: Doors, closing: Closing) {
-    let room = Waiting::new(UNDECIDED_MAX, UNDECIDED_PER_ADDRESS_MAX);
+    let room = Waiting::new(UNDECIDED_MAX, UNDECIDED_PER_HOUSEHOLD_MAX);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -88,7 +89,7 @@ pub async fn run(listener: TcpListener, doors: Doors, closing: Closing) {
 
 /// Waits for the first byte and for room at its door; whoever takes too long is let go with its place.
 async fn decide((stream, from): Guest, doors: Doors, place: Place) {
-    let handed = tokio::time::timeout(PATIENCE, async move {
+    let handed = async move {
         let mut first = [0];
         let seen = stream.peek(&mut first).await.unwrap_or(0);
         let door = match Voice::of(first[0]).filter(|_| seen == 1)? {
@@ -97,56 +98,15 @@ async fn decide((stream, from): Guest, doors: Doors, place: Place) {
             Voice::Turn => doors.turn?,
         };
         door.send((stream, from)).await.ok()
-    });
-    if handed.await.ok().flatten().is_none() {
+    };
+    let handed = tokio::select! {
+        handed = tokio::time::timeout(PATIENCE, handed) => handed.ok().flatten(),
+        () = place.lost() => None,
+    };
+    if handed.is_none() {
         tracing::debug!("a connection said nothing that a door of ours answers to");
     }
     drop(place);
-}
-
-/// Bounds those who have not said a word.
-#[derive(Clone, Debug)]
-struct Waiting {
-    all: Arc<Semaphore>,
-    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    per_address: usize,
-}
-
-/// A place among them; given back when dropped.
-#[derive(Debug)]
-struct Place {
-    _all: OwnedSemaphorePermit,
-    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    address: IpAddr,
-}
-
-impl Waiting {
-    fn new(all: usize, per_address: usize) -> Self {
-        Waiting { all: Arc::new(Semaphore::new(all)), by_address: Arc::default(), per_address }
-    }
-
-    fn enter(&self, address: IpAddr) -> Option<Place> {
-        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = by_address.entry(address).or_default();
-        if *here >= self.per_address {
-            return None;
-        }
-        *here += 1;
-        Some(Place { _all: permit, by_address: Arc::clone(&self.by_address), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(here) = by_address.get_mut(&self.address) {
-            *here -= 1;
-            if *here == 0 {
-                by_address.remove(&self.address);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

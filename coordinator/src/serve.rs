@@ -24,7 +24,7 @@ use halloo_wire::server::RelayInfo;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use utoipa::OpenApi as _;
@@ -33,6 +33,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+/// Connections that the system holds until they are accepted, where it allows so many: of one that finds no room there, the next try comes after
+/// a second.
+const BACKLOG: u32 = 4_096;
 /// Connections that were accepted and wait for a task: a burst, not a queue to live in.
 const MAX_WAITING: usize = 128;
 /// How long sockets may take to be told when to come back.
@@ -221,7 +224,7 @@ async fn listen(
     let mut tries = if address.port() == 0 { PORTS_TRIED } else { 1 };
     loop {
         tries -= 1;
-        let listener = TcpListener::bind(address).await.with_context(|| {
+        let listener = bound(address).with_context(|| {
             format!("listening on {address}: choose another address or port with --listen")
         })?;
         let local = listener.local_addr().context("the address of our own port")?;
@@ -234,4 +237,12 @@ async fn listen(
             }
         }
     }
+}
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port whose connections of the last minute still linger is free all the same.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

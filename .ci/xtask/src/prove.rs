@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod figures;
 mod heal;
+mod hostile;
 mod join;
 mod kill;
 mod loss;
@@ -195,6 +196,11 @@ const LINES: &[Line] = &[
         name: "coordinator.2",
         what: "two who are never online together: every line once, in order, and nothing stays at the coordinator",
         run: mail::run,
+    },
+    Line {
+        name: "coordinator.8",
+        what: "silence, slowness, floods, replays, endless bodies and garbage: good clients are served all the while",
+        run: hostile::run,
     },
 ];
 

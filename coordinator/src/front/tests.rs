@@ -86,18 +86,3 @@ async fn whoever_stays_silent_is_let_go() {
     let mut silent = TcpStream::connect(house.at).await.expect("it listens");
     assert_eq!(silent.read(&mut [0]).await.expect("an end, in words"), 0);
 }
-
-#[test]
-fn the_silent_are_bounded_in_all_and_by_address_and_make_room_when_they_go() {
-    let room = Waiting::new(3, 2);
-    let [one, other, third] = [1, 2, 3].map(|last| IpAddr::from([10, 0, 0, last]));
-    let first = room.enter(one).expect("room");
-    let _second = room.enter(one).expect("room");
-    assert!(room.enter(one).is_none(), "two of one address");
-    let _elsewhere = room.enter(other).expect("room for others");
-    assert!(room.enter(third).is_none(), "three in all");
-    drop(first);
-    let _again = room.enter(one).expect("a place was given back");
-    assert!(room.enter(one).is_none());
-    assert_eq!(room.by_address.lock().expect("no panic").len(), 2);
-}
