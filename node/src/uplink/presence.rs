@@ -160,18 +160,21 @@ async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
                     return Ended::Failed(HttpError::Unreachable(error.to_string()));
                 }
             }
-            () = sleep_until(greet) => {
+            () = doubted(way, greet) => {
                 greet = Instant::now() + GREET_RARELY;
                 if let Err(error) = way.greet().await {
                     return Ended::Failed(error);
                 }
             }
-            () = way.doubted() => {
-                if let Err(error) = way.greet().await {
-                    return Ended::Failed(error);
-                }
-            }
         }
+    }
+}
+
+/// Resolves when an errand failed, or at the latest then.
+async fn doubted(way: &Way, latest: Instant) {
+    tokio::select! {
+        () = way.doubted() => {}
+        () = sleep_until(latest) => {}
     }
 }
 
