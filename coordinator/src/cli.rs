@@ -4,7 +4,8 @@
 use crate::config::layers::{Effective, Layer};
 use crate::config::{Config, ROOMS};
 use crate::descriptors;
-use crate::serve;
+use crate::serve::{self, Running};
+use crate::tls::config::TlsConfig;
 use crate::world::World;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -131,8 +132,8 @@ fn run(settings: &Settings) -> Result<()> {
     let mut config = effective(settings)?.config;
     if !config.lan && config.origin.is_none() {
         bail!(
-            "where is it reached? Say --lan for a local network, or --origin https://your.domain with a TLS proxy \
-             in front of {}",
+            "where is it reached? Say --lan for a local network, or --origin https://your.domain with tls.certificate \
+             and tls.key, or with a TLS proxy in front of {}",
             config.listen
         );
     }
@@ -158,7 +159,7 @@ fn run(settings: &Settings) -> Result<()> {
     runtime.block_on(async {
         let running = serve::start(&config, World::real(), Arc::new(store)).await?;
         greet(&config, running.local, made);
-        told_to_end().await?;
+        told_to_end(&running).await?;
         eprintln!("closing");
         running.close().await;
         Ok(())
@@ -180,6 +181,7 @@ fn log() {
 fn greet(config: &Config, local: SocketAddr, made: bool) {
     let folder = if made { "data (made just now)" } else { "data" };
     eprintln!("{folder}: {}", config.data.display());
+    eprintln!("listens on {local}");
     let closed: Vec<_> = ROOMS.iter().filter(|(room, _)| !config.rooms.has(*room)).map(|row| row.1).collect();
     if !closed.is_empty() {
         eprintln!("rooms that stay closed: {}", closed.join(", "));
@@ -200,7 +202,8 @@ fn origin(config: &Config, local: SocketAddr) -> String {
         return origin.to_string();
     }
     let ip = if local.ip().is_unspecified() { reachable().unwrap_or(local.ip()) } else { local.ip() };
-    format!("http://{}", SocketAddr::new(ip, local.port()))
+    let scheme = if config.tls == TlsConfig::default() { "http" } else { "https" };
+    format!("{scheme}://{}", SocketAddr::new(ip, local.port()))
 }
 
 fn reachable() -> Option<IpAddr> {
@@ -210,12 +213,16 @@ fn reachable() -> Option<IpAddr> {
     addresses.into_iter().find(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()))
 }
 
-/// Returns when this process is told to end.
-async fn told_to_end() -> Result<()> {
+/// Returns when this process is told to end; told to look again (SIGHUP), it looks at its certificate.
+async fn told_to_end(running: &Running) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        asked = tokio::signal::ctrl_c() => asked.context("listening for ctrl-c"),
+    let mut again = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            asked = tokio::signal::ctrl_c() => return asked.context("listening for ctrl-c"),
+            _ = again.recv() => running.tls.iter().for_each(serve::reread),
+        }
     }
 }

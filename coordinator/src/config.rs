@@ -14,6 +14,7 @@ use crate::auth::config::AuthConfig;
 use crate::mailbox::config::MailboxConfig;
 use crate::relay::config::RelayConfig;
 use crate::rendezvous::config::RendezvousConfig;
+use crate::tls::config::TlsConfig;
 use crate::turn::config::TurnConfig;
 use halloo_wire::origin::Origin;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -132,6 +133,8 @@ pub struct Config {
     pub connections: usize,
     /// Most connections at once from one bucket of addresses (a /24 or a /48), proxies aside.
     pub connections_per_bucket: usize,
+    /// The certificate, where TLS ends here and not at a proxy.
+    pub tls: TlsConfig,
     /// How many tickets are given.
     pub auth: AuthConfig,
     /// How much is kept in mailboxes.
@@ -165,6 +168,7 @@ impl Default for Config {
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             connections: 16_384,
             connections_per_bucket: 2_048,
+            tls: TlsConfig::default(),
             auth: AuthConfig::default(),
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),

@@ -1,11 +1,13 @@
 //! Speaks HTTP/1.1 with whoever was let in: one task a connection, bounded in number, in patience and in memory.
 //!
-//! TLS ends at the proxy in front, or there is none on a LAN. HTTP/2 would bring no more than the proxy already gives.
+//! TLS has ended at the port or at a proxy in front, or there is none on a LAN.
 
 mod crowd;
 
+use crate::front::Guest;
 use crate::hall::{Hall, Held, Peer};
 use crate::limits::Name;
+use crate::plain;
 use crate::problem::{Kind, Problem};
 use axum::Router;
 use axum::body::Body;
@@ -22,7 +24,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -60,7 +61,8 @@ impl Door {
             .method_not_allowed_fallback(|| async {
                 Problem::new(Kind::MethodNotAllowed, "this address does not take this method")
             })
-            .layer(middleware::from_fn(patience));
+            .layer(middleware::from_fn(patience))
+            .layer(middleware::from_fn_with_state(Arc::clone(&hall.known), plain::or_elsewhere));
         for (name, value) in headers {
             let value = HeaderValue::from_static(value);
             router = router.layer(SetResponseHeaderLayer::if_not_present(name, value));
@@ -69,7 +71,7 @@ impl Door {
     }
 
     /// Serves everybody who comes until it is time to close, then waits for what is open; at most [`DRAIN`].
-    pub async fn run(self, mut guests: mpsc::Receiver<(TcpStream, SocketAddr)>) {
+    pub async fn run(self, mut guests: mpsc::Receiver<Guest>) {
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
@@ -77,9 +79,9 @@ impl Door {
                     let Some((stream, peer)) = guest else { break };
                     // Where no room is left the connection is dropped: a queue would only make it wait longer.
                     let Some(inside) = self.crowd.enter(self.name(&peer)) else { continue };
-                    // Answers are small and must not wait for the next one; a socket that refuses is served all the same.
-                    drop(stream.set_nodelay(true));
-                    let (door, peer) = (self.clone(), Peer { remote: peer, local: stream.local_addr().ok() });
+                    stream.hurry();
+                    let peer = Peer { remote: peer, local: stream.local_addr(), tls: stream.is_tls() };
+                    let door = self.clone();
                     tasks.spawn(async move {
                         door.speak(stream, peer, Held(Arc::new(inside))).await;
                     });

@@ -62,8 +62,10 @@ impl Closing {
 pub struct Known {
     /// The origin that was set.
     pub origin: Option<Origin>,
-    /// Whether it also answers to its own addresses, by plain HTTP.
+    /// Whether it also answers to its own addresses.
     pub lan: bool,
+    /// Whether it has a certificate of its own.
+    pub tls: bool,
     /// Addresses of proxies whose word about who asks is taken.
     pub proxies: Vec<IpAddr>,
     /// What tickets are checked with.
@@ -181,6 +183,8 @@ pub struct Peer {
     pub remote: SocketAddr,
     /// Ours, where it is known.
     pub local: Option<SocketAddr>,
+    /// Whether it speaks TLS with us.
+    pub tls: bool,
 }
 
 /// The place that a connection takes among all that are allowed: whoever keeps it, keeps the place.
@@ -209,9 +213,12 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let known = Hall::from_ref(state).known;
-        let local = parts.extensions.get::<Peer>().and_then(|peer| peer.local).filter(|_| known.lan);
-        let canonical = |local: SocketAddr| SocketAddr::new(local.ip().to_canonical(), local.port());
-        let reached = local.and_then(|local| format!("http://{}", canonical(local)).parse().ok());
+        let peer = parts.extensions.get::<Peer>().filter(|_| known.lan);
+        let reached = peer.and_then(|peer| {
+            let (local, scheme) = (peer.local?, if peer.tls { "https" } else { "http" });
+            let canonical = SocketAddr::new(local.ip().to_canonical(), local.port());
+            format!("{scheme}://{canonical}").parse().ok()
+        });
         Ok(Here { origins: known.origin.clone().into_iter().chain(reached).collect() })
     }
 }

@@ -21,6 +21,10 @@ pub mod keys;
 #[cfg(feature = "server")]
 pub mod hall;
 #[cfg(feature = "server")]
+pub mod stream;
+#[cfg(feature = "server")]
+pub mod tls;
+#[cfg(feature = "server")]
 pub mod front;
 #[cfg(feature = "server")]
 pub mod ticket;
@@ -36,6 +40,8 @@ pub mod config;
 pub mod house;
 #[cfg(feature = "server")]
 pub mod invite_page;
+#[cfg(feature = "server")]
+pub mod plain;
 #[cfg(feature = "server")]
 pub mod door;
 #[cfg(feature = "server")]

@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 /// Told to every peer by identify; the same family as the nodes'.
@@ -104,7 +105,7 @@ impl Room {
         config: &RelayConfig,
         seed: [u8; 32],
         local: SocketAddr,
-        coming: mpsc::Receiver<Guest>,
+        coming: mpsc::Receiver<Guest<TcpStream>>,
     ) -> Result<Self, RelayError> {
         let failed = |error: &dyn std::fmt::Display| RelayError(error.to_string());
         let key = Keypair::ed25519_from_bytes(seed).map_err(|error| failed(&error))?;

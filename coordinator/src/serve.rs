@@ -12,9 +12,10 @@ use crate::mailbox::{self, Mail};
 use crate::problem;
 use crate::relay;
 use crate::rendezvous::{self, Meetings};
+use crate::tls::Tls;
 use crate::turn;
 use crate::world::World;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
 use halloo_crypto::secret::Secret;
@@ -52,6 +53,8 @@ pub struct Running {
     pub local: SocketAddr,
     /// Its HTTP door, for connections that come another way.
     pub door: Door,
+    /// Its way into TLS, where it has a certificate.
+    pub tls: Option<Tls>,
     closer: Closer,
     task: JoinHandle<()>,
 }
@@ -103,11 +106,18 @@ struct Rooms {
 /// Opens the rooms that the settings name, and listens.
 pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Result<Running> {
     let (closer, closing) = hall::closing();
+    let tls = Tls::of_files(&config.tls)?;
+    ensure!(
+        tls.is_none() || config.origin.as_ref().is_none_or(|origin| origin.is_tls()),
+        "with a certificate, origin is https://..., not {}",
+        config.origin.as_ref().map_or("", |origin| origin.as_str()),
+    );
     let keys = Keys::load(&*store, &mut world.chance())?;
     let ticket_seed = keys.secret("ticket");
     let known = Known {
         origin: config.origin.clone(),
         lan: config.lan,
+        tls: tls.is_some(),
         proxies: config.proxies.clone(),
         ticket_key: TicketIssuer::from_seed(&ticket_seed).public(),
     };
@@ -117,7 +127,7 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         turn::room::open(&config.turn, socket, config.lan, |purpose| keys.secret(purpose), hall.world.clone())
     };
     let (http, coming) = mpsc::channel(MAX_WAITING);
-    let mut doors = Doors { http, relay: None, turn: None };
+    let mut doors = Doors { http, relay: None, turn: None, tls: tls.clone() };
     let relay = |way: &mut Option<_>| {
         let (sender, coming) = mpsc::channel(MAX_WAITING);
         *way = Some(sender);
@@ -135,7 +145,7 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         .map(|room| RelayInfo { peer_id: room.peer_id().to_string(), port: local.port() });
     let router = router(config, &hall, &rooms, (relay, &ticket_seed))?;
     let door = Door::new(router, &hall, config.connections, config.connections_per_bucket);
-    let same_door = door.clone();
+    let (same_door, kept_tls) = (door.clone(), tls.clone());
     if let Some(open) = rooms.turn.clone() {
         let (sender, coming) = mpsc::channel(MAX_WAITING);
         doors.turn = Some(sender);
@@ -146,7 +156,7 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
     }
     let task = tokio::spawn(async move {
         let accepting = tokio::spawn(front::run(listener, doors, closing));
-        let rounds = tokio::spawn(rounds(hall, rooms.mail.clone(), rooms.meetings));
+        let rounds = tokio::spawn(rounds(hall, rooms.mail.clone(), rooms.meetings, tls.clone()));
         door.run(coming).await;
         // They ended with the same word.
         drop((accepting.await, rounds.await));
@@ -159,7 +169,7 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
             open.turn.end().await;
         }
     });
-    Ok(Running { local, door: same_door, closer, task })
+    Ok(Running { local, door: same_door, tls: kept_tls, closer, task })
 }
 
 /// All doors, and the page that describes them.
@@ -199,7 +209,7 @@ fn router(
 }
 
 /// What is done now and then until it is time to close.
-async fn rounds(hall: Hall, mail: Option<Mail>, meetings: Option<Meetings>) {
+async fn rounds(hall: Hall, mail: Option<Mail>, meetings: Option<Meetings>, tls: Option<Tls>) {
     let mut every = tokio::time::interval(ROUND);
     loop {
         tokio::select! {
@@ -207,12 +217,22 @@ async fn rounds(hall: Hall, mail: Option<Mail>, meetings: Option<Meetings>) {
             () = hall.closing.said() => return,
         }
         hall.round();
+        tls.iter().for_each(reread);
         meetings.iter().for_each(Meetings::round);
         if let Some(mail) = &mail
             && mail.round().await.is_err()
         {
             tracing::warn!("what has expired in mailboxes is forgotten later");
         }
+    }
+}
+
+/// Takes a certificate that was renewed, and says so.
+pub(crate) fn reread(tls: &Tls) {
+    match tls.reread() {
+        Ok(true) => tracing::info!("the certificate was renewed and is in use"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "the certificate that there was stays in use"),
     }
 }
 

@@ -3,12 +3,12 @@
 use super::*;
 use crate::hall;
 use std::net::Ipv4Addr;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 struct House {
     at: SocketAddr,
     http: mpsc::Receiver<Guest>,
-    relay: mpsc::Receiver<Guest>,
+    relay: mpsc::Receiver<Guest<TcpStream>>,
     turn: mpsc::Receiver<Guest>,
     _closer: hall::Closer,
 }
@@ -16,9 +16,10 @@ struct House {
 async fn house() -> House {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let at = listener.local_addr().expect("bound");
-    let [(http, at_http), (relay, at_relay), (turn, at_turn)] = [(); 3].map(|()| mpsc::channel(8));
+    let [(http, at_http), (turn, at_turn)] = [(); 2].map(|()| mpsc::channel(8));
+    let (relay, at_relay) = mpsc::channel(8);
     let (_closer, closing) = hall::closing();
-    let doors = Doors { http, relay: Some(relay), turn: Some(turn) };
+    let doors = Doors { http, relay: Some(relay), turn: Some(turn), tls: None };
     tokio::spawn(run(listener, doors, closing));
     House { at, http: at_http, relay: at_relay, turn: at_turn, _closer }
 }
@@ -29,7 +30,7 @@ async fn say(at: SocketAddr, words: &[u8]) -> TcpStream {
     stream
 }
 
-async fn hears(door: &mut mpsc::Receiver<Guest>, words: &[u8]) {
+async fn hears<S: AsyncRead + Unpin>(door: &mut mpsc::Receiver<Guest<S>>, words: &[u8]) {
     let (mut stream, _) = door.recv().await.expect("it is open");
     let mut heard = vec![0; words.len()];
     stream.read_exact(&mut heard).await.expect("all of it");
@@ -40,22 +41,20 @@ async fn hears(door: &mut mpsc::Receiver<Guest>, words: &[u8]) {
 async fn each_speaker_reaches_its_door_with_nothing_taken() {
     let mut house = house().await;
     let get = b"GET / HTTP/1.1\r\n\r\n";
-    let hello = [0x16, 3, 1, 0, 5];
     let libp2p = b"\x13/multistream/1.0.0\n";
     let allocate = [0, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42];
     let _streams = [say(house.at, get).await, say(house.at, libp2p).await, say(house.at, &allocate).await];
     hears(&mut house.http, get).await;
     hears(&mut house.relay, libp2p).await;
     hears(&mut house.turn, &allocate).await;
-    let _tls = say(house.at, &hello).await;
-    hears(&mut house.http, &hello).await;
 }
 
 #[test]
 fn every_first_byte_is_as_drawn() {
     for first in 0..=u8::MAX {
         let expected = match first {
-            0x41..=0x5a | 0x16 => Some(Voice::Http),
+            0x41..=0x5a => Some(Voice::Http),
+            0x16 => Some(Voice::Tls),
             0x13 => Some(Voice::Relay),
             0..=3 => Some(Voice::Turn),
             _ => None,
@@ -70,8 +69,8 @@ async fn whoever_speaks_otherwise_or_wants_a_closed_door_is_let_go() {
     let at = listener.local_addr().expect("bound");
     let (http, _http) = mpsc::channel(1);
     let (_closer, closing) = hall::closing();
-    tokio::spawn(run(listener, Doors { http, relay: None, turn: None }, closing));
-    for words in [&b"\xffwho"[..], b"\x13/multistream/1.0.0\n", &[0, 1, 0, 0]] {
+    tokio::spawn(run(listener, Doors { http, relay: None, turn: None, tls: None }, closing));
+    for words in [&b"\xffwho"[..], b"\x13/multistream/1.0.0\n", &[0, 1, 0, 0], &[0x16, 3, 1, 0, 5]] {
         let mut stream = say(at, words).await;
         let mut answer = Vec::new();
         // A reset and an end are the same word here.

@@ -20,6 +20,7 @@ fn hall(store: Arc<MemoryStore>) -> Hall {
     let known = Known {
         origin: "https://halloo.example".parse().ok(),
         lan: true,
+        tls: false,
         proxies: vec![IpAddr::from([127, 0, 0, 1])],
         ticket_key: CoordinatorId([0; 32]),
     };
@@ -27,7 +28,8 @@ fn hall(store: Arc<MemoryStore>) -> Hall {
 }
 
 async fn asked(hall: &Hall, peer: &str, forwarded: Option<&str>) -> Name {
-    let mut request = Request::builder().extension(Peer { remote: peer.parse().unwrap(), local: None });
+    let mut request =
+        Request::builder().extension(Peer { remote: peer.parse().unwrap(), local: None, tls: false });
     if let Some(forwarded) = forwarded {
         request = request.header("x-forwarded-for", forwarded);
     }
@@ -65,7 +67,7 @@ async fn only_a_proxy_that_is_named_may_say_who_asks_and_only_its_last_word_coun
 async fn a_request_may_be_signed_for_the_set_origin_or_for_the_address_that_was_reached_and_for_no_other() {
     let hall = hall(Arc::new(MemoryStore::new()));
     let local = Some("[::ffff:10.0.0.1]:7750".parse().unwrap());
-    let peer = Peer { remote: "10.0.0.2:9".parse().unwrap(), local };
+    let peer = Peer { remote: "10.0.0.2:9".parse().unwrap(), local, tls: false };
     // What the client claims in Host says nothing: it would be claimed by whoever passes a request on, too.
     let request = Request::builder().extension(peer).header("host", "evil.example").body(()).unwrap();
     let (mut parts, ()) = request.into_parts();

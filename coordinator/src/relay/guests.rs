@@ -14,14 +14,14 @@ use tokio::sync::mpsc;
 /// Connections as they come.
 #[derive(Debug)]
 pub(super) struct Guests {
-    coming: mpsc::Receiver<Guest>,
+    coming: mpsc::Receiver<Guest<tokio::net::TcpStream>>,
     listener: Option<ListenerId>,
     /// The address of the listener, until libp2p has heard it.
     news: Option<Multiaddr>,
 }
 
 impl Guests {
-    pub(super) fn new(coming: mpsc::Receiver<Guest>) -> Self {
+    pub(super) fn new(coming: mpsc::Receiver<Guest<tokio::net::TcpStream>>) -> Self {
         Guests { coming, listener: None, news: None }
     }
 }

@@ -23,7 +23,7 @@ async fn open(config: &RelayConfig) -> (Multiaddr, hall::Closer) {
     let (closer, closing) = hall::closing();
     let room = Room::open(config, [200; 32], local, coming).expect("any seed is a key");
     let address = multiaddr(local).with(Protocol::P2p(room.peer_id()));
-    let doors = front::Doors { http, relay: Some(relay), turn: None };
+    let doors = front::Doors { http, relay: Some(relay), turn: None, tls: None };
     tokio::spawn(front::run(listener, doors, closing.clone()));
     tokio::spawn(room.run(closing));
     (address, closer)

@@ -6,12 +6,12 @@ use super::peers::Peers;
 use super::service::Service;
 use super::shell::{Places, Turn, start};
 use super::sockets::{Ports, RelayAddress};
+use crate::front::Guest;
 use crate::world::World;
 use anyhow::{Context as _, Result, ensure};
 use halloo_crypto::secret::Secret;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 /// The realm that clients are told; browsers show it nowhere.
@@ -138,10 +138,9 @@ fn way_to(far: IpAddr) -> Option<IpAddr> {
 
 impl Open {
     /// Serves the streams that the one port hands over, until it hands over no more.
-    pub async fn guests(self, mut guests: mpsc::Receiver<(TcpStream, SocketAddr)>) {
+    pub async fn guests(self, mut guests: mpsc::Receiver<Guest>) {
         while let Some((stream, from)) = guests.recv().await {
-            // A packet of voice must not wait for the next one; a socket that refuses is served all the same.
-            drop(stream.set_nodelay(true));
+            stream.hurry();
             let turn = self.turn.clone();
             tokio::spawn(async move { turn.serve(stream, from).await });
         }

@@ -20,6 +20,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// 2027-01-15, 08:00 UTC.
@@ -101,10 +102,20 @@ pub async fn try_ask(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> Option<Answer> {
-    let stream = TcpStream::connect(to).await.ok()?;
+    ask_on(TcpStream::connect(to).await.ok()?, method, path, headers, body).await
+}
+
+/// One request on this connection, whatever it is made of.
+pub async fn ask_on<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Option<Answer> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
     let driven = tokio::spawn(connection);
-    let mut request = Request::builder().method(method).uri(path).header("host", to.to_string());
+    let mut request = Request::builder().method(method).uri(path).header("host", "coordinator.example");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
