@@ -1,15 +1,20 @@
-//! The command line: `serve`, `config check`; data on stdout, talk on stderr.
+//! The command line: `serve`, `init`, `backup`, `restore`, `config check`; data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod copies;
+mod init;
 
 use crate::config::layers::{Effective, Layer};
 use crate::config::{Config, ROOMS};
 use crate::descriptors;
+use crate::hatch::Hatch;
 use crate::serve::{self, Running};
 use crate::tls::config::TlsConfig;
 use crate::world::World;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use halloo_store::sled_store::SledStore;
+use halloo_store::store::Store;
 use std::io::IsTerminal as _;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -31,6 +36,12 @@ struct Line {
 enum Command {
     /// Serves until it is told to end (ctrl-c or SIGTERM).
     Serve(Settings),
+    /// Asks for the domain and writes the settings of a coordinator that the internet reaches.
+    Init(init::Told),
+    /// Copies all that it keeps, its secrets too, into a new folder; also while it serves.
+    Backup(copies::From),
+    /// Puts a backup into an empty data folder.
+    Restore(copies::To),
     /// Looks at the settings.
     Config {
         #[command(subcommand)]
@@ -74,6 +85,9 @@ pub fn main() -> ExitCode {
     let line = Line::parse();
     let done = match line.command {
         Command::Serve(settings) => run(&settings),
+        Command::Init(told) => init::run(told),
+        Command::Backup(from) => copies::backup(&from),
+        Command::Restore(to) => copies::restore(&to),
         Command::Config { what: ConfigCommand::Check(settings) } => check(&settings),
     };
     match done {
@@ -88,8 +102,8 @@ pub fn main() -> ExitCode {
 /// File, environment and flags on top of each other.
 fn effective(settings: &Settings) -> Result<Effective> {
     let mut layers = Vec::new();
-    if let Some(file) = &settings.config {
-        layers.push(Layer::file(file)?);
+    if let Some(file) = file(settings) {
+        layers.push(Layer::file(&file)?);
     }
     let ours = std::env::vars_os().filter_map(|(name, value)| {
         let name = name.into_string().ok().filter(|name| name != "HALLOO_COORDINATOR_CONFIG")?;
@@ -98,6 +112,12 @@ fn effective(settings: &Settings) -> Result<Effective> {
     layers.push(Layer::env(ours)?);
     layers.push(Layer::flags(flags(settings)?.into_iter())?);
     Ok(Effective::of(layers)?)
+}
+
+/// The file that is named, or else the one that `init` wrote; a local network needs none.
+fn file(settings: &Settings) -> Option<PathBuf> {
+    let by_itself = || crate::config::default_file().filter(|file| !settings.lan && file.exists());
+    settings.config.clone().or_else(by_itself)
 }
 
 fn flags(settings: &Settings) -> Result<Vec<(String, String)>> {
@@ -132,8 +152,8 @@ fn run(settings: &Settings) -> Result<()> {
     let mut config = effective(settings)?.config;
     if !config.lan && config.origin.is_none() {
         bail!(
-            "where is it reached? Say --lan for a local network, or --origin https://your.domain with tls.certificate \
-             and tls.key, or with a TLS proxy in front of {}",
+            "where is it reached? Say --lan for a local network; or `halloo-coordinator init`, once, for a domain; or \
+             --origin https://your.domain with a TLS proxy in front of {}",
             config.listen
         );
     }
@@ -157,7 +177,12 @@ fn run(settings: &Settings) -> Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let running = serve::start(&config, World::real(), Arc::new(store)).await?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let running = serve::start(&config, World::real(), Arc::clone(&store)).await?;
+        match Hatch::open(&config.data) {
+            Ok(hatch) => drop(tokio::spawn(hatch.run(store, running.closing()))),
+            Err(error) => eprintln!("`backup` works only while this does not serve: {error}"),
+        }
         greet(&config, running.local, made);
         told_to_end(&running).await?;
         eprintln!("closing");

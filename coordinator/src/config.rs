@@ -3,13 +3,14 @@
 //! ```text
 //!   flags                      --listen, --data, --rooms, --origin, --lan, --set mailbox.days=7
 //!   environment                HALLOO_COORDINATOR_LISTEN, HALLOO_COORDINATOR_MAILBOX__DAYS (two underscores for a dot)
-//!   file                       --config FILE, TOML
+//!   file                       --config FILE, TOML; without --lan also the one that `init` wrote
 //!   defaults                   a machine on a LAN needs no other
 //! ```
 //! A key that no room knows is an error that names where it was written.
 
 pub mod layers;
 
+use crate::acme::config::AcmeConfig;
 use crate::auth::config::AuthConfig;
 use crate::mailbox::config::MailboxConfig;
 use crate::relay::config::RelayConfig;
@@ -135,6 +136,8 @@ pub struct Config {
     pub connections_per_bucket: usize,
     /// The certificate, where TLS ends here and not at a proxy.
     pub tls: TlsConfig,
+    /// From whom a certificate is asked for, where there is none in files.
+    pub acme: AcmeConfig,
     /// How many tickets are given.
     pub auth: AuthConfig,
     /// How much is kept in mailboxes.
@@ -169,6 +172,7 @@ impl Default for Config {
             connections: 16_384,
             connections_per_bucket: 2_048,
             tls: TlsConfig::default(),
+            acme: AcmeConfig::default(),
             auth: AuthConfig::default(),
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),
@@ -176,6 +180,13 @@ impl Default for Config {
             relay: RelayConfig::default(),
         }
     }
+}
+
+/// Where settings are looked for that no `--config` names; none for a user without a home.
+#[must_use]
+pub fn default_file() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("", "", "halloo-coordinator")?;
+    Some(dirs.config_dir().join("config.toml"))
 }
 
 /// The data folder of this user, or one beside where the process was started.

@@ -37,6 +37,12 @@ pub fn closing() -> (Closer, Closing) {
 }
 
 impl Closer {
+    /// Who waits for it.
+    #[must_use]
+    pub fn hear(&self) -> Closing {
+        Closing(self.0.subscribe())
+    }
+
     /// Says it; everybody hears it.
     pub fn close(&self) {
         self.0.send_replace(true);

@@ -25,6 +25,8 @@ pub mod stream;
 #[cfg(feature = "server")]
 pub mod tls;
 #[cfg(feature = "server")]
+pub mod acme;
+#[cfg(feature = "server")]
 pub mod front;
 #[cfg(feature = "server")]
 pub mod ticket;
@@ -46,5 +48,9 @@ pub mod plain;
 pub mod door;
 #[cfg(feature = "server")]
 pub mod serve;
+#[cfg(feature = "server")]
+pub mod backup;
+#[cfg(feature = "server")]
+pub mod hatch;
 #[cfg(feature = "server")]
 pub mod cli;

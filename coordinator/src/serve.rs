@@ -1,10 +1,11 @@
 //! The composition: settings open rooms, rooms give doors, doors stand behind one port. Nothing imports this but the command.
 
+use crate::acme::Renewal;
 use crate::auth;
 use crate::config::{Config, Room};
 use crate::door::Door;
 use crate::front::{self, Doors};
-use crate::hall::{self, Closer, Hall, Known};
+use crate::hall::{self, Closer, Closing, Hall, Known};
 use crate::house::{self, House};
 use crate::invite_page;
 use crate::keys::Keys;
@@ -13,6 +14,7 @@ use crate::problem;
 use crate::relay;
 use crate::rendezvous::{self, Meetings};
 use crate::tls::Tls;
+use crate::tls::config::TlsConfig;
 use crate::turn;
 use crate::world::World;
 use anyhow::{Context, Result, ensure};
@@ -60,6 +62,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// The word that it closes.
+    #[must_use]
+    pub fn closing(&self) -> Closing {
+        self.closer.hear()
+    }
+
     /// Closes: new work is refused, sockets are told, what is open may end.
     pub async fn close(self) {
         self.closer.close();
@@ -106,7 +114,15 @@ struct Rooms {
 /// Opens the rooms that the settings name, and listens.
 pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Result<Running> {
     let (closer, closing) = hall::closing();
-    let tls = Tls::of_files(&config.tls)?;
+    let renewal = Renewal::open(&config.acme, config.origin.as_ref(), &config.data, &world)?;
+    ensure!(
+        renewal.is_none() || config.tls == TlsConfig::default(),
+        "a certificate comes from acme.directory or from tls.certificate and tls.key: leave one of them out"
+    );
+    let tls = match &renewal {
+        Some(renewal) => Some(renewal.tls()),
+        None => Tls::of_files(&config.tls)?,
+    };
     ensure!(
         tls.is_none() || config.origin.as_ref().is_none_or(|origin| origin.is_tls()),
         "with a certificate, origin is https://..., not {}",
@@ -150,6 +166,9 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         let (sender, coming) = mpsc::channel(MAX_WAITING);
         doors.turn = Some(sender);
         tokio::spawn(open.guests(coming));
+    }
+    if let Some(renewal) = renewal {
+        tokio::spawn(renewal.run(closing.clone()));
     }
     if let Some(room) = rooms.relay.take() {
         tokio::spawn(room.run(closing.clone()));

@@ -10,6 +10,8 @@ use halloo_crypto::id::MailboxItem;
 use halloo_crypto::mailbox::{Day, DayKey, MailboxSecret};
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
+use halloo_store::sled_store::SledStore;
+use halloo_store::store::Store as _;
 use halloo_wire::mailbox::{
     Ask, DEPOSITS_PATH, Deposit, FETCH_PATH, Outcome, Page, SUBSCRIBE_PATH, What, read_outcomes,
     write_deposits,
@@ -206,6 +208,78 @@ async fn a_process_that_is_told_to_end_says_goodbye_first_and_ends_well() {
     assert_eq!(u16::from(frame.code), 1012);
     assert!(frame.reason.starts_with("retry "), "{frame:?}");
     assert!(process.child.wait().await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_while_it_serves_and_one_when_nobody_does_restore_to_the_same_rows() {
+    let (folder, world) = (tempfile::tempdir().unwrap(), World::real());
+    let data = folder.path().join("data");
+    let run = async |args: &[&str], paths: &[&Path]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_halloo-coordinator"));
+        command.args(args).args(paths).output().await.unwrap()
+    };
+    let mut process = Process::start(&data).await;
+    let now_ms = world.now_ms();
+    let ticket = process.ticket(now_ms, [1; 16]).await;
+    let mut rng = ChaCha20Rng::from_seed([9; 32]);
+    let key = MailboxSecret::generate(&mut rng).day_key(Day::of_ms(now_ms));
+    let batch: Vec<Deposit> = (0..64)
+        .map(|_| {
+            let item = MailboxItem::generate(&mut rng);
+            Deposit { address: key.address(), item, bytes: vec![item.0[0]; 16 << 10] }
+        })
+        .collect();
+    let headers = [("authorization", ticket.as_str())];
+    for half in batch.chunks(32) {
+        let answer = ask(process.address, Method::POST, DEPOSITS_PATH, &headers, write_deposits(half)).await;
+        assert!(read_outcomes(&answer.body).unwrap().iter().all(|outcome| *outcome == Outcome::Stored));
+    }
+    let [serving, closed, restored] = ["serving", "closed", "restored"].map(|name| folder.path().join(name));
+    let done = run(&["backup", "--data"], &[&data, &serving]).await;
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(process.names(&key, now_ms).await.len(), 64, "it serves on");
+    process.child.kill().await.unwrap();
+    let done = run(&["backup", "--data"], &[&data, &closed]).await;
+    assert!(done.status.success(), "{done:?}");
+    let rows = |of: &Path| std::fs::read(of.join("store.export")).unwrap()[24..].to_vec();
+    assert_eq!(rows(&serving)[..1_000_000], rows(&closed)[..1_000_000]);
+
+    let done = run(&["restore", "--verify", "--data"], &[&restored, &serving]).await;
+    assert!(
+        done.status.success() && String::from_utf8_lossy(&done.stderr).contains("all are equal"),
+        "{done:?}"
+    );
+    let all = |of: &Path| SledStore::open(&of.join("store")).unwrap().0.range(&[]).unwrap();
+    assert_eq!(all(&data), all(&restored));
+    let done = run(&["restore", "--verify", "--data"], &[&restored, &serving]).await;
+    assert!(
+        !done.status.success() && String::from_utf8_lossy(&done.stderr).contains("not empty"),
+        "{done:?}"
+    );
+    // What is restored serves, with the same secrets.
+    let after = Process::start(&restored).await;
+    let expected: BTreeSet<_> = batch.iter().map(|deposit| deposit.item).collect();
+    assert_eq!(after.names(&key, now_ms).await.into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn init_asks_nothing_where_the_domain_is_said_and_what_it_writes_is_what_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = async |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_halloo-coordinator"));
+        command.args(args).stdin(Stdio::null()).env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME");
+        let done = command.output().await.unwrap();
+        let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (done.status.success(), said)
+    };
+    let (done, said) = run(&["init"]).await;
+    assert!(!done && said.contains("--domain"), "{said}");
+    let (done, said) = run(&["init", "--domain", "halloo.example"]).await;
+    assert!(done && said.contains("DNS") && said.contains("443"), "{said}");
+    let (done, said) = run(&["config", "check"]).await;
+    assert!(done && said.contains("\"https://halloo.example\"") && said.contains("acme-v02"), "{said}");
+    let (done, said) = run(&["init", "--domain", "other.example"]).await;
+    assert!(!done && said.contains("not changed"), "{said}");
 }
 
 /// What would tell on somebody, in the ways in which it could be written.

@@ -31,6 +31,8 @@ const TEST: &[Need] = &[
     Need { package: "iproute2", present: || has("ip") },
     Need { package: "nftables", present: || has("nft") },
     COTURN,
+    // An authority that certifies for tests.
+    Need { package: "pebble", present: || has("pebble") },
     Need { package: "strace", present: || has("strace") },
     Need { package: "dbus-daemon", present: || has("dbus-run-session") },
     Need { package: "dbus-bin", present: || has("dbus-send") },

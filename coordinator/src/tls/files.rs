@@ -51,7 +51,7 @@ pub enum FilesError {
 
 /// What the files hold.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(crate) struct Read {
     /// The same for the same files.
     pub sum: [u8; 32],
     /// What TLS needs.
@@ -60,18 +60,22 @@ pub(super) struct Read {
 
 /// Reads both files.
 pub(super) fn read(config: &TlsConfig) -> Result<Read, FilesError> {
-    let (chain, key) = (whole(&config.certificate)?, whole(&config.key)?);
-    let sum = Sha256::new().chain_update(&chain).chain_update([0]).chain_update(&key).finalize().into();
+    parse(&whole(&config.certificate)?, &whole(&config.key)?, config)
+}
+
+/// Reads both from texts, which `named` says the places of.
+pub(super) fn parse(chain: &[u8], key: &[u8], named: &TlsConfig) -> Result<Read, FilesError> {
+    let sum = Sha256::new().chain_update(chain).chain_update([0]).chain_update(key).finalize().into();
     let no_pem = |path: &Path, wanted| {
         let path = path.to_owned();
         move |error| FilesError::NoPem { path, wanted, error }
     };
-    let certificates = chain_of(&chain).map_err(no_pem(&config.certificate, "a certificate"))?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(no_pem(&config.key, "a private key"))?;
+    let certificates = chain_of(chain).map_err(no_pem(&named.certificate, "a certificate"))?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(no_pem(&named.key, "a private key"))?;
     let certified = CertifiedKey::from_der(certificates, key, &super::provider());
     let key = certified.map_err(|error| FilesError::Unusable {
-        certificate: config.certificate.clone(),
-        key: config.key.clone(),
+        certificate: named.certificate.clone(),
+        key: named.key.clone(),
         error,
     })?;
     Ok(Read { sum, key })

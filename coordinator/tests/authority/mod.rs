@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
+    pem: String,
 }
 
 impl Authority {
@@ -22,8 +23,14 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().der().clone();
-        Authority { issuer: Issuer::new(params, key), root }
+        let root = params.self_signed(&key).unwrap();
+        let pem = root.pem();
+        Authority { root: root.der().clone(), issuer: Issuer::new(params, key), pem }
+    }
+
+    /// The root, PEM.
+    pub fn pem(&self) -> String {
+        self.pem.clone()
     }
 
     /// Writes a new certificate for this name, or address, and its key.

@@ -1,0 +1,127 @@
+//! The hatch: a socket in the data folder by which a command on this machine asks the coordinator that serves from it.
+//!
+//! ```text
+//!   asked      "backup\n"
+//!   answer     0 | bytes u64 | so many bytes: an export of the store          or          1 | text of what went wrong
+//! ```
+//! Only who may enter the data folder reaches it; that is who could read the store itself.
+
+use crate::hall::Closing;
+use anyhow::{Context as _, Result, bail};
+use halloo_store::store::Store;
+use std::fs::Permissions;
+use std::io::{self, ErrorKind, Read, Take};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream as Caller;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+
+/// The socket.
+const SOCKET: &str = "hatch";
+/// An export on its way to who asked; removed as soon as it is open.
+const EXPORT: &str = "hatch.export";
+/// What is asked for.
+const BACKUP: &[u8; 7] = b"backup\n";
+/// Longest word on what went wrong.
+const WORD_MAX: u64 = 4_096;
+
+/// The hatch of a coordinator.
+#[derive(Debug)]
+pub struct Hatch {
+    listener: UnixListener,
+    data: PathBuf,
+}
+
+impl Hatch {
+    /// Opens it. A socket that a killed process left is taken over: the store is ours, so nobody else serves here.
+    ///
+    /// # Errors
+    /// When the folder takes no socket.
+    pub fn open(data: &Path) -> io::Result<Self> {
+        let path = data.join(SOCKET);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        Ok(Hatch { listener, data: data.to_owned() })
+    }
+
+    /// Answers one after the other until it is time to close: two exports at once would only be in each other's way.
+    pub async fn run(self, store: Arc<dyn Store>, closing: Closing) {
+        loop {
+            let came = tokio::select! {
+                came = self.listener.accept() => came,
+                () = closing.said() => break,
+            };
+            let Ok((mut caller, _)) = came else { continue };
+            tokio::select! {
+                answered = self.answer(&mut caller, &store) => {
+                    if let Err(error) = answered {
+                        tracing::warn!(%error, "a backup was broken off");
+                    }
+                }
+                () = closing.said() => break,
+            }
+        }
+        drop(std::fs::remove_file(self.data.join(SOCKET)));
+    }
+
+    async fn answer(&self, caller: &mut UnixStream, store: &Arc<dyn Store>) -> io::Result<()> {
+        let mut asked = [0; BACKUP.len()];
+        caller.read_exact(&mut asked).await?;
+        if asked != *BACKUP {
+            return say(caller, "this coordinator only knows `backup`: use the command of its version").await;
+        }
+        let (store, path) = (Arc::clone(store), self.data.join(EXPORT));
+        let file = path.clone();
+        let written = tokio::task::spawn_blocking(move || store.backup_to(&file)).await;
+        match written {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return say(caller, &error.to_string()).await,
+            Err(_) => return say(caller, "the store failed").await,
+        }
+        let mut export = tokio::fs::File::open(&path).await?;
+        std::fs::remove_file(&path)?;
+        let bytes = export.metadata().await?.len();
+        caller.write_all(&[0]).await?;
+        caller.write_all(&bytes.to_be_bytes()).await?;
+        tokio::io::copy(&mut export, caller).await?;
+        caller.shutdown().await
+    }
+}
+
+async fn say(caller: &mut UnixStream, word: &str) -> io::Result<()> {
+    caller.write_all(&[1]).await?;
+    caller.write_all(word.as_bytes()).await?;
+    caller.shutdown().await
+}
+
+/// Asks the coordinator that serves from this folder for an export; none where nobody serves.
+///
+/// # Errors
+/// When it refuses.
+pub fn export(data: &Path) -> Result<Option<Take<Caller>>> {
+    let path = data.join(SOCKET);
+    let mut stream = match Caller::connect(&path) {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error).with_context(|| format!("asking by {}", path.display())),
+    };
+    io::Write::write_all(&mut stream, BACKUP).context("asking the coordinator that serves")?;
+    let mut first = [0];
+    stream.read_exact(&mut first).context("the coordinator that serves did not answer; try again")?;
+    if first == [0] {
+        let mut bytes = [0; 8];
+        stream.read_exact(&mut bytes).context("the coordinator broke off; try again")?;
+        return Ok(Some(stream.take(u64::from_be_bytes(bytes))));
+    }
+    let mut word = String::new();
+    drop(stream.take(WORD_MAX).read_to_string(&mut word));
+    bail!("the coordinator that serves says: {word}")
+}
