@@ -112,7 +112,7 @@ impl Renewal {
             return false;
         };
         let life = about.until_ms.saturating_sub(about.from_ms);
-        let named = about.names.contains(&self.domain);
+        let named = about.covers(&self.domain);
         named && self.world.now_ms() < about.until_ms.saturating_sub(life / LEFT)
     }
 
@@ -128,6 +128,14 @@ impl Renewal {
         let spread = u64::from(self.world.chance().next_u32()) % (wait.as_secs() / 4).max(1);
         wait + Duration::from_secs(spread)
     }
+}
+
+/// The certificate that an authority gave, and its key, PEM; none where none did.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn kept_certificate(data: &Path, directory: &str) -> Result<Option<Vec<u8>>> {
+    Folder::at(data, directory).certificate()
 }
 
 fn domain(origin: Option<&Origin>) -> Result<String> {

@@ -1,7 +1,8 @@
-//! The command line: `serve`, `init`, `backup`, `restore`, `config check`; data on stdout, talk on stderr.
+//! The command line: `serve`, `init`, `backup`, `restore`, `doctor`, `config check`; data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod copies;
+mod doctor;
 mod init;
 
 use crate::config::layers::{Effective, Layer};
@@ -42,6 +43,8 @@ enum Command {
     Backup(copies::From),
     /// Puts a backup into an empty data folder.
     Restore(copies::To),
+    /// Looks at settings, data folder, port, certificate, clock and DNS, and says what is wrong.
+    Doctor(Settings),
     /// Looks at the settings.
     Config {
         #[command(subcommand)]
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Init(told) => init::run(told),
         Command::Backup(from) => copies::backup(&from),
         Command::Restore(to) => copies::restore(&to),
+        Command::Doctor(settings) => doctor::run(&settings),
         Command::Config { what: ConfigCommand::Check(settings) } => check(&settings),
     };
     match done {

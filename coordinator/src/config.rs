@@ -13,6 +13,7 @@ pub mod layers;
 use crate::acme::config::AcmeConfig;
 use crate::auth::config::AuthConfig;
 use crate::mailbox::config::MailboxConfig;
+use crate::metrics::config::MetricsConfig;
 use crate::relay::config::RelayConfig;
 use crate::rendezvous::config::RendezvousConfig;
 use crate::tls::config::TlsConfig;
@@ -138,6 +139,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// From whom a certificate is asked for, where there is none in files.
     pub acme: AcmeConfig,
+    /// Where what is counted can be read.
+    pub metrics: MetricsConfig,
     /// How many tickets are given.
     pub auth: AuthConfig,
     /// How much is kept in mailboxes.
@@ -173,6 +176,7 @@ impl Default for Config {
             connections_per_bucket: 2_048,
             tls: TlsConfig::default(),
             acme: AcmeConfig::default(),
+            metrics: MetricsConfig::default(),
             auth: AuthConfig::default(),
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),

@@ -1,6 +1,7 @@
 //! What every room is given: clock and chance, the store and its writer, who asks, and the word that it is time to close.
 
 use crate::limits::{Buckets, Limit, Name};
+use crate::meters::Meters;
 use crate::problem::{Kind, Problem};
 use crate::world::World;
 use axum::extract::{FromRef, FromRequestParts};
@@ -91,6 +92,8 @@ pub struct Hall {
     pub buckets: Buckets,
     /// What the coordinator knows of itself.
     pub known: Arc<Known>,
+    /// What is counted.
+    pub meters: Meters,
     writer: Writer,
     commits: Arc<Semaphore>,
     limits: Arc<Mutex<Vec<Arc<Limit>>>>,
@@ -113,7 +116,8 @@ impl Hall {
         let writer = Writer::spawn(Arc::clone(&store))?;
         let (buckets, commits) = (Buckets::new(&world), Arc::new(Semaphore::new(MAX_COMMITS)));
         let (known, limits) = (Arc::new(known), Arc::default());
-        Ok(Hall { world, store, closing, buckets, known, writer, commits, limits })
+        let meters = Meters::default();
+        Ok(Hall { world, store, closing, buckets, known, meters, writer, commits, limits })
     }
 
     /// A limit of a room: at most `burst` at once, and so many more in a minute.
@@ -132,7 +136,7 @@ impl Hall {
     /// Waits for a turn to commit: who has one submits without blocking, also while it holds a lock.
     pub async fn turn(&self) -> Turn {
         let permit = Arc::clone(&self.commits).acquire_owned().await;
-        Turn { writer: self.writer.clone(), _permit: permit.ok() }
+        Turn { writer: self.writer.clone(), meters: self.meters.clone(), _permit: permit.ok() }
     }
 }
 
@@ -140,6 +144,7 @@ impl Hall {
 #[derive(Debug)]
 pub struct Turn {
     writer: Writer,
+    meters: Meters,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -149,6 +154,7 @@ impl Turn {
     pub fn submit(self, batch: Batch, done: impl FnOnce(bool) + Send + 'static) -> Commit {
         let (tell, told) = oneshot::channel();
         self.writer.clone().submit(batch, move |result| {
+            self.meters.committed(result.is_ok());
             done(result.is_ok());
             drop(self);
             // Who no longer waits does not want to know.

@@ -100,6 +100,12 @@ async fn say(caller: &mut UnixStream, word: &str) -> io::Result<()> {
     caller.shutdown().await
 }
 
+/// Whether a coordinator serves from this folder.
+#[must_use]
+pub fn is_served(data: &Path) -> bool {
+    Caller::connect(data.join(SOCKET)).is_ok()
+}
+
 /// Asks the coordinator that serves from this folder for an export; none where nobody serves.
 ///
 /// # Errors

@@ -19,6 +19,8 @@ pub mod limits;
 #[cfg(feature = "server")]
 pub mod keys;
 #[cfg(feature = "server")]
+pub mod meters;
+#[cfg(feature = "server")]
 pub mod hall;
 #[cfg(feature = "server")]
 pub mod stream;
@@ -36,6 +38,8 @@ pub mod rendezvous;
 pub mod turn;
 #[cfg(feature = "server")]
 pub mod relay;
+#[cfg(feature = "server")]
+pub mod metrics;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]

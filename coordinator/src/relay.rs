@@ -9,6 +9,7 @@ mod guests;
 
 use crate::front::Guest;
 use crate::hall::Closing;
+use crate::meters::Meters;
 use config::RelayConfig;
 use futures::StreamExt as _;
 use guests::Guests;
@@ -86,6 +87,7 @@ pub struct Room {
     /// Addresses by which members came in, for as long as the host has named none.
     own: BTreeSet<Multiaddr>,
     named: bool,
+    meters: Meters,
 }
 
 impl std::fmt::Debug for Room {
@@ -137,7 +139,20 @@ impl Room {
             swarm.add_external_address(multiaddr(*address));
         }
         let (per_address, named) = (config.connections_per_address, !config.announce.is_empty());
-        Ok(Room { swarm, by_address: BTreeMap::new(), per_address, own: BTreeSet::new(), named })
+        Ok(Room {
+            swarm,
+            by_address: BTreeMap::new(),
+            per_address,
+            own: BTreeSet::new(),
+            named,
+            meters: Meters::default(),
+        })
+    }
+
+    /// Counts there.
+    #[must_use]
+    pub fn counted(self, meters: Meters) -> Self {
+        Room { meters, ..self }
     }
 
     /// The key that members expect behind the port.
@@ -178,6 +193,12 @@ impl Room {
                         self.by_address.remove(&from);
                     }
                 }
+            }
+            SwarmEvent::Behaviour(RelayEvent::Relay(relay::Event::CircuitReqAccepted { .. })) => {
+                self.meters.circuit_opened();
+            }
+            SwarmEvent::Behaviour(RelayEvent::Relay(relay::Event::CircuitClosed { .. })) => {
+                self.meters.circuit_closed();
             }
             _ => {}
         }

@@ -4,12 +4,13 @@ use crate::acme::Renewal;
 use crate::auth;
 use crate::config::{Config, Room};
 use crate::door::Door;
-use crate::front::{self, Doors};
+use crate::front::{self, Doors, Guest};
 use crate::hall::{self, Closer, Closing, Hall, Known};
 use crate::house::{self, House};
 use crate::invite_page;
 use crate::keys::Keys;
 use crate::mailbox::{self, Mail};
+use crate::metrics;
 use crate::problem;
 use crate::relay;
 use crate::rendezvous::{self, Meetings};
@@ -41,8 +42,6 @@ use utoipa_swagger_ui::SwaggerUi;
 const BACKLOG: u32 = 4_096;
 /// Connections that were accepted and wait for a task: a burst, not a queue to live in.
 const MAX_WAITING: usize = 128;
-/// How long sockets may take to be told when to come back.
-const GOODBYE: Duration = Duration::from_secs(5);
 /// How often what has ended is forgotten.
 const ROUND: Duration = Duration::from_secs(60);
 /// Where any port will do, one that is free for TCP may be taken for UDP; a few in a row are not.
@@ -57,6 +56,8 @@ pub struct Running {
     pub door: Door,
     /// Its way into TLS, where it has a certificate.
     pub tls: Option<Tls>,
+    /// Where what is counted can be read, where the settings say so.
+    pub metrics: Option<SocketAddr>,
     closer: Closer,
     task: JoinHandle<()>,
 }
@@ -111,10 +112,35 @@ struct Rooms {
     relay: Option<relay::Room>,
 }
 
-/// Opens the rooms that the settings name, and listens.
-pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Result<Running> {
-    let (closer, closing) = hall::closing();
-    let renewal = Renewal::open(&config.acme, config.origin.as_ref(), &config.data, &world)?;
+impl Rooms {
+    /// Those that the settings name; the relay's way in is put among the doors.
+    fn open(
+        config: &Config,
+        hall: &Hall,
+        keys: &Keys,
+        (local, datagrams): (SocketAddr, Option<UdpSocket>),
+        doors: &mut Doors,
+    ) -> Result<Self> {
+        let secret = |purpose: &str| keys.secret(purpose);
+        let turn = |socket| turn::room::open(&config.turn, socket, config.lan, secret, hall.world.clone());
+        let relay = |way: &mut Option<_>| {
+            let (sender, coming) = mpsc::channel(MAX_WAITING);
+            *way = Some(sender);
+            relay::Room::open(&config.relay, *keys.secret("relay").expose(), local, coming)
+        };
+        let has = |room| config.rooms.has(room);
+        Ok(Rooms {
+            mail: has(Room::Mailbox).then(|| Mail::open(hall, &config.mailbox)).transpose()?,
+            meetings: has(Room::Rendezvous).then(|| Meetings::open(hall, &config.rendezvous)),
+            turn: datagrams.map(turn).transpose()?,
+            relay: has(Room::Relay).then(|| relay(&mut doors.relay)).transpose()?,
+        })
+    }
+}
+
+/// The certificate that the settings name, and who keeps it fresh.
+fn certificate(config: &Config, world: &World) -> Result<(Option<Tls>, Option<Renewal>)> {
+    let renewal = Renewal::open(&config.acme, config.origin.as_ref(), &config.data, world)?;
     ensure!(
         renewal.is_none() || config.tls == TlsConfig::default(),
         "a certificate comes from acme.directory or from tls.certificate and tls.key: leave one of them out"
@@ -128,6 +154,13 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         "with a certificate, origin is https://..., not {}",
         config.origin.as_ref().map_or("", |origin| origin.as_str()),
     );
+    Ok((tls, renewal))
+}
+
+/// Opens the rooms that the settings name, and listens.
+pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Result<Running> {
+    let (closer, closing) = hall::closing();
+    let (tls, renewal) = certificate(config, &world)?;
     let keys = Keys::load(&*store, &mut world.chance())?;
     let ticket_seed = keys.secret("ticket");
     let known = Known {
@@ -137,58 +170,63 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         proxies: config.proxies.clone(),
         ticket_key: TicketIssuer::from_seed(&ticket_seed).public(),
     };
-    let hall = Hall::new(world, store, closing.clone(), known)?;
+    let hall = Hall::new(world, store, closing, known)?;
     let (listener, local, datagrams) = listen(config.listen, config.rooms.has(Room::Turn)).await?;
-    let turn = |socket| {
-        turn::room::open(&config.turn, socket, config.lan, |purpose| keys.secret(purpose), hall.world.clone())
-    };
     let (http, coming) = mpsc::channel(MAX_WAITING);
     let mut doors = Doors { http, relay: None, turn: None, tls: tls.clone() };
-    let relay = |way: &mut Option<_>| {
-        let (sender, coming) = mpsc::channel(MAX_WAITING);
-        *way = Some(sender);
-        relay::Room::open(&config.relay, *keys.secret("relay").expose(), local, coming)
-    };
-    let mut rooms = Rooms {
-        mail: config.rooms.has(Room::Mailbox).then(|| Mail::open(&hall, &config.mailbox)).transpose()?,
-        meetings: config.rooms.has(Room::Rendezvous).then(|| Meetings::open(&hall, &config.rendezvous)),
-        turn: datagrams.map(turn).transpose()?,
-        relay: config.rooms.has(Room::Relay).then(|| relay(&mut doors.relay)).transpose()?,
-    };
+    let mut rooms = Rooms::open(config, &hall, &keys, (local, datagrams), &mut doors)?;
     let relay = rooms
         .relay
         .as_ref()
         .map(|room| RelayInfo { peer_id: room.peer_id().to_string(), port: local.port() });
     let router = router(config, &hall, &rooms, (relay, &ticket_seed))?;
     let door = Door::new(router, &hall, config.connections, config.connections_per_bucket);
-    let (same_door, kept_tls) = (door.clone(), tls.clone());
+    let turn = rooms.turn.as_ref().map(|open| open.turn.clone());
+    let metrics = metrics::Door::open(&config.metrics, hall.meters.clone(), turn).await?;
+    let measured = metrics.as_ref().and_then(metrics::Door::local);
+    if let Some(metrics) = metrics {
+        tokio::spawn(metrics.run(hall.closing.clone()));
+    }
     if let Some(open) = rooms.turn.clone() {
         let (sender, coming) = mpsc::channel(MAX_WAITING);
         doors.turn = Some(sender);
         tokio::spawn(open.guests(coming));
     }
     if let Some(renewal) = renewal {
-        tokio::spawn(renewal.run(closing.clone()));
+        tokio::spawn(renewal.run(hall.closing.clone()));
     }
     if let Some(room) = rooms.relay.take() {
-        tokio::spawn(room.run(closing.clone()));
+        tokio::spawn(room.counted(hall.meters.clone()).run(hall.closing.clone()));
     }
-    let task = tokio::spawn(async move {
-        let accepting = tokio::spawn(front::run(listener, doors, closing));
-        let rounds = tokio::spawn(rounds(hall, rooms.mail.clone(), rooms.meetings, tls.clone()));
-        door.run(coming).await;
-        // They ended with the same word.
-        drop((accepting.await, rounds.await));
-        if let Some(mail) = rooms.mail
-            && tokio::time::timeout(GOODBYE, mail.emptied()).await.is_err()
-        {
-            tracing::info!("sockets that did not take their goodbye were cut off");
+    let same_door = door.clone();
+    let task = tokio::spawn(until_the_end(hall, rooms, tls.clone(), (listener, doors), (door, coming)));
+    Ok(Running { local, door: same_door, tls, metrics: measured, closer, task })
+}
+
+/// Serves until it is time to close and all that was under way has ended.
+async fn until_the_end(
+    hall: Hall,
+    rooms: Rooms,
+    tls: Option<Tls>,
+    (listener, doors): (TcpListener, Doors),
+    (door, coming): (Door, mpsc::Receiver<Guest>),
+) {
+    // The port is open until all has ended: who asks meanwhile is told that it is not ready.
+    let (shut, shutting) = hall::closing();
+    let accepting = tokio::spawn(front::run(listener, doors, shutting));
+    let mail = rooms.mail;
+    let rounds = tokio::spawn(rounds(hall, mail.clone(), rooms.meetings, tls));
+    let sockets = async {
+        if let Some(mail) = mail {
+            mail.emptied().await;
         }
-        if let Some(open) = rooms.turn {
-            open.turn.end().await;
-        }
-    });
-    Ok(Running { local, door: same_door, tls: kept_tls, closer, task })
+    };
+    door.run(coming, sockets).await;
+    shut.close();
+    drop((accepting.await, rounds.await));
+    if let Some(open) = rooms.turn {
+        open.turn.end().await;
+    }
 }
 
 /// All doors, and the page that describes them.

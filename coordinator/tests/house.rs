@@ -116,6 +116,34 @@ async fn a_coordinator_that_closes_ends_idle_connections_and_accepts_no_more() {
 }
 
 #[tokio::test]
+async fn while_a_request_is_under_way_who_comes_to_a_closing_coordinator_hears_that_it_is_not_ready() {
+    let place = open(|_| {}).await;
+    let local = place.running.local;
+    let mut slow = TcpStream::connect(local).await.unwrap();
+    let head =
+        b"POST /api/v1/auth/ticket HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
+    slow.write_all(head).await.unwrap();
+    let mut answer = [0; 12];
+    // The handler waits for the body.
+    slow.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    let closing = place.running.closing();
+    let closed = tokio::spawn(place.running.close());
+    closing.said().await;
+    let ask = async |path: &str| asking::ask(local, Method::GET, path, &[], Vec::new()).await;
+    assert_eq!(ask("/livez").await.status, 200);
+    assert_eq!(ask("/readyz").await.status, 503);
+    let later = ask("/api/v1/server").await;
+    assert_eq!((later.status, later.headers["retry-after"].to_str().unwrap()), (503, "2"));
+    slow.write_all(b"{}").await.unwrap();
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).await.unwrap();
+    assert!(String::from_utf8_lossy(&rest).contains("malformed"), "its own answer, not a cut");
+    closed.await.unwrap();
+    TcpStream::connect(local).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn garbage_on_the_port_harms_nobody() {
     let place = open(|_| {}).await;
     for garbage in

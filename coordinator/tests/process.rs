@@ -32,6 +32,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Kills.
@@ -39,6 +40,8 @@ const ROUNDS: usize = 4;
 /// Acknowledged batches before each kill; more are under way when it comes.
 const BATCHES_PER_ROUND: usize = 40;
 const WRITERS: u8 = 8;
+/// Sockets that are open when it comes.
+const SOCKETS: usize = 20;
 
 struct Process {
     child: Child,
@@ -82,6 +85,17 @@ impl Process {
         Process { child, address, origin }
     }
 
+    async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+    }
+
+    async fn socket(&self) -> WebSocketStream<TcpStream> {
+        let url = format!("{}{SUBSCRIBE_PATH}", self.origin.as_str().replace("http", "ws"));
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        tokio_tungstenite::client_async(url, stream).await.unwrap().0
+    }
+
     async fn ticket(&self, now_ms: u64, nonce: [u8; 16]) -> String {
         let secret = ClientSecret::derive(&Secret::new([1; 32]), self.origin.as_str());
         let (room, client, origin) = (Room::Mailbox, secret.id(), self.origin.to_string());
@@ -110,6 +124,13 @@ impl Process {
     }
 }
 
+/// It is told when to come back.
+async fn goodbye(socket: &mut WebSocketStream<TcpStream>) {
+    let Message::Close(Some(frame)) = socket.next().await.unwrap().unwrap() else { panic!("no goodbye") };
+    assert_eq!(u16::from(frame.code), 1012);
+    assert!(frame.reason.starts_with("retry "), "{frame:?}");
+}
+
 /// Leaves batches until the coordinator is gone; gives the names of all that it acknowledged, and of all that it was sent.
 async fn leave_until_it_is_gone(
     address: SocketAddr,
@@ -132,6 +153,10 @@ async fn leave_until_it_is_gone(
         let Some(answer) = asking::try_ask(address, Method::POST, DEPOSITS_PATH, &headers, body).await else {
             return (stored, batch);
         };
+        if answer.status == 503 {
+            // It closes, and took nothing.
+            return (stored, batch);
+        }
         assert_eq!(read_outcomes(&answer.body).unwrap(), [Outcome::Stored; 4]);
         stored.extend(batch.iter().map(|deposit| deposit.item));
         acknowledged.0.fetch_add(1, Ordering::SeqCst);
@@ -141,6 +166,16 @@ async fn leave_until_it_is_gone(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_deposit_is_there_once_after_the_coordinator_was_killed() {
+    ended_and_back("-KILL").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_with_live_sockets_tells_them_when_to_come_back_and_loses_no_acknowledged_deposit() {
+    ended_and_back("-TERM").await;
+}
+
+/// Ends a coordinator in the middle of deposits, again and again; what it acknowledged is there once when it is back.
+async fn ended_and_back(signal: &str) {
     let (folder, world) = (tempfile::tempdir().unwrap(), World::real());
     let keys: Vec<DayKey> = (0..WRITERS)
         .map(|seed| {
@@ -169,7 +204,18 @@ async fn every_acknowledged_deposit_is_there_once_after_the_coordinator_was_kill
         while acknowledged.0.load(Ordering::SeqCst) < BATCHES_PER_ROUND {
             acknowledged.1.notified().await;
         }
-        process.child.kill().await.unwrap();
+        let mut sockets = Vec::new();
+        for _ in 0..SOCKETS {
+            sockets.push(process.socket().await);
+        }
+        process.signal(signal).await;
+        if signal == "-TERM" {
+            for socket in &mut sockets {
+                goodbye(socket).await;
+            }
+            assert!(process.child.wait().await.unwrap().success());
+        }
+        process.child.wait().await.unwrap();
         let broken_off: Vec<_> = writers.join_all().await;
 
         let mut after = Process::start(folder.path()).await;
@@ -199,14 +245,9 @@ async fn every_acknowledged_deposit_is_there_once_after_the_coordinator_was_kill
 async fn a_process_that_is_told_to_end_says_goodbye_first_and_ends_well() {
     let folder = tempfile::tempdir().unwrap();
     let mut process = Process::start(folder.path()).await;
-    let url = format!("{}{SUBSCRIBE_PATH}", process.origin.as_str().replace("http", "ws"));
-    let stream = TcpStream::connect(process.address).await.unwrap();
-    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
-    let pid = process.child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-    let Message::Close(Some(frame)) = socket.next().await.unwrap().unwrap() else { panic!("no goodbye") };
-    assert_eq!(u16::from(frame.code), 1012);
-    assert!(frame.reason.starts_with("retry "), "{frame:?}");
+    let mut socket = process.socket().await;
+    process.signal("-TERM").await;
+    goodbye(&mut socket).await;
     assert!(process.child.wait().await.unwrap().success());
 }
 

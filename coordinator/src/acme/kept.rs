@@ -17,13 +17,18 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Made where it is not there.
     pub(super) fn of(data: &Path, directory: &str) -> Result<Self> {
+        let folder = Self::at(data, directory);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder.0);
+        made.with_context(|| format!("making {}", folder.0.display()))?;
+        Ok(folder)
+    }
+
+    /// There or not.
+    pub(super) fn at(data: &Path, directory: &str) -> Self {
         let host = directory.split_once("://").map_or(directory, |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or_default();
         let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-        let folder = data.join("acme").join(host.chars().map(letter).collect::<String>());
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        made.with_context(|| format!("making {}", folder.display()))?;
-        Ok(Folder(folder))
+        Folder(data.join("acme").join(host.chars().map(letter).collect::<String>()))
     }
 
     /// The account, where there is one that can be read.

@@ -3,6 +3,7 @@
 use super::door::{Mail, Mailbox};
 use crate::described::Octets;
 use crate::hall::Asker;
+use crate::meters::{self, Meters};
 use crate::problem::{Details, Kind, Problem};
 use crate::ticket::Ticket;
 use axum::body::Bytes;
@@ -10,7 +11,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use halloo_wire::mailbox::{MEDIA_TYPE, read_deposits, write_outcomes};
+use halloo_wire::mailbox::{MEDIA_TYPE, Outcome, read_deposits, write_outcomes};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -53,5 +54,17 @@ pub(super) async fn deposits(
         move |touched| watchers.wake(touched),
     )?;
     commit.durable().await?;
+    tally(&mail.hall.meters, &outcomes);
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], write_outcomes(&outcomes)))
+}
+
+fn tally(meters: &Meters, outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        let became = match outcome {
+            Outcome::Stored => meters::Outcome::stored,
+            Outcome::Full => meters::Outcome::full,
+            Outcome::NoAddress => meters::Outcome::refused,
+        };
+        meters.deposited(became, 1);
+    }
 }

@@ -47,5 +47,6 @@ pub(super) async fn fetch(
     });
     let page = page.await.map_err(|_| Problem::new(Kind::Unavailable, "reading was broken off"))?;
     let page = page.map_err(|error| store_problem(&error))?;
+    mail.hall.meters.fetched(page.items.len());
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], page.write()))
 }

@@ -8,6 +8,7 @@ use super::door::{Mail, verified};
 use super::watchers::Watch;
 use crate::hall::{Asker, Held, Here};
 use crate::limits::Name;
+use crate::meters::There;
 use crate::problem::{Details, Kind, Problem};
 use axum::Extension;
 use axum::extract::State;
@@ -79,7 +80,10 @@ pub(super) async fn subscribe(
         .max_message_size(FRAME_MAX)
         .max_frame_size(FRAME_MAX);
     let watch = mail.watchers.open(mail.addresses_per_socket);
-    Ok(upgrade.on_upgrade(move |socket| Session { mail, name, here, watch, _kept: (held, slot) }.run(socket)))
+    Ok(upgrade.on_upgrade(move |socket| {
+        let kept = (held, slot, mail.hall.meters.socket());
+        Session { mail, name, here, watch, _kept: kept }.run(socket)
+    }))
 }
 
 struct Session {
@@ -87,7 +91,7 @@ struct Session {
     name: Name,
     here: Here,
     watch: Watch,
-    _kept: (Option<Extension<Held>>, OwnedSemaphorePermit),
+    _kept: (Option<Extension<Held>>, OwnedSemaphorePermit, There),
 }
 
 /// Why a session ends: with a close frame, or without because the other end has gone.

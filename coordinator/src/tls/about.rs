@@ -15,6 +15,18 @@ pub struct About {
     pub until_ms: u64,
 }
 
+impl About {
+    /// Whether it is for this name, by itself or by a wildcard for one label.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        let parent = name.split_once('.').map_or("", |(_, parent)| parent);
+        self.names.iter().any(|own| {
+            own.eq_ignore_ascii_case(name)
+                || own.strip_prefix("*.").is_some_and(|own| own.eq_ignore_ascii_case(parent))
+        })
+    }
+}
+
 /// It is no certificate.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("this is no certificate")]

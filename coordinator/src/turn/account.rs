@@ -56,12 +56,14 @@ pub struct Accounts {
     burst: u64,
     by_subject: BTreeMap<String, usize>,
     accounts: Slab<Account>,
+    /// Payload bytes of everybody since the start.
+    relayed: u64,
 }
 
 impl Accounts {
     /// `rate` in bytes a second, both ways together; one second of it may come at once.
     pub fn new(rate: u64) -> Self {
-        Self { rate, burst: rate, by_subject: BTreeMap::new(), accounts: Slab::new() }
+        Self { rate, burst: rate, by_subject: BTreeMap::new(), accounts: Slab::new(), relayed: 0 }
     }
 
     /// How many allocations a subject has.
@@ -126,7 +128,13 @@ impl Accounts {
             Way::FromPeer => account.usage.from_peers += bytes,
         }
         account.usage.packets += 1;
+        self.relayed += bytes;
         true
+    }
+
+    /// Payload bytes of everybody since the start, both ways.
+    pub fn relayed(&self) -> u64 {
+        self.relayed
     }
 
     /// What was used since the last call, by blinded subject; forgets who has no allocation left.

@@ -274,6 +274,11 @@ impl Service {
         self.clients.contains_key(&client)
     }
 
+    /// Payload bytes that were relayed since the start.
+    pub fn relayed(&self) -> u64 {
+        self.accounts.relayed()
+    }
+
     /// How many allocations there are.
     pub fn allocations(&self) -> usize {
         self.allocations.len()

@@ -18,6 +18,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// Sockets told ready by one call; more are told by the next.
@@ -63,8 +64,16 @@ pub(super) enum Note {
 #[derive(Clone)]
 pub struct Turn {
     notes: mpsc::Sender<Note>,
+    flow: Arc<Flow>,
     // Dropped after `notes`, so that the thread, woken, sees whether anybody is left.
     wake: Wake,
+}
+
+/// What the thread shows of itself, once a second.
+#[derive(Debug, Default)]
+struct Flow {
+    allocations: AtomicU64,
+    bytes: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -94,6 +103,12 @@ impl Turn {
     pub async fn usage(&self) -> Vec<Usage> {
         let (ask, answer) = oneshot::channel();
         if self.tell(Note::Usage(ask)).await { answer.await.unwrap_or_default() } else { Vec::new() }
+    }
+
+    /// How many allocations there are, and how many payload bytes were relayed since the start; up to a second old.
+    #[must_use]
+    pub fn flow(&self) -> (u64, u64) {
+        (self.flow.allocations.load(Ordering::Relaxed), self.flow.bytes.load(Ordering::Relaxed))
     }
 
     /// Ends the room; returns once all its ports are free.
@@ -132,6 +147,7 @@ struct Shell {
     world: World,
     now: Now,
     ticked_ms: u64,
+    flow: Arc<Flow>,
     /// What goes to a client, written by the service.
     out: Vec<u8>,
     /// What came to a relay.
@@ -150,7 +166,9 @@ pub fn start(service: Service, places: Places, socket: UdpSocket, world: World) 
     let listener = Listener::new(socket)?;
     epoll::add(&epoll, listener.socket(), epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
     epoll::add(&epoll, &*wake.0, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+    let flow = Arc::<Flow>::default();
     let mut shell = Shell {
+        flow: Arc::clone(&flow),
         service,
         places,
         listener,
@@ -172,7 +190,7 @@ pub fn start(service: Service, places: Places, socket: UdpSocket, world: World) 
         // Nobody waits where everybody has left.
         let _ = ended.map(|ended| ended.send(()));
     })?;
-    Ok(Turn { notes, wake })
+    Ok(Turn { notes, flow, wake })
 }
 
 impl Shell {
@@ -363,6 +381,8 @@ impl Shell {
     fn tick(&mut self) {
         self.ticked_ms = self.now.ms;
         self.service.tick(self.now);
+        self.flow.allocations.store(self.service.allocations() as u64, Ordering::Relaxed);
+        self.flow.bytes.store(self.service.relayed(), Ordering::Relaxed);
         self.close_relays();
         let (now, service) = (self.now.ms, &self.service);
         self.streams.retain(|_, held| {
