@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream as Caller;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -24,6 +25,8 @@ const SOCKET: &str = "hatch";
 const EXPORT: &str = "hatch.export";
 /// What is asked for.
 const BACKUP: &[u8; 7] = b"backup\n";
+/// How long who asks may take to say what: the next one waits behind it.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest word on what went wrong.
 const WORD_MAX: u64 = 4_096;
 
@@ -72,7 +75,13 @@ impl Hatch {
 
     async fn answer(&self, caller: &mut UnixStream, store: &Arc<dyn Store>) -> io::Result<()> {
         let mut asked = [0; BACKUP.len()];
-        caller.read_exact(&mut asked).await?;
+        match tokio::time::timeout(PATIENCE, caller.read_exact(&mut asked)).await {
+            Ok(Ok(_)) => {}
+            // Who only looks whether somebody serves here says nothing.
+            Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return say(caller, "nothing was asked").await,
+        }
         if asked != *BACKUP {
             return say(caller, "this coordinator only knows `backup`: use the command of its version").await;
         }
@@ -131,3 +140,6 @@ pub fn export(data: &Path) -> Result<Option<Take<Caller>>> {
     drop(stream.take(WORD_MAX).read_to_string(&mut word));
     bail!("the coordinator that serves says: {word}")
 }
+
+#[cfg(test)]
+mod tests;
