@@ -16,6 +16,8 @@ const PASSPHRASE: &str = "tide gravel lantern";
 pub(crate) struct Person {
     pub(crate) home: PathBuf,
     pub(crate) process: Option<Child>,
+    /// The file of the authorities that it trusts, where those are not the system's.
+    pub(crate) trusts: Option<PathBuf>,
 }
 
 impl Drop for Person {
@@ -29,7 +31,7 @@ impl Drop for Person {
 
 impl Person {
     pub(crate) fn new(folder: &Path, name: &str) -> Self {
-        Person { home: folder.join(name), process: None }
+        Person { home: folder.join(name), process: None, trusts: None }
     }
 
     /// The command on this home, as a person types it.
@@ -40,6 +42,7 @@ impl Person {
             .env("HALLOO_BACKUP_PASSPHRASE", PASSPHRASE)
             .env("USER", "somebody");
         command.env_remove("HALLOO_PASSPHRASE");
+        command.envs(self.trusts.iter().map(|file| ("SSL_CERT_FILE", file)));
         command.arg("--home").arg(&self.home).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
