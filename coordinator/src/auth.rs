@@ -5,6 +5,7 @@
 
 #[cfg(feature = "server")]
 pub mod config;
+pub mod seen;
 pub mod service;
 #[cfg(feature = "server")]
 pub mod ticket;

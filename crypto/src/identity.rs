@@ -67,6 +67,8 @@ pub enum Domain {
     CallSignal,
     /// A device that came out of a backup asks after its groups, by the account key.
     Readmission,
+    /// A device proves its key to the accounts of a coordinator.
+    Login,
 }
 
 impl Domain {
@@ -93,6 +95,7 @@ impl Domain {
             Self::JoinRequest => "halloo v1 join request",
             Self::CallSignal => "halloo v1 call signal",
             Self::Readmission => "halloo v1 readmission",
+            Self::Login => "halloo v1 login",
         }
     }
 

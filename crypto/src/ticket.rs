@@ -261,6 +261,29 @@ impl ClientSecret {
         }
         Ok(Signature(self.0.sign(&Domain::TicketRequest.message(&request.signed())).to_bytes()))
     }
+
+    /// Signs the proof that this key asks for an account of the coordinator.
+    #[must_use]
+    pub fn sign_login(&self, message: &[u8]) -> Signature {
+        Signature(self.0.sign(&Domain::Login.message(message)).to_bytes())
+    }
+
+    /// Signs the input of a JWS (RFC 7515, 5.1), as DPoP wants it of the key of a token. It is text of base64url and begins with a
+    /// letter; what a domain signs begins with the length of its name, which is no letter: neither is ever taken for the other.
+    ///
+    /// # Panics
+    /// With any other text: a bug of the caller.
+    #[must_use]
+    pub fn sign_jws(&self, input: &str) -> Signature {
+        assert!(input.starts_with("ey"), "the header of a JWS is a JSON object");
+        Signature(self.0.sign(input.as_bytes()).to_bytes())
+    }
+}
+
+/// Checks the proof that a key asks for an account of a coordinator.
+#[must_use]
+pub fn is_login_of(client: &ClientId, message: &[u8], signature: &Signature) -> bool {
+    identity::verify_key(&client.0, Domain::Login, message, signature).is_ok()
 }
 
 impl std::fmt::Debug for TicketIssuer {

@@ -1,13 +1,10 @@
 //! Checks a request for a ticket and answers it; time is an argument, and nothing is kept but which requests were seen.
 
+use super::seen::{Seen, SeenError};
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::{CLOCK_SKEW_MAX_MS, TicketError, TicketIssuer};
 use halloo_wire::origin::Origin;
 use halloo_wire::ticket::{self, TicketAsk, TicketGiven};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Most requests that are remembered (about 100 bytes each). They are forgotten after four minutes, so this is 1,000 a second.
-pub const MAX_SEEN: usize = 262_144;
 
 /// Why there is no ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,28 +60,12 @@ impl Desk {
     }
 }
 
-/// Nonces of requests, until the requests are too old to be taken anyway.
-#[derive(Debug, Default)]
-struct Seen {
-    nonces: BTreeMap<[u8; 16], u64>,
-    by_end: BTreeSet<(u64, [u8; 16])>,
-}
-
-impl Seen {
-    fn first_time(&mut self, nonce: [u8; 16], ends_ms: u64, now_ms: u64) -> Result<(), Refused> {
-        while let Some(&(end, old)) = self.by_end.first().filter(|(end, _)| *end < now_ms) {
-            self.by_end.remove(&(end, old));
-            self.nonces.remove(&old);
+impl From<SeenError> for Refused {
+    fn from(error: SeenError) -> Self {
+        match error {
+            SeenError::Replayed => Refused::Replayed,
+            SeenError::Busy => Refused::Busy,
         }
-        if self.nonces.contains_key(&nonce) {
-            return Err(Refused::Replayed);
-        }
-        if self.nonces.len() >= MAX_SEEN {
-            return Err(Refused::Busy);
-        }
-        self.nonces.insert(nonce, ends_ms);
-        self.by_end.insert((ends_ms, nonce));
-        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ mod bytes;
 pub mod origin;
 pub mod server;
 pub mod ticket;
+pub mod login;
 pub mod turn;
 pub mod mailbox;
 pub mod rendezvous;

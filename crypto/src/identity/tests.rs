@@ -10,7 +10,7 @@ fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
 }
 
-const DOMAINS: [Domain; 19] = [
+const DOMAINS: [Domain; 20] = [
     Domain::Certificate,
     Domain::DeviceConsent,
     Domain::Revocation,
@@ -30,6 +30,7 @@ const DOMAINS: [Domain; 19] = [
     Domain::JoinRequest,
     Domain::CallSignal,
     Domain::Readmission,
+    Domain::Login,
 ];
 
 #[test]

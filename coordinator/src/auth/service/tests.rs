@@ -1,5 +1,6 @@
 //! Who gets a ticket and who does not.
 
+use super::super::seen::MAX_SEEN;
 use super::*;
 use halloo_crypto::ticket::{ClientSecret, Room, TICKET_LIFE_MS, Ticket, TicketRequest};
 
@@ -54,7 +55,7 @@ fn a_request_counts_once_also_within_its_whole_life() {
     let mut fresh = request(Room::Mailbox, 2);
     fresh.time_ms = too_late;
     desk.ask(&signed(&fresh), &origins, too_late).unwrap();
-    assert_eq!(desk.seen.nonces.len(), 1, "what is too old to be taken is forgotten");
+    assert_eq!(desk.seen.len(), 1, "what is too old to be taken is forgotten");
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn beyond_what_can_be_remembered_nothing_is_given_and_nothing_is_forgotten() {
     }
     assert_eq!(desk.ask(&signed(&request(Room::Mailbox, 1)), &origins, NOW), Err(Refused::Busy));
     let again = desk.seen.first_time(1_000_u128.to_be_bytes(), NOW + 10, NOW);
-    assert_eq!(again, Err(Refused::Replayed));
+    assert_eq!(again, Err(SeenError::Replayed));
     let mut later = request(Room::Mailbox, 1);
     later.time_ms = NOW + 11;
     desk.ask(&signed(&later), &origins, NOW + 11).unwrap();
