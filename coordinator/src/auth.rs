@@ -5,7 +5,17 @@
 
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod jose;
 pub mod seen;
+#[cfg(feature = "server")]
+pub mod challenge;
+#[cfg(feature = "server")]
+pub mod access;
+#[cfg(feature = "server")]
+pub mod dpop;
+#[cfg(feature = "server")]
+pub mod book;
 pub mod service;
 #[cfg(feature = "server")]
 pub mod ticket;

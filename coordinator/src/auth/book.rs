@@ -1,0 +1,287 @@
+//! The book of accounts: who may log in with which keys, and the sessions that are open. Store, time and chance are arguments.
+//!
+//! A change is worked out (what is to be written, what is noted of it), made durable by the caller, and true then. Whoever works on
+//! an account, a device or a name keeps others from it meanwhile.
+
+pub mod audit;
+pub mod refresh;
+pub mod rows;
+
+use super::access::Id;
+use audit::{Event, What};
+use halloo_crypto::id::ClientId;
+use halloo_crypto::kdf;
+use halloo_crypto::mailbox::Day;
+use halloo_crypto::secret::Secret;
+use halloo_store::batch::Batch;
+use halloo_store::error::StoreError;
+use halloo_store::store::Store;
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng as _;
+use refresh::{Presented, Refresh};
+use rows::{Account, Device, Names, Session};
+
+/// Most devices of one account: a person's phones, tablets and computers, and a few forgotten ones.
+pub const DEVICES_MAX: usize = 16;
+
+/// Why something is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Nobody logs in by this.
+    #[error("no account is opened by this")]
+    Unknown,
+    /// The key has an account already.
+    #[error("this key has an account here already")]
+    KeyTaken,
+    /// Somebody has this name.
+    #[error("this username is taken")]
+    NameTaken,
+    /// The session is no longer open.
+    #[error("the session has ended")]
+    Ended,
+    /// There is nothing of this name.
+    #[error("the account has nothing of this name")]
+    Absent,
+    /// More devices than one account has.
+    #[error("an account has at most {DEVICES_MAX} devices")]
+    Devices,
+    /// Something else changed it at the same moment.
+    #[error("the account was changed at the same moment")]
+    Moved,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is to be made durable.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Change {
+    /// What is written.
+    pub batch: Batch,
+    /// What the audit log notes of it.
+    pub events: Vec<Event>,
+}
+
+impl Change {
+    fn note(&mut self, what: What, account: Id) {
+        self.events.push(Event { what, account });
+    }
+}
+
+/// A session that has begun, or goes on.
+#[derive(Debug)]
+pub struct Opened {
+    /// Of which account.
+    pub account: Id,
+    /// Its name.
+    pub session: Id,
+    /// What continues it.
+    pub refresh: Refresh,
+}
+
+/// What a new account begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begin {
+    /// What its owner calls it, and where to write to.
+    pub names: Names,
+    /// What its owner calls the device.
+    pub device_name: String,
+}
+
+/// The rules and secrets of the book.
+#[derive(Debug)]
+pub struct Book {
+    pub(super) rows: rows::Rows,
+    refresh: Secret<[u8; 32]>,
+    session_days: u32,
+}
+
+fn drawn(rng: &mut ChaCha20Rng) -> Id {
+    let mut id = [0; 16];
+    rng.fill_bytes(&mut id);
+    id
+}
+
+impl Book {
+    /// A book whose secrets come from this seed; a session that is not continued for so many days ends.
+    #[must_use]
+    pub fn new(seed: &Secret<[u8; 32]>, session_days: u32) -> Self {
+        Book {
+            rows: rows::Rows::new(seed),
+            refresh: kdf::derive(seed.expose(), "refresh tokens", &[]),
+            session_days,
+        }
+    }
+
+    /// A blinded name for a username: what its row is found by.
+    #[must_use]
+    pub fn tag(&self, username: &str) -> [u8; 32] {
+        self.rows.tag(username)
+    }
+
+    /// A new account that a key opens.
+    pub fn register(
+        &self,
+        store: &dyn Store,
+        device: ClientId,
+        begin: &Begin,
+        (now_ms, rng): (u64, &mut ChaCha20Rng),
+    ) -> Result<(Change, Opened), Refused> {
+        if self.rows.device(store, &device)?.is_some() {
+            return Err(Refused::KeyTaken);
+        }
+        let (account, today) = (drawn(rng), Day::of_ms(now_ms));
+        let mut change = Change::default();
+        if let Some(username) = &begin.names.username {
+            let key = rows::name_key(&self.tag(username));
+            if store.get(&key)?.is_some() {
+                return Err(Refused::NameTaken);
+            }
+            change.batch.put(key, account.to_vec());
+        }
+        let row = Account::new(today, self.rows.seal(&account, &begin.names, rng));
+        change.batch.put(rows::account_key(&account), row.write());
+        change.note(What::Registered, account);
+        let opened = self.add_device(&mut change, (account, device), &begin.device_name, (now_ms, rng));
+        Ok((change, opened))
+    }
+
+    fn add_device(
+        &self,
+        change: &mut Change,
+        (account, device): (Id, ClientId),
+        name: &str,
+        (now_ms, rng): (u64, &mut ChaCha20Rng),
+    ) -> Opened {
+        let today = Day::of_ms(now_ms);
+        let (session, refresh) = self.begin_session(today, rng);
+        let opened = Opened { account, session: session.id, refresh };
+        let name = self.rows.seal(&device.0, &name, rng);
+        let row = Device { account, name, added: today.0, session: Some(session) };
+        change.batch.put(rows::device_key(&device), row.write());
+        change.batch.put(rows::listed_key(&account, &device), Vec::new());
+        opened
+    }
+
+    fn begin_session(&self, today: Day, rng: &mut ChaCha20Rng) -> (Session, Refresh) {
+        let id = drawn(rng);
+        let refresh = Refresh::draw(&self.refresh, id, rng);
+        let session = Session { id, since: today.0, used: today.0, current: refresh.hash(), previous: None };
+        (session, refresh)
+    }
+
+    /// A new session of a key that has an account; one that was open ends by it.
+    pub fn login(
+        &self,
+        store: &dyn Store,
+        device: ClientId,
+        (now_ms, rng): (u64, &mut ChaCha20Rng),
+    ) -> Result<(Change, Opened), Refused> {
+        let mut row = self.rows.device(store, &device)?.ok_or(Refused::Unknown)?;
+        let (session, refresh) = self.begin_session(Day::of_ms(now_ms), rng);
+        let (account, id) = (row.account, session.id);
+        row.session = Some(session);
+        let mut change = Change::default();
+        change.batch.put(rows::device_key(&device), row.write());
+        change.note(What::LoggedIn, account);
+        Ok((change, Opened { account, session: id, refresh }))
+    }
+
+    /// The session of a device, if this is the one that is open.
+    pub fn session(
+        &self,
+        store: &dyn Store,
+        device: &ClientId,
+        id: &Id,
+        now_ms: u64,
+    ) -> Result<Device, Refused> {
+        let row = self.rows.device(store, device)?.ok_or(Refused::Ended)?;
+        let open = row.session.as_ref().is_some_and(|session| session.id == *id);
+        if open && self.is_live(&row, now_ms) { Ok(row) } else { Err(Refused::Ended) }
+    }
+
+    fn is_live(&self, row: &Device, now_ms: u64) -> bool {
+        row.session
+            .as_ref()
+            .is_some_and(|session| Day::of_ms(now_ms).0 <= session.used.saturating_add(self.session_days))
+    }
+
+    /// Continues a session: the token that is presented is consumed and another takes its place. A repeat of the consumed one has the
+    /// same successor for an answer, as long as nobody has used that: an answer was lost. After that it is reuse, and ends the session.
+    pub fn refresh(
+        &self,
+        store: &dyn Store,
+        (device, token): (&ClientId, &Refresh),
+        (now_ms, rng): (u64, &mut ChaCha20Rng),
+    ) -> Result<(Change, Result<Opened, Refused>), Refused> {
+        let mut change = Change::default();
+        let ended = |change| Ok((change, Err(Refused::Ended)));
+        if !token.is_ours(&self.refresh) {
+            return ended(change);
+        }
+        let Ok(mut row) = self.session(store, device, &token.session(), now_ms) else {
+            return ended(change);
+        };
+        let account = row.account;
+        let Some(session) = &mut row.session else { return ended(change) };
+        let id = session.id;
+        let refresh = match session.present(token) {
+            Presented::Current => {
+                let refresh = session.rotate(token, &self.refresh, rng);
+                session.used = Day::of_ms(now_ms).0;
+                change.batch.put(rows::device_key(device), row.write());
+                refresh
+            }
+            Presented::Consumed(salt) => token.successor(&self.refresh, &salt),
+            Presented::Reused => {
+                row.session = None;
+                change.batch.put(rows::device_key(device), row.write());
+                change.note(What::RefreshReused, account);
+                return ended(change);
+            }
+        };
+        Ok((change, Ok(Opened { account, session: id, refresh })))
+    }
+
+    /// Ends the session of a device.
+    pub fn end_session(
+        &self,
+        store: &dyn Store,
+        (device, session): (&ClientId, &Id),
+        what: What,
+    ) -> Result<Change, Refused> {
+        let mut row = self.rows.device(store, device)?.ok_or(Refused::Absent)?;
+        if row.session.as_ref().is_none_or(|open| open.id != *session) {
+            return Err(Refused::Absent);
+        }
+        row.session = None;
+        let mut change = Change::default();
+        change.note(what, row.account);
+        change.batch.put(rows::device_key(device), row.write());
+        Ok(change)
+    }
+
+    /// The devices of an account.
+    pub fn devices(&self, store: &dyn Store, account: &Id) -> Result<Vec<(ClientId, Device)>, Refused> {
+        let listed = store.page(&rows::listed_of(account), None, DEVICES_MAX)?;
+        let keys = listed.iter().filter_map(|(key, _)| rows::listed_device(key));
+        let row = |key| Ok(self.rows.device(store, &key)?.map(|row| (key, row)));
+        keys.filter_map(|key| row(key).transpose()).collect()
+    }
+
+    /// Whether a session of this device is open now.
+    #[must_use]
+    pub fn open_session<'a>(&self, row: &'a Device, now_ms: u64) -> Option<&'a Session> {
+        row.session.as_ref().filter(|_| self.is_live(row, now_ms))
+    }
+
+    /// What its owner calls a device.
+    #[must_use]
+    pub fn device_name(&self, device: &ClientId, row: &Device) -> String {
+        self.rows.open(&device.0, &row.name).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;
