@@ -1,7 +1,8 @@
-//! The room that gives tickets: who asks signs with a key made for this coordinator alone, and gets a short-lived capability for one room.
+//! The room that says who is who: tickets for anybody who signs, and accounts for those who want one.
 //!
-//! It keeps no accounts: a key that was never seen is as good as any. What it remembers is which requests it has seen, for as long
-//! as they could be sent again, in memory.
+//! A ticket needs no account: a key that was never seen is as good as any, and what is remembered is which requests were seen, for as long as
+//! they could be sent again, in memory. An account is opened by the keys of devices; it is kept in the [`book`], and nothing else that a
+//! group needs depends on it.
 
 #[cfg(feature = "server")]
 pub mod config;
@@ -18,10 +19,36 @@ pub mod dpop;
 pub mod book;
 pub mod service;
 #[cfg(feature = "server")]
+pub mod office;
+#[cfg(feature = "server")]
+mod named;
+#[cfg(feature = "server")]
+mod signed;
+#[cfg(feature = "server")]
 pub mod ticket;
+#[cfg(feature = "server")]
+mod challenge_given;
+#[cfg(feature = "server")]
+mod register;
+#[cfg(feature = "server")]
+mod login;
+#[cfg(feature = "server")]
+mod refreshed;
+#[cfg(feature = "server")]
+mod logout;
+#[cfg(feature = "server")]
+mod sessions;
+#[cfg(feature = "server")]
+mod devices;
+#[cfg(feature = "server")]
+mod session_ticket;
+#[cfg(feature = "server")]
+mod profile;
+#[cfg(feature = "server")]
+mod jwks;
 
 #[cfg(feature = "server")]
-pub use door::door;
+pub use door::{door, open, root_door, users_door};
 
 #[cfg(feature = "server")]
 mod door;

@@ -123,7 +123,13 @@ impl Hall {
     /// A limit of a room: at most `burst` at once, and so many more in a minute.
     #[must_use]
     pub fn limit(&self, burst: NonZeroU32, per_minute: NonZeroU32) -> Arc<Limit> {
-        let limit = Arc::new(Limit::new(&self.world, burst, Duration::from_secs(60) / per_minute.get()));
+        self.limit_every(burst, Duration::from_secs(60) / per_minute.get())
+    }
+
+    /// A limit of a room: at most `burst` at once, and one more `every` so often.
+    #[must_use]
+    pub fn limit_every(&self, burst: NonZeroU32, every: Duration) -> Arc<Limit> {
+        let limit = Arc::new(Limit::new(&self.world, burst, every));
         self.limits.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&limit));
         limit
     }

@@ -32,12 +32,22 @@ pub enum Kind {
     TooLarge,
     /// No ticket, or one that this room does not take.
     TicketNeeded,
+    /// No access token, or none that is good here.
+    TokenNeeded,
     /// A signature does not hold.
     BadSignature,
     /// The clock of who asks is too far from ours.
     ClockApart,
+    /// Nobody logs in by what was given.
+    LoginFailed,
+    /// The session that was to be continued has ended.
+    SessionEnded,
+    /// Accounts are not given here.
+    RegistrationClosed,
     /// This very request was seen before.
     Replayed,
+    /// Somebody has this already.
+    Taken,
     /// Nothing is here.
     NotFound,
     /// The address exists, the method does not.
@@ -53,13 +63,18 @@ pub enum Kind {
 }
 
 /// All kinds, for the pages that explain them.
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 17] = [
     Kind::Malformed,
     Kind::TooLarge,
     Kind::TicketNeeded,
+    Kind::TokenNeeded,
     Kind::BadSignature,
     Kind::ClockApart,
+    Kind::LoginFailed,
+    Kind::SessionEnded,
+    Kind::RegistrationClosed,
     Kind::Replayed,
+    Kind::Taken,
     Kind::NotFound,
     Kind::MethodNotAllowed,
     Kind::TooManyRequests,
@@ -91,6 +106,12 @@ impl Kind {
                 "A ticket of this room is needed",
                 "Ask POST /api/v1/auth/ticket for one and send it as `Authorization: Halloo TICKET`.",
             ),
+            Kind::TokenNeeded => (
+                401,
+                "token-needed",
+                "An access token and a proof of its key are needed",
+                "Send `Authorization: DPoP TOKEN` and a fresh `DPoP` proof; POST /api/v1/auth/refresh gives another token.",
+            ),
             Kind::BadSignature => (
                 403,
                 "bad-signature",
@@ -103,6 +124,22 @@ impl Kind {
                 "The clocks are too far apart",
                 "Set the clock, or use `time_ms` of GET /api/v1/server.",
             ),
+            Kind::LoginFailed => (
+                403,
+                "login-failed",
+                "Nobody logs in by this",
+                "Register first, or check what was typed; only keys that were registered here open an account.",
+            ),
+            Kind::SessionEnded => {
+                (403, "session-ended", "The session has ended", "Log in again by POST /api/v1/auth/login.")
+            }
+            Kind::RegistrationClosed => (
+                403,
+                "registration-closed",
+                "Accounts are not given here",
+                "Nothing else needs an account; who hosts opens registration with `auth.registration = \"open\"`.",
+            ),
+            Kind::Taken => (409, "taken", "Somebody has this already", "Choose another, or log in."),
             Kind::Replayed => {
                 (409, "replayed", "This request was seen before", "Sign a new request with a fresh nonce.")
             }
@@ -207,8 +244,13 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.kind == Kind::TicketNeeded {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Halloo"));
+        let scheme = match self.kind {
+            Kind::TicketNeeded => Some("Halloo"),
+            Kind::TokenNeeded => Some(r#"DPoP algs="EdDSA""#),
+            _ => None,
+        };
+        if let Some(scheme) = scheme {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         response
     }

@@ -2,6 +2,7 @@
 
 use crate::acme::Renewal;
 use crate::auth;
+use crate::auth::office::Office;
 use crate::config::{Config, Room};
 use crate::door::Door;
 use crate::front::{self, Doors, Guest};
@@ -21,7 +22,6 @@ use crate::world::World;
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
-use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::TicketIssuer;
 use halloo_store::store::Store;
 use halloo_wire::server::RelayInfo;
@@ -80,11 +80,12 @@ impl Running {
 /// The page that describes the interface.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    modifiers(&TicketScheme),
+    modifiers(&Schemes),
     info(title = "halloo coordinator", description = "Helps the members of a group find each other, and cannot read what they say."),
     tags(
         (name = "server", description = "What this coordinator is"),
-        (name = "auth", description = "Tickets"),
+        (name = "auth", description = "Tickets, accounts and their sessions"),
+        (name = "users", description = "Settings of accounts"),
         (name = "mailbox", description = "Items for who is away"),
         (name = "rendezvous", description = "Where members find each other"),
         (name = "turn", description = "Relays where networks let nothing else through"),
@@ -92,20 +93,29 @@ impl Running {
 )]
 struct Api;
 
-/// How a ticket is sent.
-struct TicketScheme;
+/// How a ticket and how a token is sent.
+struct Schemes;
 
-impl utoipa::Modify for TicketScheme {
+impl utoipa::Modify for Schemes {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let mut header = ApiKeyValue::new("Authorization");
-        header.description = Some("`Halloo TICKET`, from POST /api/v1/auth/ticket".to_owned());
-        let scheme = SecurityScheme::ApiKey(ApiKey::Header(header));
-        api.components.get_or_insert_default().add_security_scheme("ticket", scheme);
+        for (name, description) in [
+            ("ticket", "`Halloo TICKET`, from POST /api/v1/auth/ticket"),
+            (
+                "token",
+                "`DPoP TOKEN`, from POST /api/v1/auth/login, with a `DPoP` proof of its key (RFC 9449)",
+            ),
+        ] {
+            let mut header = ApiKeyValue::new("Authorization");
+            header.description = Some(description.to_owned());
+            let scheme = SecurityScheme::ApiKey(ApiKey::Header(header));
+            api.components.get_or_insert_default().add_security_scheme(name, scheme);
+        }
     }
 }
 
 /// The open rooms that keep something.
 struct Rooms {
+    office: Option<Office>,
     mail: Option<Mail>,
     meetings: Option<Meetings>,
     turn: Option<turn::room::Open>,
@@ -118,6 +128,7 @@ impl Rooms {
         config: &Config,
         hall: &Hall,
         keys: &Keys,
+        secrets: &auth::office::Secrets,
         (local, datagrams): (SocketAddr, Option<UdpSocket>),
         doors: &mut Doors,
     ) -> Result<Self> {
@@ -130,6 +141,7 @@ impl Rooms {
         };
         let has = |room| config.rooms.has(room);
         Ok(Rooms {
+            office: has(Room::Auth).then(|| auth::open(hall, &config.auth, secrets)).transpose()?,
             mail: has(Room::Mailbox).then(|| Mail::open(hall, &config.mailbox)).transpose()?,
             meetings: has(Room::Rendezvous).then(|| Meetings::open(hall, &config.rendezvous)),
             turn: datagrams.map(turn).transpose()?,
@@ -162,24 +174,28 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
     let (closer, closing) = hall::closing();
     let (tls, renewal) = certificate(config, &world)?;
     let keys = Keys::load(&*store, &mut world.chance())?;
-    let ticket_seed = keys.secret("ticket");
+    let secrets = auth::office::Secrets {
+        tickets: keys.secret("ticket"),
+        tokens: keys.secret("access token"),
+        accounts: keys.secret("accounts"),
+    };
     let known = Known {
         origin: config.origin.clone(),
         lan: config.lan,
         tls: tls.is_some(),
         proxies: config.proxies.clone(),
-        ticket_key: TicketIssuer::from_seed(&ticket_seed).public(),
+        ticket_key: TicketIssuer::from_seed(&secrets.tickets).public(),
     };
     let hall = Hall::new(world, store, closing, known)?;
     let (listener, local, datagrams) = listen(config.listen, config.rooms.has(Room::Turn)).await?;
     let (http, coming) = mpsc::channel(MAX_WAITING);
     let mut doors = Doors { http, relay: None, turn: None, tls: tls.clone() };
-    let mut rooms = Rooms::open(config, &hall, &keys, (local, datagrams), &mut doors)?;
+    let mut rooms = Rooms::open(config, &hall, &keys, &secrets, (local, datagrams), &mut doors)?;
     let relay = rooms
         .relay
         .as_ref()
         .map(|room| RelayInfo { peer_id: room.peer_id().to_string(), port: local.port() });
-    let router = router(config, &hall, &rooms, (relay, &ticket_seed))?;
+    let router = router(config, &hall, &rooms, relay)?;
     let door = Door::new(router, &hall, config.connections, config.connections_per_bucket);
     let turn = rooms.turn.as_ref().map(|open| open.turn.clone());
     let metrics = metrics::Door::open(&config.metrics, hall.meters.clone(), turn).await?;
@@ -215,7 +231,7 @@ async fn until_the_end(
     let (shut, shutting) = hall::closing();
     let accepting = tokio::spawn(front::run(listener, doors, shutting));
     let mail = rooms.mail;
-    let rounds = tokio::spawn(rounds(hall, mail.clone(), rooms.meetings, tls));
+    let rounds = tokio::spawn(rounds(hall, rooms.office, mail.clone(), rooms.meetings, tls));
     let sockets = async {
         if let Some(mail) = mail {
             mail.emptied().await;
@@ -230,12 +246,7 @@ async fn until_the_end(
 }
 
 /// All doors, and the page that describes them.
-fn router(
-    config: &Config,
-    hall: &Hall,
-    rooms: &Rooms,
-    (relay, ticket_seed): (Option<RelayInfo>, &Secret<[u8; 32]>),
-) -> Result<Router> {
+fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>) -> Result<Router> {
     let house = House {
         name: config.name.as_str().into(),
         rooms: config.rooms.names().into(),
@@ -246,8 +257,11 @@ fn router(
         .merge(house::door(house))
         .merge(invite_page::door())
         .nest("/api/v1/problems", OpenApiRouter::new().routes(routes!(problem::explain)));
-    if config.rooms.has(Room::Auth) {
-        doors = doors.nest("/api/v1/auth", auth::door(hall, &config.auth, ticket_seed));
+    if let Some(office) = &rooms.office {
+        doors = doors
+            .nest("/api/v1/auth", auth::door(office))
+            .nest("/api/v1/users", auth::users_door(office))
+            .merge(auth::root_door(office));
     }
     if let Some(mail) = &rooms.mail {
         doors = doors.nest("/api/v1/mailboxes", mailbox::door(mail.clone()));
@@ -266,7 +280,13 @@ fn router(
 }
 
 /// What is done now and then until it is time to close.
-async fn rounds(hall: Hall, mail: Option<Mail>, meetings: Option<Meetings>, tls: Option<Tls>) {
+async fn rounds(
+    hall: Hall,
+    office: Option<Office>,
+    mail: Option<Mail>,
+    meetings: Option<Meetings>,
+    tls: Option<Tls>,
+) {
     let mut every = tokio::time::interval(ROUND);
     loop {
         tokio::select! {
@@ -276,6 +296,11 @@ async fn rounds(hall: Hall, mail: Option<Mail>, meetings: Option<Meetings>, tls:
         hall.round();
         tls.iter().for_each(reread);
         meetings.iter().for_each(Meetings::round);
+        if let Some(office) = &office
+            && office.round().await.is_err()
+        {
+            tracing::warn!("old rows of the audit log are forgotten later");
+        }
         if let Some(mail) = &mail
             && mail.round().await.is_err()
         {

@@ -270,6 +270,81 @@ impl Book {
         keys.filter_map(|key| row(key).transpose()).collect()
     }
 
+    /// Takes a device away from an account; whether the account is forgotten with it, being the last.
+    pub fn revoke_device(
+        &self,
+        store: &dyn Store,
+        (account, device): (&Id, &ClientId),
+    ) -> Result<(Change, bool), Refused> {
+        let row = self.rows.device(store, device)?.filter(|row| row.account == *account);
+        if row.is_none() {
+            return Err(Refused::Absent);
+        }
+        if self.devices(store, account)?.len() == 1 {
+            return Ok((self.forget(store, account, &[*device])?, true));
+        }
+        let mut change = Change::default();
+        change.batch.del(rows::device_key(device));
+        change.batch.del(rows::listed_key(account, device));
+        change.note(What::DeviceRevoked, *account);
+        Ok((change, false))
+    }
+
+    /// Forgets an account whose devices are these.
+    pub fn forget(&self, store: &dyn Store, account: &Id, devices: &[ClientId]) -> Result<Change, Refused> {
+        let (names, _) = self.profile(store, account)?;
+        let there = self.devices(store, account)?;
+        if there.len() != devices.len() || there.iter().any(|(key, _)| !devices.contains(key)) {
+            return Err(Refused::Moved);
+        }
+        let mut change = Change::default();
+        change.batch.del(rows::account_key(account));
+        if let Some(username) = &names.username {
+            change.batch.del(rows::name_key(&self.tag(username)));
+        }
+        for device in devices {
+            change.batch.del(rows::device_key(device));
+            change.batch.del(rows::listed_key(account, device));
+        }
+        change.note(What::Forgotten, *account);
+        Ok(change)
+    }
+
+    /// What the owner of an account has set, and the day on which it began.
+    pub fn profile(&self, store: &dyn Store, account: &Id) -> Result<(Names, u32), Refused> {
+        let row = self.rows.account(store, account)?.ok_or(Refused::Absent)?;
+        Ok((self.rows.open(account, &row.names).unwrap_or_default(), row.created))
+    }
+
+    /// Sets it; the day on which the account began.
+    pub fn set_profile(
+        &self,
+        store: &dyn Store,
+        account: &Id,
+        names: &Names,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<(Change, u32), Refused> {
+        let mut row = self.rows.account(store, account)?.ok_or(Refused::Absent)?;
+        let before: Names = self.rows.open(account, &row.names).unwrap_or_default();
+        let mut change = Change::default();
+        if before.username != names.username {
+            if let Some(username) = &names.username {
+                let key = rows::name_key(&self.tag(username));
+                if store.get(&key)?.is_some() {
+                    return Err(Refused::NameTaken);
+                }
+                change.batch.put(key, account.to_vec());
+            }
+            if let Some(username) = &before.username {
+                change.batch.del(rows::name_key(&self.tag(username)));
+            }
+        }
+        row.names = self.rows.seal(account, names, rng);
+        change.batch.put(rows::account_key(account), row.write());
+        change.note(What::ProfileChanged, *account);
+        Ok((change, row.created))
+    }
+
     /// Whether a session of this device is open now.
     #[must_use]
     pub fn open_session<'a>(&self, row: &'a Device, now_ms: u64) -> Option<&'a Session> {

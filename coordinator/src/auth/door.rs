@@ -1,42 +1,55 @@
-//! The endpoints of the room, and what they share.
+//! The endpoints of the room.
 
 use super::config::AuthConfig;
-use super::service::Desk;
-use super::ticket;
+use super::office::{Office, Secrets};
+use super::{
+    challenge_given, devices, jwks, login, logout, profile, refreshed, register, session_ticket, sessions,
+    ticket,
+};
 use crate::hall::Hall;
-use crate::limits::Limit;
-use axum::extract::{DefaultBodyLimit, FromRef};
-use halloo_crypto::secret::Secret;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use anyhow::Result;
+use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What the endpoints share.
-#[derive(Clone, Debug)]
-pub(super) struct Auth {
-    pub(super) hall: Hall,
-    pub(super) limit: Arc<Limit>,
-    desk: Arc<Mutex<Desk>>,
+/// Longest body of all others than tickets: names, a description of a device, a proof and a token.
+const BODY_MAX: usize = 4_096;
+
+/// Opens the room, with secrets of its own.
+pub fn open(hall: &Hall, config: &AuthConfig, secrets: &Secrets) -> Result<Office> {
+    Office::open(hall, config, secrets)
 }
 
-impl Auth {
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl FromRef<Auth> for Hall {
-    fn from_ref(auth: &Auth) -> Hall {
-        auth.hall.clone()
-    }
-}
-
-/// Opens the room: its routes below `/api/v1/auth`, with a seed of its own.
-pub fn door(hall: &Hall, config: &AuthConfig, seed: &Secret<[u8; 32]>) -> OpenApiRouter {
-    let limit = hall.limit(config.burst, config.per_minute);
-    let auth = Auth { hall: hall.clone(), limit, desk: Arc::new(Mutex::new(Desk::new(seed))) };
+/// Its routes below `/api/v1/auth`.
+pub fn door(office: &Office) -> OpenApiRouter {
+    let accounts = OpenApiRouter::new()
+        .routes(routes!(challenge_given::challenge))
+        .routes(routes!(register::register))
+        .routes(routes!(login::login))
+        .routes(routes!(refreshed::refresh))
+        .routes(routes!(logout::logout))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::revoke))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::revoke))
+        .routes(routes!(session_ticket::session_ticket))
+        .layer(DefaultBodyLimit::max(BODY_MAX));
     OpenApiRouter::new()
         .routes(routes!(ticket::ticket))
         .layer(DefaultBodyLimit::max(ticket::BODY_MAX))
-        .with_state(auth)
+        .merge(accounts)
+        .with_state(office.clone())
+}
+
+/// Its routes below `/api/v1/users`.
+pub fn users_door(office: &Office) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(profile::get, profile::put, profile::delete))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(office.clone())
+}
+
+/// Its routes at the root.
+pub fn root_door(office: &Office) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(jwks::jwks)).with_state(office.clone())
 }

@@ -1,8 +1,9 @@
 //! Checks a request for a ticket and answers it; time is an argument, and nothing is kept but which requests were seen.
 
 use super::seen::{Seen, SeenError};
+use halloo_crypto::id::ClientId;
 use halloo_crypto::secret::Secret;
-use halloo_crypto::ticket::{CLOCK_SKEW_MAX_MS, TicketError, TicketIssuer};
+use halloo_crypto::ticket::{CLOCK_SKEW_MAX_MS, Room, TicketError, TicketIssuer};
 use halloo_wire::origin::Origin;
 use halloo_wire::ticket::{self, TicketAsk, TicketGiven};
 
@@ -55,8 +56,14 @@ impl Desk {
             _ => Refused::Malformed,
         })?;
         self.seen.first_time(request.nonce, request.time_ms + CLOCK_SKEW_MAX_MS, now_ms)?;
-        let (ticket, expires_ms) = self.issuer.issue(&request.client, request.room, now_ms);
-        Ok(TicketGiven { ticket: ticket::to_text(&ticket), expires_ms })
+        Ok(self.give(&request.client, request.room, now_ms))
+    }
+
+    /// A ticket for a client that has proven itself.
+    #[must_use]
+    pub fn give(&self, client: &ClientId, room: Room, now_ms: u64) -> TicketGiven {
+        let (ticket, expires_ms) = self.issuer.issue(client, room, now_ms);
+        TicketGiven { ticket: ticket::to_text(&ticket), expires_ms }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /api/v1/auth/ticket`.
 
-use super::door::Auth;
+use super::office::Office;
 use super::service::Refused;
 use crate::hall::{Asker, Here};
 use crate::problem::{Details, Kind, Problem};
@@ -94,16 +94,16 @@ pub(super) struct GivenShape {
     )
 )]
 pub(super) async fn ticket(
-    State(auth): State<Auth>,
+    State(office): State<Office>,
     Asker(name): Asker,
     here: Here,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<TicketGiven>, Problem> {
-    auth.limit.pass(&name)?;
+    office.limit.pass(&name)?;
     let ask: TicketAsk = serde_json::from_slice(&body?)
         .map_err(|_| Problem::new(Kind::Malformed, "the body is no request for a ticket"))?;
-    let now_ms = auth.hall.world.now_ms();
-    Ok(Json(auth.desk().ask(&ask, &here.origins, now_ms)?))
+    let now_ms = office.hall.world.now_ms();
+    Ok(Json(office.desk().ask(&ask, &here.origins, now_ms)?))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A coordinator on a real socket, in memory and with a clock that is told, and somebody who asks it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod account;
+
 use halloo_coordinator::config::Config;
 use halloo_coordinator::serve::{self, Running};
 use halloo_coordinator::world::World;

@@ -2,7 +2,7 @@
 
 use super::super::seen::MAX_SEEN;
 use super::*;
-use halloo_crypto::ticket::{ClientSecret, Room, TICKET_LIFE_MS, Ticket, TicketRequest};
+use halloo_crypto::ticket::{ClientSecret, TICKET_LIFE_MS, Ticket, TicketRequest};
 
 const NOW: u64 = 1_800_000_000_000;
 

@@ -1,0 +1,330 @@
+//! What the endpoints of accounts share: the book and who may work on which page of it, the end of the audit log, limits, tokens.
+
+use super::access::{Access, Id, Issuer};
+use super::book::audit::{self, Head};
+use super::book::{Book, Change, Opened, Refused, rows};
+use super::challenge::{ChallengeError, Challenges};
+use super::config::{AuthConfig, Registration};
+use super::jose;
+use super::seen::Seen;
+use super::service::Desk;
+use crate::hall::{Hall, Here, store_problem};
+use crate::limits::Limit;
+use crate::problem::{Kind, Problem};
+use axum::body::Bytes;
+use axum::extract::FromRef;
+use axum::extract::rejection::BytesRejection;
+use halloo_crypto::base16;
+use halloo_crypto::id::{ClientId, Signature};
+use halloo_crypto::kdf;
+use halloo_crypto::secret::Secret;
+use halloo_store::error::StoreError;
+use halloo_store::store::Store;
+use halloo_wire::login::{LoginProof, Purpose};
+use halloo_wire::origin::Origin;
+use rand_core::Rng as _;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex as Waiting, OwnedMutexGuard};
+
+/// Pages of the book that are worked on at once: more than commits that are ever under way would bring nothing.
+const PAGES: usize = 512;
+/// Rows that are read at once where all are.
+const READ_AT_ONCE: usize = 256;
+/// How long a failed repeat of a change is worth waiting for, seconds.
+const AGAIN_S: u64 = 1;
+
+/// Seeds of the room; each is used for one purpose.
+#[derive(Debug)]
+pub struct Secrets {
+    /// For tickets.
+    pub tickets: Secret<[u8; 32]>,
+    /// For access tokens.
+    pub tokens: Secret<[u8; 32]>,
+    /// For what the book keeps.
+    pub accounts: Secret<[u8; 32]>,
+}
+
+/// What the endpoints share; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Office {
+    pub(super) hall: Hall,
+    pub(super) limit: Arc<Limit>,
+    pub(super) registrations: Arc<Limit>,
+    pub(super) registration: Registration,
+    pub(super) book: Arc<Book>,
+    pub(super) issuer: Arc<Issuer>,
+    pub(super) accounts: Arc<AtomicUsize>,
+    pub(super) accounts_max: usize,
+    audit_days: u32,
+    desk: Arc<Mutex<Desk>>,
+    challenges: Arc<Mutex<Challenges>>,
+    proofs: Arc<Mutex<Seen>>,
+    pages: Arc<[Arc<Waiting<()>>]>,
+    /// Held from numbering rows of the audit log until they are queued: the disk gets them in that order.
+    head: Arc<Mutex<Head>>,
+    /// A write failed: the end of the log is to be looked up again.
+    head_lost: Arc<AtomicBool>,
+}
+
+impl FromRef<Office> for Hall {
+    fn from_ref(office: &Office) -> Hall {
+        office.hall.clone()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count(store: &dyn Store) -> Result<usize, StoreError> {
+    let (mut count, mut after) = (0, None::<Vec<u8>>);
+    loop {
+        let page = store.page(rows::ACCOUNTS, after.as_deref(), READ_AT_ONCE)?;
+        let Some((last, _)) = page.last() else { return Ok(count) };
+        after = Some(last.clone());
+        count += page.len();
+    }
+}
+
+impl Office {
+    /// Opens the room on what lies in the store.
+    pub(super) fn open(hall: &Hall, config: &AuthConfig, secrets: &Secrets) -> anyhow::Result<Self> {
+        let hour = Duration::from_secs(60 * 60);
+        Ok(Office {
+            limit: hall.limit(config.burst, config.per_minute),
+            registrations: hall
+                .limit_every(config.registrations_burst, hour / config.registrations_per_hour.get()),
+            registration: config.registration,
+            book: Arc::new(Book::new(&secrets.accounts, config.session_days)),
+            issuer: Arc::new(Issuer::new(&secrets.tokens)),
+            accounts: Arc::new(AtomicUsize::new(count(&*hall.store)?)),
+            accounts_max: config.accounts,
+            audit_days: config.audit_days,
+            desk: Arc::new(Mutex::new(Desk::new(&secrets.tickets))),
+            challenges: Arc::new(Mutex::new(Challenges::new(&mut hall.world.chance()))),
+            proofs: Arc::default(),
+            pages: (0..PAGES).map(|_| Arc::default()).collect(),
+            head: Arc::new(Mutex::new(Head::find(&*hall.store)?)),
+            head_lost: Arc::default(),
+            hall: hall.clone(),
+        })
+    }
+
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        locked(&self.desk)
+    }
+
+    pub(super) fn challenges(&self) -> MutexGuard<'_, Challenges> {
+        locked(&self.challenges)
+    }
+
+    pub(super) fn proofs(&self) -> MutexGuard<'_, Seen> {
+        locked(&self.proofs)
+    }
+
+    /// Keeps all others from the pages of these names; always in one order, so that nobody waits in a ring.
+    async fn hold(&self, names: &[&[u8]]) -> Vec<OwnedMutexGuard<()>> {
+        let page = |name: &&[u8]| {
+            let hash = kdf::hash("page", &[name]);
+            usize::from(u16::from_be_bytes([hash[0], hash[1]])) % PAGES
+        };
+        let mut held = Vec::with_capacity(names.len());
+        for page in names.iter().map(page).collect::<BTreeSet<_>>() {
+            held.push(Arc::clone(&self.pages[page]).lock_owned().await);
+        }
+        held
+    }
+
+    /// Works out a change on the pages of these names, and returns once it would survive a power cut. Others get to these pages after
+    /// that, also where who asked has gone away meanwhile.
+    pub(super) async fn change<T>(
+        &self,
+        names: &[&[u8]],
+        work: impl FnOnce(&dyn Store) -> Result<(Change, T), Refused>,
+    ) -> Result<T, Problem> {
+        let held = self.hold(names).await;
+        let turn = self.hall.turn().await;
+        let (Change { mut batch, events }, told) = work(&*self.hall.store)?;
+        if batch.is_empty() && events.is_empty() {
+            return Ok(told);
+        }
+        let commit = {
+            let mut head = locked(&self.head);
+            if self.head_lost.swap(false, Ordering::AcqRel) {
+                *head = Head::find(&*self.hall.store).map_err(|error| store_problem(&error))?;
+            }
+            head.append(&mut batch, &events, self.hall.world.now_ms());
+            let lost = Arc::clone(&self.head_lost);
+            turn.submit(batch, move |durable| {
+                lost.fetch_or(!durable, Ordering::AcqRel);
+                drop(held);
+            })
+        };
+        commit.durable().await?;
+        Ok(told)
+    }
+
+    /// Checks the proof of a device's key; the origin by which it came. The challenge is used up by it.
+    pub(super) fn proven(
+        &self,
+        purpose: Purpose,
+        proof: &ProofShape,
+        here: &Here,
+    ) -> Result<Origin, Problem> {
+        let malformed = || Problem::new(Kind::Malformed, "the proof of the key is not in lower-case hex");
+        let challenge = base16::decode_array(&proof.challenge).ok_or_else(malformed)?;
+        let (device, signature) = (proof.device()?, proof.signature.parse::<Signature>());
+        let signature = signature.map_err(|_| malformed())?;
+        let holds = |origin: &&Origin| {
+            let proof = LoginProof { purpose, device, challenge, origin: (*origin).clone() };
+            proof.is_signed(&signature)
+        };
+        let origin = here.origins.iter().find(holds).cloned();
+        let refuse =
+            || Problem::new(Kind::BadSignature, "the key did not sign this challenge for this origin");
+        let origin = origin.ok_or_else(refuse)?;
+        self.challenges().take(&device, &challenge, self.hall.world.now_ms())?;
+        Ok(origin)
+    }
+
+    /// What whoever has opened a session is given.
+    pub(super) fn tokens(&self, device: &ClientId, origin: &Origin, opened: &Opened) -> TokensGiven {
+        let mut id: Id = [0; 16];
+        self.hall.world.chance().fill_bytes(&mut id);
+        let thumbprint = jose::thumbprint(&device.0);
+        let access = Access { account: opened.account, session: opened.session, thumbprint };
+        TokensGiven {
+            user_id: base16::encode(&opened.account),
+            session_id: base16::encode(&opened.session),
+            token: self.issuer.issue(&access, origin, id, self.hall.world.now_ms()),
+            token_type: "DPoP",
+            expires_in: super::access::LIFE_S,
+            refresh_token: opened.refresh.to_text(),
+        }
+    }
+
+    /// Forgets rows of the audit log that are too old; now and then.
+    pub async fn round(&self) -> Result<(), Problem> {
+        let kept_ms = u64::from(self.audit_days) * 86_400_000;
+        let before_ms = self.hall.world.now_ms().saturating_sub(kept_ms);
+        loop {
+            let turn = self.hall.turn().await;
+            let old = audit::forget(&*self.hall.store, before_ms).map_err(|error| store_problem(&error))?;
+            let whole_step = old.len() > audit::FORGET_STEP;
+            if old.is_empty() {
+                return Ok(());
+            }
+            turn.submit(old, |_| {}).durable().await?;
+            if !whole_step {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// That somebody has the key of a device; the bytes under the signature are drawn in docs/spec/coordinator.md.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KeyProof)]
+pub(super) struct ProofShape {
+    /// Public key of the device, Ed25519, in hex: made for this coordinator alone.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub(super) device_key: String,
+    /// What POST /api/v1/auth/challenge gave for it.
+    #[schema(pattern = "^[0-9a-f]{80}$")]
+    pub(super) challenge: String,
+    /// Ed25519 signature in hex.
+    #[schema(pattern = "^[0-9a-f]{128}$")]
+    pub(super) signature: String,
+}
+
+impl ProofShape {
+    pub(super) fn device(&self) -> Result<ClientId, Problem> {
+        let malformed = |_| Problem::new(Kind::Malformed, "the device key is not 64 digits of hex");
+        self.device_key.parse().map_err(malformed)
+    }
+}
+
+/// What continues and uses a session.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub(super) struct TokensGiven {
+    /// The account.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    user_id: String,
+    /// The session.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    session_id: String,
+    /// An access token (a JWT, RFC 9068), bound to the key of the device.
+    token: String,
+    /// Always `DPoP`: every use needs a proof (RFC 9449).
+    token_type: &'static str,
+    /// Seconds after which the token ends.
+    #[schema(minimum = 1, maximum = 600)]
+    expires_in: u64,
+    /// What POST /api/v1/auth/refresh takes, once.
+    #[schema(pattern = "^[0-9a-f]{128}$")]
+    refresh_token: String,
+}
+
+/// A body as JSON of this shape.
+pub(super) fn json<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+    serde_json::from_slice(&body?)
+        .map_err(|_| Problem::new(Kind::Malformed, "the body is not the JSON that is described"))
+}
+
+/// The place of an account that is being made: it is free again where nothing came of it.
+#[derive(Debug)]
+pub(super) struct Place {
+    accounts: Arc<AtomicUsize>,
+    pub(super) taken: bool,
+}
+
+impl Place {
+    pub(super) fn find(office: &Office) -> Result<Self, Problem> {
+        let before = office.accounts.fetch_add(1, Ordering::AcqRel);
+        let place = Place { accounts: Arc::clone(&office.accounts), taken: false };
+        if before < office.accounts_max {
+            return Ok(place);
+        }
+        Err(Problem::new(Kind::Full, "there are as many accounts as the coordinator takes"))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.accounts.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let kind = match &refused {
+            Refused::Store(error) => return store_problem(error),
+            Refused::Unknown => Kind::LoginFailed,
+            Refused::KeyTaken | Refused::NameTaken => Kind::Taken,
+            Refused::Ended => Kind::SessionEnded,
+            Refused::Absent => Kind::NotFound,
+            Refused::Devices => Kind::Full,
+            Refused::Moved => {
+                return Problem::new(Kind::Unavailable, refused.to_string()).after(AGAIN_S);
+            }
+        };
+        Problem::new(kind, refused.to_string())
+    }
+}
+
+impl From<ChallengeError> for Problem {
+    fn from(error: ChallengeError) -> Self {
+        match error {
+            ChallengeError::Unknown => Problem::new(Kind::BadSignature, error.to_string()),
+            ChallengeError::Replayed => Problem::new(Kind::Replayed, error.to_string()),
+            ChallengeError::Busy => Problem::new(Kind::Unavailable, error.to_string()).after(60),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Who asks with an access token: the token, the proof of its key (RFC 9449) and the session behind both, checked before an endpoint runs.
+
+use super::access::{Access, Id};
+use super::dpop::{self, DpopError, Proven};
+use super::jose;
+use super::office::Office;
+use super::seen::SeenError;
+use crate::hall::{Asker, Here};
+use crate::problem::{Kind, Problem};
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::header;
+use axum::http::request::Parts;
+use halloo_crypto::id::ClientId;
+
+/// The scheme of the header that carries a token (RFC 9449, 7.1).
+const SCHEME: &str = "DPoP";
+
+/// Somebody with a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signed {
+    /// The account.
+    pub(super) account: Id,
+    /// The key of the device.
+    pub(super) device: ClientId,
+    /// The session.
+    pub(super) session: Id,
+}
+
+/// Somebody with a key, who has no token yet or no longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holder(pub(super) ClientId);
+
+fn refuse(why: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+    Problem::new(Kind::TokenNeeded, why)
+}
+
+/// The one value of a header; several would leave it open which of them counts.
+fn only<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let mut values = parts.headers.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok()
+}
+
+/// Counts the request before anything is computed for it.
+async fn counted(parts: &mut Parts, office: &Office) -> Result<(), Problem> {
+    let Ok(Asker(name)) = Asker::from_request_parts(parts, office).await;
+    office.limit.pass(&name)
+}
+
+async fn proven(parts: &mut Parts, office: &Office, token: Option<&str>) -> Result<Proven, Problem> {
+    let Ok(here) = Here::from_request_parts(parts, office).await;
+    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+    let proof = only(parts, "dpop").ok_or_else(|| refuse("no `DPoP` proof was sent"))?;
+    let (method, path) = (parts.method.as_str(), uri.path());
+    let request = dpop::Request { method, path, origins: &here.origins, token };
+    let now_ms = office.hall.world.now_ms();
+    let proven = dpop::check(proof, &request, now_ms).map_err(|error| match error {
+        DpopError::ClockApart => Problem::new(Kind::ClockApart, error.to_string()),
+        _ => refuse(error.to_string()),
+    })?;
+    office.proofs().first_time(proven.name, proven.ends_ms, now_ms).map_err(|error| match error {
+        SeenError::Replayed => Problem::new(Kind::Replayed, "this DPoP proof was seen before"),
+        SeenError::Busy => {
+            Problem::new(Kind::Unavailable, "too many proofs are remembered at the moment").after(60)
+        }
+    })?;
+    Ok(proven)
+}
+
+impl FromRequestParts<Office> for Holder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, office: &Office) -> Result<Self, Problem> {
+        counted(parts, office).await?;
+        Ok(Holder(ClientId(proven(parts, office, None).await?.key)))
+    }
+}
+
+impl FromRequestParts<Office> for Signed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, office: &Office) -> Result<Self, Problem> {
+        counted(parts, office).await?;
+        let header =
+            only(parts, header::AUTHORIZATION.as_str()).ok_or_else(|| refuse("no token was sent"))?;
+        let (scheme, token) = header.split_once(' ').unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return Err(refuse("the header is not `Authorization: DPoP TOKEN`"));
+        }
+        let (token, now_ms) = (token.trim().to_owned(), office.hall.world.now_ms());
+        let Ok(here) = Here::from_request_parts(parts, office).await;
+        let access = office.issuer.check(&token, &here.origins, now_ms);
+        let Access { account, session, thumbprint } = access.map_err(|error| refuse(error.to_string()))?;
+        let key = proven(parts, office, Some(&token)).await?.key;
+        if jose::thumbprint(&key) != thumbprint {
+            return Err(refuse("the proof is by another key than the token is for"));
+        }
+        let device = ClientId(key);
+        // The token alone would be good for minutes after the session was ended; here the book is at hand.
+        let row = office.book.session(&*office.hall.store, &device, &session, now_ms);
+        match row {
+            Ok(row) if row.account == account => Ok(Signed { account, device, session }),
+            Ok(_) | Err(super::book::Refused::Ended) => Err(refuse("the session has ended")),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
