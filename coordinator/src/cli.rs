@@ -1,10 +1,11 @@
-//! The command line: `serve`, `init`, `backup`, `restore`, `doctor`, `config check`; data on stdout, talk on stderr.
+//! The command line: `serve`, `init`, `backup`, `restore`, `doctor`, `config check`, `audit verify`; data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod copies;
 mod doctor;
 mod init;
 
+use crate::auth::book::audit;
 use crate::config::layers::{Effective, Layer};
 use crate::config::{Config, ROOMS};
 use crate::descriptors;
@@ -14,6 +15,7 @@ use crate::tls::config::TlsConfig;
 use crate::world::World;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use halloo_crypto::base16;
 use halloo_store::sled_store::SledStore;
 use halloo_store::store::Store;
 use std::io::IsTerminal as _;
@@ -49,6 +51,22 @@ enum Command {
     Config {
         #[command(subcommand)]
         what: ConfigCommand,
+    },
+    /// Looks at the log of what was done to accounts.
+    Audit {
+        #[command(subcommand)]
+        what: AuditCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Checks that no row was changed, moved or taken out, and prints how many there are and the hash of the last; the coordinator must
+    /// not run meanwhile.
+    Verify {
+        /// Folder of what outlives a restart.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
     },
 }
 
@@ -93,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Restore(to) => copies::restore(&to),
         Command::Doctor(settings) => doctor::run(&settings),
         Command::Config { what: ConfigCommand::Check(settings) } => check(&settings),
+        Command::Audit { what: AuditCommand::Verify { data } } => verify(data),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -149,6 +168,22 @@ fn check(settings: &Settings) -> Result<()> {
     for (key, value, from) in rows {
         println!("{key:key_width$} = {value:value_width$}  # {from}");
     }
+    Ok(())
+}
+
+fn verify(data: Option<PathBuf>) -> Result<()> {
+    let folder = data.unwrap_or_else(|| Config::default().data).join("store");
+    if !folder.is_dir() {
+        bail!("there is no coordinator's data in {}: name its folder with --data", folder.display());
+    }
+    let (store, _) = SledStore::open(&folder)?;
+    let verified = audit::verify(&store)?;
+    let (rows, last) = (verified.rows, verified.head);
+    println!(
+        "{rows} rows hold together; the last is number {} with hash {}",
+        last.number,
+        base16::encode(&last.hash)
+    );
     Ok(())
 }
 

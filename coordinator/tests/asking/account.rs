@@ -56,15 +56,20 @@ impl Given {
 
 impl Place {
     pub fn device(&self, seed: u16) -> Device {
-        let mut bytes = [0; 32];
-        bytes[..2].copy_from_slice(&seed.to_be_bytes());
-        let origin = self.origin();
-        let secret = ClientSecret::derive(&Secret::new(bytes), origin.as_str());
-        Device { secret, origin, to: self.running.local, drawn: AtomicU64::new(0) }
+        Device::of(seed, self.running.local)
     }
 }
 
 impl Device {
+    /// A device that asks the coordinator at this address.
+    pub fn of(seed: u16, to: SocketAddr) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..2].copy_from_slice(&seed.to_be_bytes());
+        let origin: Origin = format!("http://{to}").parse().unwrap();
+        let secret = ClientSecret::derive(&Secret::new(bytes), origin.as_str());
+        Device { secret, origin, to, drawn: AtomicU64::new(0) }
+    }
+
     pub async fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         super::ask(self.to, Method::POST, path, headers, body.to_string().into_bytes()).await
     }

@@ -5,8 +5,10 @@
 //!  value    version | what u8 | time ms u64 | account 16 | hash 32
 //!  hash     SHA-256, under a label of ours, of number | value before the hash | hash of the row before, or zeros before the first row
 //!  anchor   "ah" -> number u64 | hash 32                 of the last row that was forgotten by age, where one was
+//!  head     "ai" -> number u64 | hash 32                 of the last row
 //! ```
-//! A row that is changed, moved or missing breaks the chain there. Who rewrites all rows after it is seen by whoever noted the last hash.
+//! A row that is changed, moved or missing breaks the chain there, also at its end. Who rewrites all rows after it, and the head, is seen by
+//! whoever noted the last hash.
 
 use super::super::access::Id;
 use halloo_crypto::kdf;
@@ -16,6 +18,7 @@ use halloo_store::store::{Record, Store};
 
 const ROWS: &[u8] = b"ag";
 const ANCHOR: &[u8] = b"ah";
+const HEAD: &[u8] = b"ai";
 const VERSION: u8 = 1;
 const VALUE_BYTES: usize = 58;
 const BODY_BYTES: usize = 26;
@@ -44,6 +47,18 @@ pub enum What {
     ProfileChanged = 7,
     /// The account was forgotten.
     Forgotten = 8,
+    /// The password was set, changed or taken away.
+    PasswordChanged = 9,
+    /// A session began by a password.
+    LoggedInByPassword = 10,
+    /// A password or a code was wrong.
+    LoginRefused = 11,
+    /// Codes of an authenticator are needed from now on.
+    TotpEnrolled = 12,
+    /// Codes are no longer needed.
+    TotpRemoved = 13,
+    /// A recovery code was used up.
+    RecoveryUsed = 14,
 }
 
 /// Something to note.
@@ -112,37 +127,32 @@ fn follows(before: &Head, (key, value): &Record) -> Result<Head, Broken> {
     if whole && hash == computed { Ok(Head { number, hash: computed }) } else { Err(Broken::Row(number)) }
 }
 
-fn anchor(store: &dyn Store) -> Result<Head, StoreError> {
-    let kept = store.get(ANCHOR)?;
-    let read = |value: &Vec<u8>| {
-        let (number, hash) = value.split_first_chunk()?;
-        Some(Head { number: u64::from_be_bytes(*number), hash: hash.try_into().ok()? })
-    };
-    Ok(kept.as_ref().and_then(read).unwrap_or_default())
-}
-
 impl Head {
-    /// The end of the log that lies in a store.
+    fn read(store: &dyn Store, key: &[u8]) -> Result<Option<Self>, StoreError> {
+        let read = |value: Vec<u8>| {
+            let (number, hash) = value.split_first_chunk()?;
+            Some(Head { number: u64::from_be_bytes(*number), hash: hash.try_into().ok()? })
+        };
+        Ok(store.get(key)?.and_then(read))
+    }
+
+    fn write(&self) -> Vec<u8> {
+        [&self.number.to_be_bytes()[..], &self.hash].concat()
+    }
+
+    /// The end of the log that lies in a store; where none is noted, behind the last row that is there, so that none is overwritten.
     pub fn find(store: &dyn Store) -> Result<Self, StoreError> {
-        let mut head = anchor(store)?;
-        // The numbers go up by one: the last one is found by halving, whatever the length.
-        let (mut low, mut step) = (head.number, 1_u64);
-        while store.get(&row_key(low.saturating_add(step)))?.is_some() {
-            low += step;
-            step = step.saturating_mul(2);
+        if let Some(head) = Self::read(store, HEAD)? {
+            return Ok(head);
         }
-        while step > 0 {
-            if store.get(&row_key(low.saturating_add(step)))?.is_some() {
-                low += step;
-            } else {
-                step /= 2;
-            }
-        }
-        if let Some(value) = store.get(&row_key(low))? {
+        let (mut head, mut after) = (Self::read(store, ANCHOR)?.unwrap_or_default(), None::<Vec<u8>>);
+        loop {
+            let page = store.page(ROWS, after.as_deref(), PAGE)?;
+            let Some((last, value)) = page.last() else { return Ok(head) };
             let hash = value.get(BODY_BYTES..).and_then(|hash| hash.try_into().ok()).unwrap_or_default();
-            head = Head { number: low, hash };
+            head = Head { number: number_of(last).unwrap_or(head.number), hash };
+            after = Some(last.clone());
         }
-        Ok(head)
     }
 
     /// Writes rows behind the last one.
@@ -156,23 +166,29 @@ impl Head {
             value.extend_from_slice(&self.hash);
             batch.put(row_key(self.number), value);
         }
+        if !events.is_empty() {
+            batch.put(HEAD, self.write());
+        }
     }
 }
 
 /// Reads the whole log; the last row's number and hash, or the first row that is wrong.
 pub fn verify(store: &dyn Store) -> Result<Verified, Broken> {
-    let mut head = anchor(store)?;
+    let mut head = Head::read(store, ANCHOR)?.unwrap_or_default();
+    let noted = Head::read(store, HEAD)?.unwrap_or_default();
     let (first, mut after) = (head.number, None::<Vec<u8>>);
     loop {
         let page = store.page(ROWS, after.as_deref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(Verified { rows: head.number - first, head });
-        };
+        let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
         for record in &page {
             head = follows(&head, record)?;
         }
     }
+    if noted == head {
+        return Ok(Verified { rows: head.number - first, head });
+    }
+    Err(if noted.number > head.number { Broken::Gone(head.number + 1) } else { Broken::Row(head.number) })
 }
 
 /// Forgets some of the rows that are older than `before_ms`, the oldest first; never the last one.

@@ -47,6 +47,18 @@ fn a_row_that_is_gone_or_moved_is_named() {
 }
 
 #[test]
+fn an_end_that_was_cut_off_is_missed_and_a_lost_note_of_it_overwrites_nothing() {
+    let store = log(20);
+    write(&store, row_key(20), None);
+    assert!(matches!(verify(&store), Err(Broken::Gone(20))));
+    let store = log(20);
+    let noted = Head::find(&store).unwrap();
+    write(&store, HEAD.to_vec(), None);
+    assert!(matches!(verify(&store), Err(Broken::Row(20))));
+    assert_eq!(Head::find(&store).unwrap(), noted);
+}
+
+#[test]
 fn rows_are_forgotten_by_age_and_the_rest_still_holds_together() {
     let store = log(20);
     store.commit(&forget(&store, 12_000).unwrap()).unwrap();
