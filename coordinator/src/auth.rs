@@ -5,8 +5,6 @@
 //! group needs depends on it.
 
 #[cfg(feature = "server")]
-pub mod config;
-#[cfg(feature = "server")]
 pub mod jose;
 pub mod seen;
 #[cfg(feature = "server")]
@@ -16,7 +14,13 @@ pub mod access;
 #[cfg(feature = "server")]
 pub mod dpop;
 #[cfg(feature = "server")]
+pub mod totp;
+#[cfg(feature = "server")]
 pub mod book;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+mod password;
 pub mod service;
 #[cfg(feature = "server")]
 pub mod office;
@@ -44,6 +48,10 @@ mod devices;
 mod session_ticket;
 #[cfg(feature = "server")]
 mod profile;
+#[cfg(feature = "server")]
+mod password_set;
+#[cfg(feature = "server")]
+mod authenticator;
 #[cfg(feature = "server")]
 mod jwks;
 

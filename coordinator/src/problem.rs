@@ -40,6 +40,8 @@ pub enum Kind {
     ClockApart,
     /// Nobody logs in by what was given.
     LoginFailed,
+    /// A code of an authenticator is needed as well.
+    CodeNeeded,
     /// The session that was to be continued has ended.
     SessionEnded,
     /// Accounts are not given here.
@@ -63,7 +65,7 @@ pub enum Kind {
 }
 
 /// All kinds, for the pages that explain them.
-pub const KINDS: [Kind; 17] = [
+pub const KINDS: [Kind; 18] = [
     Kind::Malformed,
     Kind::TooLarge,
     Kind::TicketNeeded,
@@ -71,6 +73,7 @@ pub const KINDS: [Kind; 17] = [
     Kind::BadSignature,
     Kind::ClockApart,
     Kind::LoginFailed,
+    Kind::CodeNeeded,
     Kind::SessionEnded,
     Kind::RegistrationClosed,
     Kind::Replayed,
@@ -129,6 +132,12 @@ impl Kind {
                 "login-failed",
                 "Nobody logs in by this",
                 "Register first, or check what was typed; only keys that were registered here open an account.",
+            ),
+            Kind::CodeNeeded => (
+                403,
+                "code-needed",
+                "A code of the authenticator is needed as well",
+                "Send it as `code`, or a recovery code, with a fresh proof.",
             ),
             Kind::SessionEnded => {
                 (403, "session-ended", "The session has ended", "Log in again by POST /api/v1/auth/login.")

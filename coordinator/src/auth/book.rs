@@ -4,6 +4,7 @@
 //! an account, a device or a name keeps others from it meanwhile.
 
 pub mod audit;
+pub mod by_password;
 pub mod refresh;
 pub mod rows;
 
@@ -19,7 +20,7 @@ use halloo_store::store::Store;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
 use refresh::{Presented, Refresh};
-use rows::{Account, Device, Names, Session};
+use rows::{Account, Device, Names, Password, Session};
 
 /// Most devices of one account: a person's phones, tablets and computers, and a few forgotten ones.
 pub const DEVICES_MAX: usize = 16;
@@ -42,6 +43,15 @@ pub enum Refused {
     /// There is nothing of this name.
     #[error("the account has nothing of this name")]
     Absent,
+    /// A password without a name to log in by.
+    #[error("a password needs a username: set one first, and take the password away before it")]
+    NameNeeded,
+    /// A code of the authenticator is needed as well.
+    #[error("this account asks for a code of its authenticator too")]
+    CodeNeeded,
+    /// An authenticator is there already.
+    #[error("the account has an authenticator already: remove it first")]
+    Enrolled,
     /// More devices than one account has.
     #[error("an account has at most {DEVICES_MAX} devices")]
     Devices,
@@ -85,6 +95,8 @@ pub struct Opened {
 pub struct Begin {
     /// What its owner calls it, and where to write to.
     pub names: Names,
+    /// What opens it where no key is.
+    pub password: Option<Password>,
     /// What its owner calls the device.
     pub device_name: String,
 }
@@ -140,7 +152,8 @@ impl Book {
             }
             change.batch.put(key, account.to_vec());
         }
-        let row = Account::new(today, self.rows.seal(&account, &begin.names, rng));
+        let names = self.rows.seal(&account, &begin.names, rng);
+        let row = Account { password: begin.password.clone(), ..Account::new(today, names) };
         change.batch.put(rows::account_key(&account), row.write());
         change.note(What::Registered, account);
         let opened = self.add_device(&mut change, (account, device), &begin.device_name, (now_ms, rng));
@@ -280,7 +293,8 @@ impl Book {
         if row.is_none() {
             return Err(Refused::Absent);
         }
-        if self.devices(store, account)?.len() == 1 {
+        let by_password = self.rows.account(store, account)?.is_some_and(|row| row.password.is_some());
+        if self.devices(store, account)?.len() == 1 && !by_password {
             return Ok((self.forget(store, account, &[*device])?, true));
         }
         let mut change = Change::default();
@@ -326,6 +340,9 @@ impl Book {
     ) -> Result<(Change, u32), Refused> {
         let mut row = self.rows.account(store, account)?.ok_or(Refused::Absent)?;
         let before: Names = self.rows.open(account, &row.names).unwrap_or_default();
+        if names.username.is_none() && row.password.is_some() {
+            return Err(Refused::NameNeeded);
+        }
         let mut change = Change::default();
         if before.username != names.username {
             if let Some(username) = &names.username {

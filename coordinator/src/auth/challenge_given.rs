@@ -1,14 +1,13 @@
 //! `POST /api/v1/auth/challenge`.
 
-use super::office::{Office, json};
+use super::office::{Office, device_key, json};
 use crate::hall::Asker;
-use crate::problem::{Details, Kind, Problem};
+use crate::problem::{Details, Problem};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use halloo_crypto::base16;
-use halloo_crypto::id::ClientId;
 
 /// Who wants to prove a key.
 #[derive(serde::Deserialize, utoipa::ToSchema)]
@@ -50,8 +49,7 @@ pub(super) async fn challenge(
 ) -> Result<Json<ChallengeGiven>, Problem> {
     office.limit.pass(&name)?;
     let ask: ChallengeAsk = json(body)?;
-    let malformed = |_| Problem::new(Kind::Malformed, "the device key is not 64 digits of hex");
-    let device: ClientId = ask.device_key.parse().map_err(malformed)?;
+    let device = device_key(&ask.device_key)?;
     let world = &office.hall.world;
     let (challenge, expires_ms) = office.challenges().give(&device, &mut world.chance(), world.now_ms());
     Ok(Json(ChallengeGiven { challenge: base16::encode(&challenge), expires_ms }))

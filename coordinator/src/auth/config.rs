@@ -1,5 +1,6 @@
 //! How many tickets are given, and whether accounts are.
 
+use super::book::rows::Cost;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 
@@ -33,6 +34,30 @@ pub struct AuthConfig {
     pub registrations_burst: NonZeroU32,
     /// And how many more in an hour.
     pub registrations_per_hour: NonZeroU32,
+    /// Most logins by a password at once from one bucket of addresses.
+    pub passwords_burst: NonZeroU32,
+    /// And how many more in a minute.
+    pub passwords_per_minute: NonZeroU32,
+    /// Most accounts with a password that are made at once from one bucket of addresses.
+    pub password_registrations_burst: NonZeroU32,
+    /// And how many more in an hour.
+    pub password_registrations_per_hour: NonZeroU32,
+    /// Most logins by a password to one account at once, wherever they come from.
+    pub account_burst: NonZeroU32,
+    /// And how many more in a minute.
+    pub account_per_minute: NonZeroU32,
+    /// Memory of one guess of a password, KiB.
+    pub password_memory_kib: u32,
+    /// Passes over it.
+    pub password_passes: u32,
+}
+
+impl AuthConfig {
+    /// How much work one guess of a password is.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        Cost { memory_kib: self.password_memory_kib, passes: self.password_passes }
+    }
 }
 
 impl Default for AuthConfig {
@@ -47,6 +72,14 @@ impl Default for AuthConfig {
             audit_days: 180,
             registrations_burst: number(30),
             registrations_per_hour: number(30),
+            passwords_burst: number(3),
+            passwords_per_minute: number(3),
+            password_registrations_burst: number(3),
+            password_registrations_per_hour: number(3),
+            account_burst: number(60),
+            account_per_minute: number(30),
+            password_memory_kib: 19_456,
+            password_passes: 2,
         }
     }
 }

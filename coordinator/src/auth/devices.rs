@@ -1,13 +1,12 @@
 //! `GET /api/v1/auth/devices`, `DELETE /api/v1/auth/devices/{device_key}`.
 
 use super::named;
-use super::office::Office;
+use super::office::{Office, device_key};
 use super::signed::Signed;
-use crate::problem::{Details, Kind, Problem};
+use crate::problem::{Details, Problem};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use halloo_crypto::id::ClientId;
 use halloo_store::store::Store;
 use std::sync::atomic::Ordering;
 
@@ -92,8 +91,7 @@ pub(super) async fn revoke(
     signed: Signed,
     Path(device): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let malformed = |_| Problem::new(Kind::Malformed, "a device's key has 64 digits of lower-case hex");
-    let device: ClientId = device.parse().map_err(malformed)?;
+    let device = device_key(&device)?;
     let revoke = |store: &dyn Store| office.book.revoke_device(store, (&signed.account, &device));
     let forgotten = office.change(&[&signed.account, &device.0], revoke).await?;
     if forgotten {

@@ -3,8 +3,8 @@
 use super::config::AuthConfig;
 use super::office::{Office, Secrets};
 use super::{
-    challenge_given, devices, jwks, login, logout, profile, refreshed, register, session_ticket, sessions,
-    ticket,
+    authenticator, challenge_given, devices, jwks, login, logout, password_set, profile, refreshed, register,
+    session_ticket, sessions, ticket,
 };
 use crate::hall::Hall;
 use anyhow::Result;
@@ -32,6 +32,8 @@ pub fn door(office: &Office) -> OpenApiRouter {
         .routes(routes!(sessions::revoke))
         .routes(routes!(devices::list))
         .routes(routes!(devices::revoke))
+        .routes(routes!(authenticator::enrol, authenticator::remove))
+        .routes(routes!(authenticator::verify))
         .routes(routes!(session_ticket::session_ticket))
         .layer(DefaultBodyLimit::max(BODY_MAX));
     OpenApiRouter::new()
@@ -45,6 +47,7 @@ pub fn door(office: &Office) -> OpenApiRouter {
 pub fn users_door(office: &Office) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(profile::get, profile::put, profile::delete))
+        .routes(routes!(password_set::set))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(office.clone())
 }

@@ -6,11 +6,13 @@ use super::book::{Book, Change, Opened, Refused, rows};
 use super::challenge::{ChallengeError, Challenges};
 use super::config::{AuthConfig, Registration};
 use super::jose;
+use super::password::Stretcher;
 use super::seen::Seen;
 use super::service::Desk;
 use crate::hall::{Hall, Here, store_problem};
 use crate::limits::Limit;
 use crate::problem::{Kind, Problem};
+use anyhow::Context as _;
 use axum::body::Bytes;
 use axum::extract::FromRef;
 use axum::extract::rejection::BytesRejection;
@@ -54,6 +56,10 @@ pub struct Office {
     pub(super) hall: Hall,
     pub(super) limit: Arc<Limit>,
     pub(super) registrations: Arc<Limit>,
+    pub(super) passwords: Arc<Limit>,
+    pub(super) password_registrations: Arc<Limit>,
+    pub(super) by_account: Arc<Limit>,
+    pub(super) stretcher: Stretcher,
     pub(super) registration: Registration,
     pub(super) book: Arc<Book>,
     pub(super) issuer: Arc<Issuer>,
@@ -98,6 +104,15 @@ impl Office {
             limit: hall.limit(config.burst, config.per_minute),
             registrations: hall
                 .limit_every(config.registrations_burst, hour / config.registrations_per_hour.get()),
+            passwords: hall.limit(config.passwords_burst, config.passwords_per_minute),
+            password_registrations: hall.limit_every(
+                config.password_registrations_burst,
+                hour / config.password_registrations_per_hour.get(),
+            ),
+            by_account: hall.limit(config.account_burst, config.account_per_minute),
+            stretcher: Stretcher::new(config.cost()).context(
+                "auth.password_memory_kib and auth.password_passes: Argon2 takes at least 8 KiB and one pass",
+            )?,
             registration: config.registration,
             book: Arc::new(Book::new(&secrets.accounts, config.session_days)),
             issuer: Arc::new(Issuer::new(&secrets.tokens)),
@@ -175,10 +190,9 @@ impl Office {
         proof: &ProofShape,
         here: &Here,
     ) -> Result<Origin, Problem> {
-        let malformed = || Problem::new(Kind::Malformed, "the proof of the key is not in lower-case hex");
-        let challenge = base16::decode_array(&proof.challenge).ok_or_else(malformed)?;
-        let (device, signature) = (proof.device()?, proof.signature.parse::<Signature>());
-        let signature = signature.map_err(|_| malformed())?;
+        let (device, challenge) =
+            (proof.device()?, hex(&proof.challenge, "a challenge has 80 digits of lower-case hex")?);
+        let signature = Signature(hex(&proof.signature, "a signature has 128 digits of lower-case hex")?);
         let holds = |origin: &&Origin| {
             let proof = LoginProof { purpose, device, challenge, origin: (*origin).clone() };
             proof.is_signed(&signature)
@@ -244,8 +258,7 @@ pub(super) struct ProofShape {
 
 impl ProofShape {
     pub(super) fn device(&self) -> Result<ClientId, Problem> {
-        let malformed = |_| Problem::new(Kind::Malformed, "the device key is not 64 digits of hex");
-        self.device_key.parse().map_err(malformed)
+        device_key(&self.device_key)
     }
 }
 
@@ -268,6 +281,18 @@ pub(super) struct TokensGiven {
     /// What POST /api/v1/auth/refresh takes, once.
     #[schema(pattern = "^[0-9a-f]{128}$")]
     refresh_token: String,
+}
+
+/// Bytes of a fixed length: lower-case hex, in that one spelling.
+pub(super) fn hex<const N: usize>(text: &str, why: &'static str) -> Result<[u8; N], Problem> {
+    let one_spelling = !text.bytes().any(|letter| letter.is_ascii_uppercase());
+    let bytes = base16::decode_array(text).filter(|_| one_spelling);
+    bytes.ok_or_else(|| Problem::new(Kind::Malformed, why))
+}
+
+/// The key of a device.
+pub(super) fn device_key(text: &str) -> Result<ClientId, Problem> {
+    hex(text, "a device's key has 64 digits of lower-case hex").map(ClientId)
 }
 
 /// A body as JSON of this shape.
@@ -307,7 +332,9 @@ impl From<Refused> for Problem {
         let kind = match &refused {
             Refused::Store(error) => return store_problem(error),
             Refused::Unknown => Kind::LoginFailed,
-            Refused::KeyTaken | Refused::NameTaken => Kind::Taken,
+            Refused::CodeNeeded => Kind::CodeNeeded,
+            Refused::KeyTaken | Refused::NameTaken | Refused::Enrolled => Kind::Taken,
+            Refused::NameNeeded => Kind::Malformed,
             Refused::Ended => Kind::SessionEnded,
             Refused::Absent => Kind::NotFound,
             Refused::Devices => Kind::Full,

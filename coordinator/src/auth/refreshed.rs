@@ -1,7 +1,7 @@
 //! `POST /api/v1/auth/refresh`.
 
 use super::book::refresh::Refresh;
-use super::office::{Office, TokensGiven, json};
+use super::office::{Office, TokensGiven, hex, json};
 use super::signed::Holder;
 use crate::hall::Here;
 use crate::problem::{Details, Kind, Problem};
@@ -49,8 +49,8 @@ pub(super) async fn refresh(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<TokensGiven>, Problem> {
     let ask: RefreshAsk = json(body)?;
-    let malformed = || Problem::new(Kind::Malformed, "a refresh token has 128 digits of hex");
-    let token = Refresh::from_text(&ask.refresh_token).ok_or_else(malformed)?;
+    let token =
+        Refresh::of_bytes(hex(&ask.refresh_token, "a refresh token has 128 digits of lower-case hex")?);
     let world = &office.hall.world;
     let refresh = |store: &dyn Store| {
         office.book.refresh(store, (&device, &token), (world.now_ms(), &mut world.chance()))

@@ -1,9 +1,10 @@
 //! `POST /api/v1/auth/register`.
 
-use super::book::Begin;
+use super::book::{Begin, Refused};
 use super::config::Registration;
 use super::named::{self, DeviceInfo};
 use super::office::{Office, Place, ProofShape, TokensGiven, json};
+use super::password::is_good;
 use crate::hall::{Asker, Here};
 use crate::problem::{Details, Kind, Problem};
 use axum::Json;
@@ -13,6 +14,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use halloo_store::store::Store;
 use halloo_wire::login::Purpose;
+use rand_core::Rng as _;
 
 /// A new account: the key of a device is enough.
 #[derive(serde::Deserialize, utoipa::ToSchema)]
@@ -28,6 +30,10 @@ pub(super) struct RegisterAsk {
     #[serde(default)]
     #[schema(min_length = 3, max_length = 254, pattern = "^[^@\\s]+@[^@\\s]+$")]
     email: Option<String>,
+    /// What opens the account where no key is, under the username.
+    #[serde(default)]
+    #[schema(min_length = 10, max_length = 128)]
+    password: Option<String>,
     /// What the device is.
     #[serde(default)]
     device_info: Option<DeviceInfo>,
@@ -60,6 +66,12 @@ pub(super) async fn register(
     let ask: RegisterAsk = json(body)?;
     let names = named::names(ask.username, ask.email)?;
     let device_name = named::device_name(ask.device_info)?;
+    if ask.password.as_deref().is_some_and(|text| !is_good(text)) {
+        return Err(Problem::new(Kind::Malformed, "a password has 10 to 128 characters"));
+    }
+    if ask.password.is_some() && names.username.is_none() {
+        return Err(Refused::NameNeeded.into());
+    }
     if office.registration == Registration::Closed {
         return Err(Problem::new(Kind::RegistrationClosed, "this coordinator gives no accounts"));
     }
@@ -67,10 +79,19 @@ pub(super) async fn register(
     let origin = office.proven(Purpose::Register, &ask.proof, &here)?;
     office.registrations.pass(&name)?;
     let mut place = Place::find(&office)?;
-    let begin = Begin { names, device_name };
+    let world = &office.hall.world;
+    let password = match &ask.password {
+        Some(text) => {
+            office.password_registrations.pass(&name)?;
+            let mut salt = [0; 16];
+            world.chance().fill_bytes(&mut salt);
+            Some(office.stretcher.set(text, salt).await?)
+        }
+        None => None,
+    };
+    let begin = Begin { names, password, device_name };
     let tag = begin.names.username.as_deref().map(|username| office.book.tag(username));
     let held: Vec<&[u8]> = [&device.0[..]].into_iter().chain(tag.as_ref().map(|tag| &tag[..])).collect();
-    let world = &office.hall.world;
     let register = |store: &dyn Store| {
         let worked = office.book.register(store, device, &begin, (world.now_ms(), &mut world.chance()))?;
         place.taken = true;

@@ -2,9 +2,9 @@
 
 use super::book::audit::What;
 use super::named;
-use super::office::Office;
+use super::office::{Office, hex};
 use super::signed::Signed;
-use crate::problem::{Details, Kind, Problem};
+use crate::problem::{Details, Problem};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -99,8 +99,7 @@ pub(super) async fn revoke(
     signed: Signed,
     Path(session): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let malformed = || Problem::new(Kind::Malformed, "a session's name has 32 digits of lower-case hex");
-    let session = base16::decode_array(&session).ok_or_else(malformed)?;
+    let session = hex(&session, "a session's name has 32 digits of lower-case hex")?;
     let devices = office.book.devices(&*office.hall.store, &signed.account)?;
     let of = |row: &super::book::rows::Device| row.session.as_ref().is_some_and(|open| open.id == session);
     let device = devices.into_iter().find(|(_, row)| of(row)).map(|(key, _)| key);

@@ -56,10 +56,10 @@ impl Refresh {
         Refresh(Secret::new(bytes))
     }
 
-    /// From text; nothing is checked but its length.
+    /// From bytes that somebody sent; nothing is checked.
     #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        base16::decode_array(text).map(|bytes| Refresh(Secret::new(bytes)))
+    pub fn of_bytes(bytes: [u8; BYTES]) -> Self {
+        Refresh(Secret::new(bytes))
     }
 
     /// As text.

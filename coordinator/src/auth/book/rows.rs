@@ -75,6 +75,43 @@ pub struct Account {
     pub created: u32,
     /// [`Names`], sealed.
     pub names: Vec<u8>,
+    /// What opens it where no key is.
+    pub password: Option<Password>,
+    /// What else a password needs.
+    pub second: Option<Second>,
+}
+
+/// A password, as Argon2id leaves it (RFC 9106).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Password {
+    /// What it was stretched with.
+    pub cost: Cost,
+    /// Drawn for it.
+    pub salt: [u8; 16],
+    /// What came out.
+    pub hash: [u8; 32],
+}
+
+/// How much work one guess is; always in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Memory, KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+}
+
+/// An authenticator, and what stands in for it once it is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Second {
+    /// Its secret, sealed.
+    pub secret: Vec<u8>,
+    /// Whether a code of it was seen: only then one is asked for.
+    pub confirmed: bool,
+    /// The step of the last code that was taken: none counts twice.
+    pub step: u64,
+    /// Hashes of recovery codes that are left.
+    pub recovery: Vec<[u8; 32]>,
 }
 
 /// What people give to be found by.
@@ -151,7 +188,7 @@ impl Account {
     /// A new one.
     #[must_use]
     pub fn new(today: Day, names: Vec<u8>) -> Self {
-        Account { created: today.0, names }
+        Account { created: today.0, names, password: None, second: None }
     }
 
     /// As it lies in the store.

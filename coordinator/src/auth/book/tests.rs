@@ -44,7 +44,7 @@ impl Place {
 fn a_key_opens_one_account_and_a_username_belongs_to_one() {
     let mut place = Place::new();
     let names = Names { username: Some("anna".to_owned()), email: None };
-    let begin = Begin { names, device_name: "phone".to_owned() };
+    let begin = Begin { names, password: None, device_name: "phone".to_owned() };
     let opened = place.register(KEY, &begin).unwrap();
     assert!(matches!(place.register(KEY, &Begin::default()), Err(Refused::KeyTaken)));
     assert!(matches!(place.register(ClientId([2; 32]), &begin), Err(Refused::NameTaken)));
