@@ -11,10 +11,12 @@ mod served;
 
 use futures::SinkExt as _;
 use halloo_coordinator::world::World;
+use halloo_crypto::base16;
 use halloo_crypto::id::MailboxItem;
 use halloo_crypto::mailbox::{Day, DayKey, MailboxSecret};
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
+use halloo_wire::login::{CHALLENGE_PATH, LOGIN_PATH, LoginProof, Purpose, REGISTER_PATH};
 use halloo_wire::mailbox::{
     Ask, BATCH_ITEMS_MAX, DEPOSITS_PATH, Deposit, Outcome, SUBSCRIBE_PATH, What, read_outcomes,
     write_deposits,
@@ -40,16 +42,21 @@ const MAILBOXES: usize = 256;
 const SOCKETS: usize = 15_000;
 /// Requests for tickets, one after the other on a few connections.
 const TICKETS: usize = 20_000;
+/// Devices that log in, again and again, each with a challenge and an answer.
+const DEVICES: u16 = 32;
+const LOGINS: usize = 8_192;
 /// Requests at a steady pace, so many a second for so many seconds.
 const PACE: usize = 1_000;
 const PACE_SECONDS: usize = 5;
 /// Limits that one machine asking for thousands would run into.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 7] = [
     "mailbox.deposits_burst=1000000000",
     "mailbox.asks_burst=1000000000",
     "auth.burst=1000000000",
     "mailbox.kib_burst=1000000000",
     "connections_per_bucket=16384",
+    "auth.registration=open",
+    "auth.registrations_burst=1000",
 ];
 
 fn main() -> ExitCode {
@@ -80,6 +87,7 @@ async fn measure() {
         .collect();
     sockets(&server, &keys, now_ms).await;
     tickets(&server).await;
+    logins(&server).await;
     pace(&server).await;
     deposits(&server, &keys, now_ms).await;
     server.end();
@@ -157,6 +165,47 @@ async fn tickets(server: &Server) {
     });
     futures::future::join_all(clients).await;
     print("tickets", TICKETS as f64 / (server.cpu() - cpu), "tickets a CPU-second of the server");
+}
+
+/// Logins by the keys of devices: a challenge, a signature that is checked, a session that is durable, a token that is signed.
+async fn logins(server: &Server) {
+    let proven = async |connection: &mut _, client: &ClientSecret, purpose| {
+        let device = client.id();
+        let ask = format!(r#"{{"device_key":"{device}"}}"#).into_bytes();
+        let given: serde_json::Value =
+            serde_json::from_slice(&post(connection, CHALLENGE_PATH, "", ask).await).unwrap();
+        let challenge = base16::decode_array(given["challenge"].as_str().unwrap()).unwrap();
+        let proof = LoginProof { purpose, device, challenge, origin: server.origin.clone() };
+        let signature = proof.sign(client);
+        let challenge = base16::encode(&challenge);
+        let proof = serde_json::json!({"device_key": device, "challenge": challenge, "signature": signature});
+        serde_json::json!({ "proof": proof }).to_string().into_bytes()
+    };
+    let mut clients = Vec::new();
+    for number in 0..DEVICES {
+        let mut seed = [4; 32];
+        seed[..2].copy_from_slice(&number.to_be_bytes());
+        let client = ClientSecret::derive(&Secret::new(seed), server.origin.as_str());
+        let mut connection = server.connect().await;
+        let body = proven(&mut connection, &client, Purpose::Register).await;
+        post(&mut connection, REGISTER_PATH, "", body).await;
+        clients.push((client, connection));
+    }
+    let (began, cpu) = (Instant::now(), server.cpu());
+    let all = clients.into_iter().map(|(client, mut connection)| async move {
+        for _ in 0..LOGINS / usize::from(DEVICES) {
+            let body = proven(&mut connection, &client, Purpose::Login).await;
+            post(&mut connection, LOGIN_PATH, "", body).await;
+        }
+    });
+    futures::future::join_all(all).await;
+    let (logins, seconds) = (LOGINS as f64, began.elapsed().as_secs_f64());
+    print(
+        "logins",
+        logins / (server.cpu() - cpu),
+        "device-key logins a CPU-second of the server, each durable",
+    );
+    print("logins-wall", logins / seconds, "device-key logins a second, client on the same machine");
 }
 
 /// How long an answer takes while requests come at a steady pace.

@@ -68,7 +68,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "coordinator",
-        what: "the coordinator: memory idle and of 15,000 waiting sockets, durable deposits and tickets a second, answers at a steady pace",
+        what: "the coordinator: memory idle and of 15,000 waiting sockets, durable deposits, tickets and logins a second, answers at a steady pace",
         from: Program::Example("halloo-coordinator", "coordinator_figures", &[]),
     },
     Bench {
