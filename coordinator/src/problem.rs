@@ -42,6 +42,8 @@ pub enum Kind {
     LoginFailed,
     /// A code of an authenticator is needed as well.
     CodeNeeded,
+    /// A password without a username.
+    NameNeeded,
     /// The session that was to be continued has ended.
     SessionEnded,
     /// Accounts are not given here.
@@ -65,7 +67,7 @@ pub enum Kind {
 }
 
 /// All kinds, for the pages that explain them.
-pub const KINDS: [Kind; 18] = [
+pub const KINDS: [Kind; 19] = [
     Kind::Malformed,
     Kind::TooLarge,
     Kind::TicketNeeded,
@@ -78,6 +80,7 @@ pub const KINDS: [Kind; 18] = [
     Kind::RegistrationClosed,
     Kind::Replayed,
     Kind::Taken,
+    Kind::NameNeeded,
     Kind::NotFound,
     Kind::MethodNotAllowed,
     Kind::TooManyRequests,
@@ -90,85 +93,87 @@ impl Kind {
     /// Status, name and title of a kind, and what who asked can do.
     #[must_use]
     pub fn row(self) -> (u16, &'static str, &'static str, &'static str) {
+        let (status, name) = self.status_and_name();
+        (status, name, self.title(), self.next_step())
+    }
+
+    fn status_and_name(self) -> (u16, &'static str) {
         match self {
-            Kind::Malformed => (
-                400,
-                "malformed",
-                "The request cannot be read",
-                "Compare it with /api/v1/openapi.json and send it again.",
-            ),
-            Kind::TooLarge => (
-                413,
-                "too-large",
-                "The body is too large",
-                "Send less in one request; the limit is in the API page.",
-            ),
-            Kind::TicketNeeded => (
-                401,
-                "ticket-needed",
-                "A ticket of this room is needed",
-                "Ask POST /api/v1/auth/ticket for one and send it as `Authorization: Halloo TICKET`.",
-            ),
-            Kind::TokenNeeded => (
-                401,
-                "token-needed",
-                "An access token and a proof of its key are needed",
-                "Send `Authorization: DPoP TOKEN` and a fresh `DPoP` proof; POST /api/v1/auth/refresh gives another token.",
-            ),
-            Kind::BadSignature => (
-                403,
-                "bad-signature",
-                "A signature does not hold",
-                "Sign the exact bytes with the key that is named.",
-            ),
-            Kind::ClockApart => (
-                403,
-                "clock-apart",
-                "The clocks are too far apart",
-                "Set the clock, or use `time_ms` of GET /api/v1/server.",
-            ),
-            Kind::LoginFailed => (
-                403,
-                "login-failed",
-                "Nobody logs in by this",
-                "Register first, or check what was typed; only keys that were registered here open an account.",
-            ),
-            Kind::CodeNeeded => (
-                403,
-                "code-needed",
-                "A code of the authenticator is needed as well",
-                "Send it as `code`, or a recovery code, with a fresh proof.",
-            ),
-            Kind::SessionEnded => {
-                (403, "session-ended", "The session has ended", "Log in again by POST /api/v1/auth/login.")
+            Kind::Malformed => (400, "malformed"),
+            Kind::TooLarge => (413, "too-large"),
+            Kind::TicketNeeded => (401, "ticket-needed"),
+            Kind::TokenNeeded => (401, "token-needed"),
+            Kind::BadSignature => (403, "bad-signature"),
+            Kind::ClockApart => (403, "clock-apart"),
+            Kind::LoginFailed => (403, "login-failed"),
+            Kind::CodeNeeded => (403, "code-needed"),
+            Kind::SessionEnded => (403, "session-ended"),
+            Kind::RegistrationClosed => (403, "registration-closed"),
+            Kind::NameNeeded => (409, "name-needed"),
+            Kind::Taken => (409, "taken"),
+            Kind::Replayed => (409, "replayed"),
+            Kind::NotFound => (404, "not-found"),
+            Kind::MethodNotAllowed => (405, "method-not-allowed"),
+            Kind::TooManyRequests => (429, "too-many-requests"),
+            Kind::Full => (507, "full"),
+            Kind::TooSlow => (408, "too-slow"),
+            Kind::Unavailable => (503, "unavailable"),
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Kind::Malformed => "The request cannot be read",
+            Kind::TooLarge => "The body is too large",
+            Kind::TicketNeeded => "A ticket of this room is needed",
+            Kind::TokenNeeded => "An access token and a proof of its key are needed",
+            Kind::BadSignature => "A signature does not hold",
+            Kind::ClockApart => "The clocks are too far apart",
+            Kind::LoginFailed => "Nobody logs in by this",
+            Kind::CodeNeeded => "A code of the authenticator is needed as well",
+            Kind::SessionEnded => "The session has ended",
+            Kind::RegistrationClosed => "Accounts are not given here",
+            Kind::NameNeeded => "A password needs a username",
+            Kind::Taken => "Somebody has this already",
+            Kind::Replayed => "This request was seen before",
+            Kind::NotFound => "Nothing is here",
+            Kind::MethodNotAllowed => "This cannot be done here",
+            Kind::TooManyRequests => "Asked too often",
+            Kind::Full => "No room is left",
+            Kind::TooSlow => "The request took too long",
+            Kind::Unavailable => "The coordinator cannot answer now",
+        }
+    }
+
+    fn next_step(self) -> &'static str {
+        match self {
+            Kind::Malformed => "Compare it with /api/v1/openapi.json and send it again.",
+            Kind::TooLarge => "Send less in one request; the limit is in the API page.",
+            Kind::TicketNeeded => {
+                "Ask POST /api/v1/auth/ticket for one and send it as `Authorization: Halloo TICKET`."
             }
-            Kind::RegistrationClosed => (
-                403,
-                "registration-closed",
-                "Accounts are not given here",
-                "Nothing else needs an account; who hosts opens registration with `auth.registration = \"open\"`.",
-            ),
-            Kind::Taken => (409, "taken", "Somebody has this already", "Choose another, or log in."),
-            Kind::Replayed => {
-                (409, "replayed", "This request was seen before", "Sign a new request with a fresh nonce.")
+            Kind::TokenNeeded => {
+                "Send `Authorization: DPoP TOKEN` and a fresh `DPoP` proof; POST /api/v1/auth/refresh gives another token."
             }
-            Kind::NotFound => {
-                (404, "not-found", "Nothing is here", "Look at /api/v1/docs for what there is.")
+            Kind::BadSignature => "Sign the exact bytes with the key that is named.",
+            Kind::ClockApart => "Set the clock, or use `time_ms` of GET /api/v1/server.",
+            Kind::LoginFailed => {
+                "Register first, or check what was typed; only keys that were registered here open an account."
             }
-            Kind::MethodNotAllowed => (
-                405,
-                "method-not-allowed",
-                "This cannot be done here",
-                "Look at /api/v1/docs for the method.",
-            ),
-            Kind::TooManyRequests => {
-                (429, "too-many-requests", "Asked too often", "Wait as long as `retry-after` says.")
+            Kind::CodeNeeded => "Send it as `code`, or a recovery code, with a fresh proof.",
+            Kind::SessionEnded => "Log in again by POST /api/v1/auth/login.",
+            Kind::RegistrationClosed => {
+                "Nothing else needs an account; who hosts opens registration with `auth.registration = \"open\"`."
             }
-            Kind::Full => (507, "full", "No room is left", "Try later; what is here expires by itself."),
-            Kind::TooSlow => (408, "too-slow", "The request took too long", "Send it again."),
-            Kind::Unavailable => {
-                (503, "unavailable", "The coordinator cannot answer now", "Try again in a moment.")
-            }
+            Kind::NameNeeded => "Set a username first; take the password away before the username.",
+            Kind::Taken => "Choose another, or log in.",
+            Kind::Replayed => "Sign a new request with a fresh nonce.",
+            Kind::NotFound => "Look at /api/v1/docs for what there is.",
+            Kind::MethodNotAllowed => "Look at /api/v1/docs for the method.",
+            Kind::TooManyRequests => "Wait as long as `retry-after` says.",
+            Kind::Full => "Try later; what is here expires by itself.",
+            Kind::TooSlow => "Send it again.",
+            Kind::Unavailable => "Try again in a moment.",
         }
     }
 

@@ -187,12 +187,12 @@ async fn one_bucket_guesses_three_times_a_minute_and_registers_three_times_an_ho
 async fn a_password_needs_a_name() {
     let place = open(cheap).await;
     let nameless = place.device(1).try_register(json!({"password": PASSWORD})).await;
-    assert_eq!(nameless.problem(), "malformed");
+    assert_eq!(nameless.problem(), "name-needed");
     let (device, given) = (place.device(2), place.device(2).register().await);
     let body = json!({"password": PASSWORD});
     let set = device.with_token(Method::PUT, "/api/v1/users/password", &given.token, body).await;
-    assert_eq!(set.problem(), "malformed");
+    assert_eq!(set.problem(), "name-needed");
     let proof = device.proof(Purpose::Login).await;
     let half = device.post(LOGIN_PATH, &json!({"proof": proof, "username": "anna"}), &[]).await;
-    assert_eq!(half.problem(), "malformed");
+    assert_eq!(half.problem(), "login-failed");
 }

@@ -88,7 +88,7 @@ pub(super) async fn login(
             Some(Typed { username, password, code: ask.code, device_name })
         }
         (None, None) => None,
-        _ => return Err(Problem::new(Kind::Malformed, "a username and a password go together")),
+        _ => return Err(Problem::new(Kind::LoginFailed, "a username and a password go together")),
     };
     let device = ask.proof.device()?;
     let origin = office.proven(Purpose::Login, &ask.proof, &here)?;

@@ -15,7 +15,7 @@ const DEVICE_NAME_MAX: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceInfo {
     /// What its owner calls it.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: String,
 }
 
@@ -30,7 +30,7 @@ fn is_username(text: &str) -> bool {
 }
 
 fn is_email(text: &str) -> bool {
-    let plain = !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     let parts = text.split_once('@').filter(|(_, host)| !host.contains('@'));
     plain
         && text.len() <= EMAIL_BYTES_MAX
@@ -45,7 +45,7 @@ pub(super) fn names(username: Option<String>, email: Option<String>) -> Result<N
         ));
     }
     if email.as_deref().is_some_and(|email| !is_email(email)) {
-        return Err(refuse("an address of mail has one @, and at most 254 bytes"));
+        return Err(refuse("an address of mail has one @, at most 254 letters, and none beyond ASCII"));
     }
     Ok(Names { username, email })
 }

@@ -334,7 +334,7 @@ impl From<Refused> for Problem {
             Refused::Unknown => Kind::LoginFailed,
             Refused::CodeNeeded => Kind::CodeNeeded,
             Refused::KeyTaken | Refused::NameTaken | Refused::Enrolled => Kind::Taken,
-            Refused::NameNeeded => Kind::Malformed,
+            Refused::NameNeeded => Kind::NameNeeded,
             Refused::Ended => Kind::SessionEnded,
             Refused::Absent => Kind::NotFound,
             Refused::Devices => Kind::Full,

@@ -37,7 +37,7 @@ pub(super) struct PasswordSet {
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
         (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "A password needs a username, or this proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
         (status = 503, description = "Not now", body = Details, content_type = "application/problem+json"),

@@ -39,7 +39,7 @@ pub(super) struct ProfileSet {
     username: Option<String>,
     /// Where to write to; nobody checks it.
     #[serde(default)]
-    #[schema(min_length = 3, max_length = 254, pattern = "^[^@\\s]+@[^@\\s]+$")]
+    #[schema(min_length = 3, max_length = 254, pattern = "^[!-?A-~]+@[!-?A-~]+$")]
     email: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn get(State(office): State<Office>, signed: Signed) -> Result<
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
         (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "The name is taken, or this proof was seen before", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken, or needed by a password, or this proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
         (status = 503, description = "Not now", body = Details, content_type = "application/problem+json"),

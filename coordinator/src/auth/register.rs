@@ -28,7 +28,7 @@ pub(super) struct RegisterAsk {
     username: Option<String>,
     /// Where to write to; nobody checks it.
     #[serde(default)]
-    #[schema(min_length = 3, max_length = 254, pattern = "^[^@\\s]+@[^@\\s]+$")]
+    #[schema(min_length = 3, max_length = 254, pattern = "^[!-?A-~]+@[!-?A-~]+$")]
     email: Option<String>,
     /// What opens the account where no key is, under the username.
     #[serde(default)]
@@ -49,7 +49,7 @@ pub(super) struct RegisterAsk {
         (status = 201, description = "An account and a session", body = TokensGiven),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 403, description = "Registration is closed, or the signature does not hold", body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "The key, the name or the challenge was used before", body = Details, content_type = "application/problem+json"),
+        (status = 409, description = "The key, the name or the challenge was used before, or a password has no name", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
         (status = 503, description = "Not now", body = Details, content_type = "application/problem+json"),

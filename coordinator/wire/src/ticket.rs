@@ -1,14 +1,19 @@
 //! Asking for a ticket: `POST /api/v1/auth/ticket`. What is signed is drawn in [`halloo_crypto::ticket`].
 
+use core::fmt;
 use halloo_crypto::base16;
 use halloo_crypto::id::{ClientId, Signature};
 use halloo_crypto::ticket::{Room, Ticket, TicketRequest};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Path of the request.
 pub const PATH: &str = "/api/v1/auth/ticket";
 /// The scheme of the header that carries a ticket: `Authorization: Halloo <ticket in hex>`.
 pub const SCHEME: &str = "Halloo";
+
+/// Largest float below which every integer is one of its own: 2^53 - 1.
+const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// The body of the request. Fixed fields are lower-case hex.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -19,6 +24,7 @@ pub struct TicketAsk {
     /// The client's public key.
     pub client: ClientId,
     /// The client's clock, Unix milliseconds.
+    #[serde(deserialize_with = "whole")]
     pub time_ms: u64,
     /// 16 bytes in hex.
     pub nonce: String,
@@ -62,6 +68,29 @@ impl TicketAsk {
             origin: self.origin.clone(),
         })
     }
+}
+
+/// A whole number in any spelling of JSON: `5` and `5.0` are one number there, and some clients have no integers.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    struct Whole;
+    impl Visitor<'_> for Whole {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number that is not below zero")
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+
+        fn visit_f64<E: Error>(self, number: f64) -> Result<u64, E> {
+            let exact = number.fract() == 0.0 && (0.0..=WHOLE_MAX).contains(&number);
+            // In these bounds a float of no fraction is exactly one integer.
+            if exact { Ok(number as u64) } else { Err(E::invalid_value(Unexpected::Float(number), &self)) }
+        }
+    }
+    deserializer.deserialize_u64(Whole)
 }
 
 /// A ticket as text.

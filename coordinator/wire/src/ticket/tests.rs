@@ -33,3 +33,18 @@ fn a_ticket_reads_back_from_its_text_and_nothing_else_does() {
         assert_eq!(from_text(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn a_time_is_a_whole_number_in_any_spelling_of_json() {
+    #[derive(Deserialize)]
+    struct Time(#[serde(deserialize_with = "whole")] u64);
+    let read = |text: &str| serde_json::from_str::<Time>(text).ok().map(|time| time.0);
+    for (text, number) in
+        [("5", 5), ("5.0", 5), ("1.8e12", 1_800_000_000_000), ("9007199254740991.0", 9_007_199_254_740_991)]
+    {
+        assert_eq!(read(text), Some(number), "{text}");
+    }
+    for text in ["-1", "-1.0", "0.5", "1e16", "1e300", "\"5\"", "null"] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}
