@@ -86,7 +86,8 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 
         fn visit_f64<E: Error>(self, number: f64) -> Result<u64, E> {
             let exact = number.fract() == 0.0 && (0.0..=WHOLE_MAX).contains(&number);
-            // In these bounds a float of no fraction is exactly one integer.
+            // In these bounds a float of no fraction is one integer. A reader of JSON may round the last digit of the largest: what was
+            // signed is another time then, and refused.
             if exact { Ok(number as u64) } else { Err(E::invalid_value(Unexpected::Float(number), &self)) }
         }
     }
