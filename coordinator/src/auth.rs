@@ -23,6 +23,8 @@ pub mod config;
 mod password;
 pub mod service;
 #[cfg(feature = "server")]
+mod object;
+#[cfg(feature = "server")]
 pub mod office;
 #[cfg(feature = "server")]
 mod named;

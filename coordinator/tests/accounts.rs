@@ -262,6 +262,23 @@ async fn accounts_are_bounded_in_number_and_in_how_fast_one_bucket_makes_them() 
     slow.device(2).register().await;
 }
 
+#[tokio::test]
+async fn a_list_of_fields_is_no_object() {
+    let place = open(open_to_all).await;
+    let device = place.device(1);
+    let key = json!([device.secret.id()]);
+    assert_eq!(device.post("/api/v1/auth/challenge", &key, &[]).await.problem(), "malformed");
+    let proof = device.proof(Purpose::Register).await;
+    let listed = json!({"proof": [proof["device_key"], proof["challenge"], proof["signature"]]});
+    assert_eq!(device.post(REGISTER_PATH, &listed, &[]).await.problem(), "malformed");
+    let named = json!({"proof": proof, "device_info": ["phone"]});
+    assert_eq!(device.post(REGISTER_PATH, &named, &[]).await.problem(), "malformed");
+    assert_eq!(device.try_register(json!({"device_info": null})).await.status, 201);
+    let given = Given::of(&device.try_login().await);
+    let set = device.with_token(Method::PUT, PROFILE, &given.token, json!([null, null])).await;
+    assert_eq!(set.problem(), "malformed");
+}
+
 #[test]
 fn no_body_makes_the_office_fall_over() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -3,6 +3,7 @@
 use super::book::by_password::Checked;
 use super::book::{Book, Opened, Refused};
 use super::named::{self, DeviceInfo};
+use super::object::{object, object_or_none};
 use super::office::{Office, ProofShape, TokensGiven, json};
 use crate::hall::{Asker, Here};
 use crate::problem::{Details, Kind, Problem};
@@ -25,6 +26,7 @@ const CODE_BYTES_MAX: usize = 24;
 #[serde(deny_unknown_fields)]
 pub(super) struct LoginAsk {
     /// That the key is held.
+    #[serde(deserialize_with = "object")]
     proof: ProofShape,
     /// The name of the account, with a password.
     #[serde(default)]
@@ -39,7 +41,7 @@ pub(super) struct LoginAsk {
     #[schema(max_length = 24)]
     code: Option<String>,
     /// What the device is, where it is new.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_none")]
     device_info: Option<DeviceInfo>,
 }
 

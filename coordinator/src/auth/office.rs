@@ -6,6 +6,7 @@ use super::book::{Book, Change, Opened, Refused, rows};
 use super::challenge::{ChallengeError, Challenges};
 use super::config::{AuthConfig, Registration};
 use super::jose;
+use super::object::Object;
 use super::password::Stretcher;
 use super::seen::Seen;
 use super::service::Desk;
@@ -298,6 +299,7 @@ pub(super) fn device_key(text: &str) -> Result<ClientId, Problem> {
 /// A body as JSON of this shape.
 pub(super) fn json<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
     serde_json::from_slice(&body?)
+        .map(|Object(shape)| shape)
         .map_err(|_| Problem::new(Kind::Malformed, "the body is not the JSON that is described"))
 }
 

@@ -3,6 +3,7 @@
 use super::book::{Begin, Refused};
 use super::config::Registration;
 use super::named::{self, DeviceInfo};
+use super::object::{object, object_or_none};
 use super::office::{Office, Place, ProofShape, TokensGiven, json};
 use super::password::is_good;
 use crate::hall::{Asker, Here};
@@ -21,6 +22,7 @@ use rand_core::Rng as _;
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterAsk {
     /// That the key is held.
+    #[serde(deserialize_with = "object")]
     proof: ProofShape,
     /// A name that nobody else has here.
     #[serde(default)]
@@ -35,7 +37,7 @@ pub(super) struct RegisterAsk {
     #[schema(min_length = 10, max_length = 128)]
     password: Option<String>,
     /// What the device is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_none")]
     device_info: Option<DeviceInfo>,
 }
 
