@@ -57,7 +57,7 @@ impl Coordinator {
                 let name = room.peer_id();
                 tokio::spawn(front::run(
                     listener,
-                    Doors { http, relay: Some(relay), turn: None },
+                    Doors { http, relay: Some(relay), turn: None, tls: None },
                     closing.clone(),
                 ));
                 tokio::spawn(room.run(closing));
