@@ -166,11 +166,19 @@ pub fn restore(from: &Path, data: &Path) -> Result<Manifest> {
         .mode(0o700)
         .create(data)
         .with_context(|| format!("making {}", data.display()))?;
-    let (store, _) = SledStore::open(&data.join("store"))?;
+    // Under another name until it is whole: a part of it would be served as if it were all.
+    let part = data.join("restoring");
+    let (store, _) = SledStore::open(&part)?;
     let copied = export::read(&export, |batch| store.commit(&batch)).with_context(|| {
         format!("{} holds a part of it only: remove it, and restore again", data.display())
     })?;
     ensure!(copied.records == manifest.rows, "the backup has {} rows, not {}", copied.records, manifest.rows);
+    drop(store);
+    let whole = data.join("store");
+    std::fs::rename(&part, &whole).with_context(|| format!("naming {}", whole.display()))?;
+    std::fs::File::open(data)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| format!("syncing {}", data.display()))?;
     Ok(manifest)
 }
 

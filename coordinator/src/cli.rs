@@ -24,6 +24,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -216,6 +217,8 @@ fn run(settings: &Settings) -> Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Before anything says that it serves: a SIGHUP that nobody listens for ends a process.
+        let signals = Signals::listen()?;
         let store: Arc<dyn Store> = Arc::new(store);
         let running = serve::start(&config, World::real(), Arc::clone(&store)).await?;
         match Hatch::open(&config.data) {
@@ -223,7 +226,7 @@ fn run(settings: &Settings) -> Result<()> {
             Err(error) => eprintln!("`backup` works only while this does not serve: {error}"),
         }
         greet(&config, running.local, made);
-        told_to_end(&running).await?;
+        signals.end(&running).await?;
         eprintln!("closing");
         running.close().await;
         Ok(())
@@ -277,16 +280,27 @@ fn reachable() -> Option<IpAddr> {
     addresses.into_iter().find(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()))
 }
 
-/// Returns when this process is told to end; told to look again (SIGHUP), it looks at its certificate.
-async fn told_to_end(running: &Running) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut again = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            asked = tokio::signal::ctrl_c() => return asked.context("listening for ctrl-c"),
-            _ = again.recv() => running.tls.iter().for_each(serve::reread),
+/// What the system tells this process.
+struct Signals {
+    terminate: Signal,
+    again: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let again = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+        Ok(Signals { terminate, again })
+    }
+
+    /// Returns when this process is told to end; told to look again (SIGHUP), it looks at its certificate.
+    async fn end(mut self, running: &Running) -> Result<()> {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Ok(()),
+                asked = tokio::signal::ctrl_c() => return asked.context("listening for ctrl-c"),
+                _ = self.again.recv() => running.tls.iter().for_each(serve::reread),
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn get(
     Path(place): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
     meetings.looks.pass(&asker)?;
-    let (place, now_ms) = (name(&place)?, meetings.hall.world.now_ms());
+    let (place, now_ms) = (name(&place)?, meetings.now_ms());
     let body = write_records(&meetings.places().look(&place, now_ms));
     Ok(([(CONTENT_TYPE, "application/octet-stream")], body))
 }

@@ -2,6 +2,7 @@
 
 use super::door::{Meetings, Rendezvous, name};
 use crate::described::Octets;
+use crate::hall::Asker;
 use crate::problem::{Details, Kind, Problem};
 use crate::ticket::Ticket;
 use axum::body::Bytes;
@@ -44,6 +45,7 @@ pub(super) struct LeaseQuery {
 pub(super) async fn put(
     State(meetings): State<Meetings>,
     ticket: Ticket<Rendezvous>,
+    Asker(household): Asker,
     Path((place, slot)): Path<(String, String)>,
     lease: Result<Query<LeaseQuery>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
@@ -52,7 +54,7 @@ pub(super) async fn put(
     let Query(lease) =
         lease.map_err(|_| Problem::new(Kind::Malformed, "ttl_seconds is missing or no number"))?;
     let (at, record) = ((name(&place)?, name(&slot)?), body?.to_vec());
-    let now_ms = meetings.hall.world.now_ms();
-    meetings.places().put(at, record, lease.ttl_seconds, now_ms)?;
+    let now_ms = meetings.now_ms();
+    meetings.places().put(at, (record, household), lease.ttl_seconds, now_ms)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of a place.
 pub type PlaceName = [u8; PLACE_BYTES];
+/// Who puts, as limits count: a blinded name of a household's addresses.
+pub type Household = [u8; 16];
 /// The name of a slot at a place.
 pub type SlotName = [u8; SLOT_BYTES];
 
@@ -32,13 +34,16 @@ pub struct Places {
     most: usize,
     places: BTreeMap<PlaceName, BTreeMap<SlotName, Lease>>,
     by_end: BTreeSet<(u64, PlaceName, SlotName)>,
-    /// When each was put, the oldest first.
-    by_age: BTreeSet<(u64, PlaceName, SlotName)>,
+    /// When each was put, the oldest first, for each household that puts.
+    by_household: BTreeMap<Household, BTreeSet<(u64, PlaceName, SlotName)>>,
+    /// The households by how many lie here.
+    crowds: BTreeSet<(usize, Household)>,
 }
 
 #[derive(Debug)]
 struct Lease {
     record: Vec<u8>,
+    household: Household,
     put_ms: u64,
     ends_ms: u64,
 }
@@ -47,14 +52,20 @@ impl Places {
     /// No places yet; at most so many records together.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Places { most, places: BTreeMap::new(), by_end: BTreeSet::new(), by_age: BTreeSet::new() }
+        Places {
+            most,
+            places: BTreeMap::new(),
+            by_end: BTreeSet::new(),
+            by_household: BTreeMap::new(),
+            crowds: BTreeSet::new(),
+        }
     }
 
     /// Puts a record at a place, or renews it, for so many seconds.
     pub fn put(
         &mut self,
         at: (PlaceName, SlotName),
-        record: Vec<u8>,
+        (record, household): (Vec<u8>, Household),
         seconds: u32,
         now_ms: u64,
     ) -> Result<(), Refused> {
@@ -73,20 +84,38 @@ impl Places {
         }
         self.remove(at);
         let ends_ms = now_ms.saturating_add(u64::from(seconds) * 1_000);
-        self.places.entry(place).or_default().insert(slot, Lease { record, put_ms: now_ms, ends_ms });
+        let lease = Lease { record, household, put_ms: now_ms, ends_ms };
+        self.places.entry(place).or_default().insert(slot, lease);
         self.by_end.insert((ends_ms, place, slot));
-        self.by_age.insert((now_ms, place, slot));
+        self.counted(household, |of| of.insert((now_ms, place, slot)));
         Ok(())
     }
 
-    /// Whether one more fits here, if need be instead of the oldest, which must have lain there for [`SECURE_SECONDS`].
+    fn counted(
+        &mut self,
+        household: Household,
+        change: impl FnOnce(&mut BTreeSet<(u64, PlaceName, SlotName)>) -> bool,
+    ) {
+        let of = self.by_household.entry(household).or_default();
+        self.crowds.remove(&(of.len(), household));
+        change(of);
+        if of.is_empty() {
+            self.by_household.remove(&household);
+        } else {
+            self.crowds.insert((of.len(), household));
+        }
+    }
+
+    /// Whether one more fits here, if need be instead of another, which must have lain there for [`SECURE_SECONDS`]: the oldest of this place
+    /// where the place is full, the oldest of the household that has most where the room is.
     fn make_room(&mut self, place: &PlaceName, now_ms: u64) -> bool {
         let slots = self.places.get(place);
         let oldest = if slots.map_or(0, BTreeMap::len) >= RECORDS_MAX {
             let ages = slots.into_iter().flatten().map(|(slot, lease)| (lease.put_ms, *place, *slot));
             ages.min()
-        } else if self.by_age.len() >= self.most {
-            self.by_age.first().copied()
+        } else if self.by_end.len() >= self.most {
+            let crowd = self.crowds.last().and_then(|(_, household)| self.by_household.get(household));
+            crowd.and_then(|of| of.first().copied())
         } else {
             return true;
         };
@@ -106,12 +135,13 @@ impl Places {
     /// Takes a record away; what is not there is gone already.
     pub fn remove(&mut self, (place, slot): (PlaceName, SlotName)) {
         let Some(slots) = self.places.get_mut(&place) else { return };
-        if let Some(lease) = slots.remove(&slot) {
-            self.by_end.remove(&(lease.ends_ms, place, slot));
-            self.by_age.remove(&(lease.put_ms, place, slot));
-        }
+        let gone = slots.remove(&slot);
         if slots.is_empty() {
             self.places.remove(&place);
+        }
+        if let Some(lease) = gone {
+            self.by_end.remove(&(lease.ends_ms, place, slot));
+            self.counted(lease.household, |of| of.remove(&(lease.put_ms, place, slot)));
         }
     }
 

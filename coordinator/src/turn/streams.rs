@@ -38,7 +38,8 @@ impl Turn {
         };
         let write = async {
             while let Some(bytes) = waiting.recv().await {
-                if writing.write_all(&bytes).await.is_err() {
+                // Inside TLS, what was taken may still lie there.
+                if writing.write_all(&bytes).await.is_err() || writing.flush().await.is_err() {
                     break;
                 }
             }

@@ -15,15 +15,15 @@ use halloo_engine::output::{InviteView, MailboxDoor, MeetingPlace};
 use halloo_engine::pairing::Ticket;
 use halloo_wire::mailbox::Deposit;
 use halloo_wire::origin::Origin;
-use halloo_wire::rendezvous::{ADDRESSES_MAX, Meeting, Place};
+use halloo_wire::rendezvous::{ADDRESSES_MAX, Meeting, Place, RECORDS_MAX};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// Whom this node dials of those it finds at one place in one look: more than one dials in one go are found by the next.
-const DIALLED_MAX: usize = 32;
+/// Whom this node dials of those it finds at one place in one look: all of them, as the next look may be hours away.
+const DIALLED_MAX: usize = RECORDS_MAX;
 /// Of the addresses in a meeting, so many are through a relay: where direct ones lead nowhere one of those is enough.
 const CIRCUITS_MAX: usize = 2;
 
@@ -253,10 +253,9 @@ impl Driver {
     }
 
     async fn dial(&mut self, others: Vec<Meeting>) {
-        for meeting in others.into_iter().take(DIALLED_MAX) {
-            if self.connected.contains(&PeerKey(meeting.peer)) {
-                continue;
-            }
+        let missing = others.into_iter().filter(|meeting| !self.connected.contains(&PeerKey(meeting.peer)));
+        let missing: Vec<_> = missing.take(DIALLED_MAX).collect();
+        for meeting in missing {
             let addresses = meeting.addresses.iter().filter_map(|text| text.parse().ok()).collect();
             let peer = Some(halloo_mesh::PeerKey(meeting.peer));
             self.carry(NetCommand::Reach { peer, addresses }).await;

@@ -75,8 +75,10 @@ impl Due {
         Due { put: now, look: now, pause: SEEK_FIRST }
     }
 
-    fn looked(&mut self, now: Instant, rendezvous: &Rendezvous) {
-        self.look = now + if rendezvous.seek { self.pause } else { rendezvous.renew() };
+    /// `often`: others cannot dial this node, or it would not hear that what lies here was lost; then it looks itself.
+    fn looked(&mut self, now: Instant, rendezvous: &Rendezvous, often: bool) {
+        let usual = if often { RENEW_GUESSABLE } else { rendezvous.renew() };
+        self.look = now + if rendezvous.seek { self.pause } else { usual };
         self.pause = (self.pause * 2).min(SEEK);
     }
 }
@@ -102,14 +104,15 @@ pub(super) async fn run(way: Arc<Way>, ends: Ends) {
     };
     let mut task = Task { way, ends, rng, places: BTreeMap::new() };
     let mut standing = task.way.standing();
-    let mut arrivals = 0;
+    let (mut arrivals, mut socket) = (0, false);
     task.list().await;
     loop {
         let now = standing.borrow_and_update().clone();
-        if now.arrivals != arrivals {
-            arrivals = now.arrivals;
+        // Without its socket this node cannot know that all still lies where it was put.
+        if now.arrivals != arrivals || (socket && !now.socket) {
             task.all_due();
         }
+        (arrivals, socket) = (now.arrivals, now.socket);
         let open = now.reachable && now.has(Room::Rendezvous);
         if open && let Err(error) = task.serve().await {
             tracing::debug!(%error, "a place was not tended");
@@ -149,7 +152,7 @@ impl Task {
                 Some((old, due)) => {
                     let fresh = Due::at(now);
                     let due = if rendezvous.seek && !old.seek { Due { put: due.put, ..fresh } } else { due };
-                    if rendezvous.publish && !old.publish { Due { put: now, ..due } } else { due }
+                    if rendezvous.publish && !old.publish { Due { put: now, look: now, ..due } } else { due }
                 }
                 None => Due::at(now),
             };
@@ -195,7 +198,9 @@ impl Task {
             let id = rendezvous.place.id;
             if rendezvous.publish && due.put <= now {
                 let again = match self.put(&rendezvous.place).await {
-                    Ok(()) => rendezvous.renew(),
+                    Ok(()) if self.way.standing().borrow().socket => rendezvous.renew(),
+                    // Without a socket a coordinator may have been started anew, and forgotten it, between two greetings.
+                    Ok(()) => RENEW_GUESSABLE,
                     // This place is full, which anybody can see to at one that can be guessed: the others have room.
                     Err(error) if error.is(StatusCode::INSUFFICIENT_STORAGE) => {
                         tracing::warn!(%error, "a place to meet has no room for this node");
@@ -207,11 +212,21 @@ impl Task {
             }
             if due.look <= now {
                 self.look(&rendezvous.place).await?;
-                let now = Instant::now();
-                self.places.get_mut(&id).into_iter().for_each(|(_, due)| due.looked(now, &rendezvous));
+                let (now, often) = (Instant::now(), !self.is_met());
+                self.places.get_mut(&id).into_iter().for_each(|(_, due)| {
+                    due.looked(now, &rendezvous, often);
+                    // Who found no room looks again when it has some: somebody may have come meanwhile.
+                    due.look = if rendezvous.publish { due.look.min(due.put.max(now)) } else { due.look };
+                });
             }
         }
         Ok(())
+    }
+
+    /// Whether whoever comes can dial this node through a relay, and the socket would tell if the coordinator went.
+    fn is_met(&self) -> bool {
+        let relayed = |address: &String| address.contains("/p2p-circuit");
+        self.way.standing().borrow().socket && self.ends.own.borrow().addresses.iter().any(relayed)
     }
 
     async fn put(&mut self, place: &Place) -> Result<(), HttpError> {

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 /// Between two greetings of a coordinator to which there is no socket.
 const GREET: Duration = Duration::from_secs(30);
@@ -46,6 +46,7 @@ pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
     let mut backoff = Backoff::default();
     loop {
         ends.woken.unwatched();
+        way.socket(false);
         let ended = match way.greet().await {
             Ok(info) if info.rooms.iter().any(|room| room == Room::Mailbox.name()) && ends.watches() => {
                 held(&way, &mut ends, &mut backoff).await
@@ -65,6 +66,13 @@ pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
             Ended::Closed(retry) => {
                 way.away("it closed the connection");
                 retry
+            }
+            // It answers, and has no socket for us: mailboxes are looked into now and then.
+            Ended::Failed(error @ HttpError::Refused { .. })
+                if !error.is(hyper::StatusCode::UNAUTHORIZED) =>
+            {
+                tracing::debug!(%error, "no socket to the coordinator");
+                Some(error.retry().unwrap_or(GREET).max(GREET))
             }
             Ended::Failed(error) => {
                 way.away(&error.to_string());
@@ -115,13 +123,12 @@ async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
             return Ended::Failed(error);
         }
     };
-    let mut watched = BTreeSet::new();
+    let mut watched = Watched::default();
     if let Err(ended) = watch_all(way, ends, &mut socket, &mut watched).await {
         return ended;
     }
     backoff.reset();
-    // What came between the last look and the watch has rung for nobody.
-    watched.iter().for_each(|address| ends.woken.ring(*address));
+    way.socket(true);
     let (mut ping, mut greet) = (Instant::now() + PING, Instant::now() + GREET_RARELY);
     let (mut heard, mut pinged) = (Instant::now(), None);
     loop {
@@ -129,10 +136,13 @@ async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
             message = socket.next() => {
                 heard = Instant::now();
                 match message {
-                    Some(Ok(Message::Binary(bytes))) => told(&bytes, &watched, ends),
+                    Some(Ok(Message::Binary(bytes))) => told(&bytes, way, &mut watched, ends),
                     Some(Ok(Message::Close(frame))) => return Ended::Closed(retry(frame.as_ref())),
-                    Some(Ok(Message::Pong(_))) => {
-                        pinged.take().into_iter().for_each(|at: Instant| way.ponged(at.elapsed()));
+                    Some(Ok(Message::Pong(number))) => {
+                        if number.is_empty() {
+                            pinged.take().into_iter().for_each(|at: Instant| way.ponged(at.elapsed()));
+                        }
+                        watched.stand(&number, &ends.woken);
                     }
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return Ended::Failed(HttpError::Unreachable(error.to_string())),
@@ -151,23 +161,63 @@ async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
                 }
             }
             () = sleep_until(ping) => {
-                if heard.elapsed() > SILENCE {
-                    return Ended::Failed(HttpError::Unreachable("nothing is heard from it".to_owned()));
-                }
                 ping = Instant::now() + PING;
                 pinged = Some(Instant::now());
-                if let Err(error) = socket.send(Message::Ping(bytes::Bytes::new())).await {
-                    return Ended::Failed(HttpError::Unreachable(error.to_string()));
+                if let Err(ended) = pinged_if_heard(&mut socket, heard).await {
+                    return ended;
                 }
             }
             () = doubted(way, greet) => {
                 greet = Instant::now() + GREET_RARELY;
-                if let Err(error) = way.greet().await {
-                    return Ended::Failed(error);
+                if let Err(ended) = greeted(way, ends, &mut socket, &mut watched).await {
+                    return ended;
                 }
             }
         }
     }
+}
+
+/// What a socket was asked to watch.
+#[derive(Default)]
+struct Watched {
+    addresses: BTreeSet<MailboxAddress>,
+    /// Asked for since the ping of this number was answered: whether they stand is not known.
+    fresh: BTreeSet<MailboxAddress>,
+    asked: u64,
+    /// When the clock was looked at because a date was refused.
+    doubted: Option<Instant>,
+}
+
+impl Watched {
+    /// The coordinator hears frames in their order: what was asked for before this ping stands, and what came before that has rung for nobody.
+    fn stand(&mut self, number: &[u8], woken: &Woken) {
+        if number == self.asked.to_be_bytes() {
+            for address in std::mem::take(&mut self.fresh) {
+                woken.watched(address);
+                woken.ring(address);
+            }
+        }
+    }
+}
+
+/// Greets, and asks once more to watch what was refused for its date.
+async fn greeted(
+    way: &Way,
+    ends: &mut Ends,
+    socket: &mut Socket,
+    watched: &mut Watched,
+) -> Result<(), Ended> {
+    way.greet().await.map_err(Ended::Failed)?;
+    watch_all(way, ends, socket, watched).await
+}
+
+/// Sends a ping, unless the last word is too long ago.
+async fn pinged_if_heard(socket: &mut Socket, heard: Instant) -> Result<(), Ended> {
+    if heard.elapsed() > SILENCE {
+        return Err(Ended::Failed(HttpError::Unreachable("nothing is heard from it".to_owned())));
+    }
+    let sent = socket.send(Message::Ping(bytes::Bytes::new())).await;
+    sent.map_err(|error| Ended::Failed(HttpError::Unreachable(error.to_string())))
 }
 
 /// Resolves when an errand failed, or at the latest then.
@@ -183,33 +233,53 @@ async fn watch_all(
     way: &Way,
     ends: &mut Ends,
     socket: &mut Socket,
-    watched: &mut BTreeSet<MailboxAddress>,
+    watched: &mut Watched,
 ) -> Result<(), Ended> {
     let doors = ends.doors.borrow_and_update().clone();
-    watched.retain(|address| doors.iter().any(|door| door.watch && door.key.address() == *address));
+    watched.addresses.retain(|address| {
+        let stays = doors.iter().any(|door| door.watch && door.key.address() == *address);
+        if !stays {
+            ends.woken.not_watched(*address);
+        }
+        stays
+    });
+    watched.fresh.retain(|address| watched.addresses.contains(address));
+    let unreachable = |error: tungstenite::Error| Ended::Failed(HttpError::Unreachable(error.to_string()));
+    let before = watched.fresh.len();
     for door in doors.iter().filter(|door| door.watch) {
         let address = door.key.address();
-        if watched.insert(address) {
+        if watched.addresses.insert(address) {
+            watched.fresh.insert(address);
             let frame = Ask::sign(What::Watch, &door.key, &way.origin, way.time_ms());
-            let sent = socket.send(Message::Binary(frame.into())).await;
-            sent.map_err(|error| Ended::Failed(HttpError::Unreachable(error.to_string())))?;
-            ends.woken.watched(address);
-            ends.woken.ring(address);
+            socket.send(Message::Binary(frame.into())).await.map_err(unreachable)?;
         }
+    }
+    if watched.fresh.len() > before {
+        watched.asked += 1;
+        let number = watched.asked.to_be_bytes().to_vec();
+        socket.send(Message::Ping(number.into())).await.map_err(unreachable)?;
     }
     Ok(())
 }
 
-fn told(bytes: &[u8], watched: &BTreeSet<MailboxAddress>, ends: &Ends) {
+fn told(bytes: &[u8], way: &Way, watched: &mut Watched, ends: &Ends) {
     match Told::read(bytes) {
-        Ok(Told::Wake(address)) if watched.contains(&address) => ends.woken.ring(address),
+        Ok(Told::Wake(address)) if watched.addresses.contains(&address) => ends.woken.ring(address),
         // Such an address is looked at every few minutes all the same.
         Ok(Told::NotWatched(
             address,
             why @ (NotWatched::BadSignature | NotWatched::ClockSkew | NotWatched::TooMany),
         )) => {
             tracing::warn!(?why, "the coordinator does not watch an address");
+            watched.fresh.remove(&address);
             ends.woken.not_watched(address);
+            if why == NotWatched::ClockSkew && watched.addresses.remove(&address) {
+                // Only now and then: a coordinator that refuses every date would be greeted without end.
+                if watched.doubted.is_none_or(|at| at.elapsed() > SILENCE) {
+                    watched.doubted = Some(Instant::now());
+                    way.doubt();
+                }
+            }
         }
         Ok(Told::Wake(_)) => {}
         Err(error) => tracing::debug!(%error, "the coordinator says what this halloo does not know"),

@@ -32,6 +32,8 @@ pub struct Standing {
     pub arrivals: u64,
     /// Whether it answered when it was asked last.
     pub reachable: bool,
+    /// Whether a WebSocket to it stands: its end says that the coordinator went.
+    pub socket: bool,
     /// What it says of itself; kept while it is away.
     pub info: Option<ServerInfo>,
     /// Where its libp2p relay is, resolved anew at each greeting.
@@ -176,6 +178,15 @@ impl Way {
         });
     }
 
+    /// A socket stands, or none does any more.
+    pub(super) fn socket(&self, stands: bool) {
+        self.standing.send_if_modified(|standing| {
+            let changes = standing.socket != stands;
+            standing.socket = stands;
+            changes
+        });
+    }
+
     /// It is away: whoever needs it waits for the next arrival.
     pub(super) fn away(&self, why: &str) {
         self.standing.send_modify(|standing| {
@@ -185,12 +196,18 @@ impl Way {
         });
     }
 
-    /// An errand failed: if nobody answered, or something was dated or signed for another coordinator than is there, whoever watches over
-    /// the way looks at once.
+    /// An errand failed: if nobody answered, or a ticket or a date or a signature was refused, whoever watches over the way looks at once;
+    /// the clocks may have gone apart.
     pub(super) fn failed(&self, error: &HttpError) {
-        if matches!(error, HttpError::Unreachable(_)) || error.is(StatusCode::UNAUTHORIZED) {
+        let refused = error.is(StatusCode::UNAUTHORIZED) || error.is(StatusCode::FORBIDDEN);
+        if refused || matches!(error, HttpError::Unreachable(_)) {
             self.doubt.notify_one();
         }
+    }
+
+    /// The clocks are apart, by what the coordinator says over the socket.
+    pub(super) fn doubt(&self) {
+        self.doubt.notify_one();
     }
 
     /// Resolves when an errand failed.

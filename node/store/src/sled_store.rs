@@ -57,6 +57,8 @@ pub struct SledStore {
     dir: PathBuf,
     /// `None` after a failed write, until the next call reopens it.
     engine: Mutex<Option<Engine>>,
+    /// Held by who changes something, and by a backup from its first row to its last; always taken before the engine.
+    writes: Mutex<()>,
     _lock: Lock,
 }
 
@@ -67,7 +69,8 @@ impl SledStore {
         crate::files::make_dir(dir)?;
         let lock = Lock::take(dir)?;
         let (engine, opened) = open::open(dir)?;
-        Ok((Self { dir: dir.to_owned(), engine: Mutex::new(Some(engine)), _lock: lock }, opened))
+        let (engine, writes) = (Mutex::new(Some(engine)), Mutex::new(()));
+        Ok((Self { dir: dir.to_owned(), engine, writes, _lock: lock }, opened))
     }
 
     /// The folder.
@@ -208,6 +211,7 @@ impl Store for SledStore {
         if batch.is_empty() {
             return Ok(());
         }
+        let _turn = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut guard = self.engine()?;
         let engine = guard.as_mut().expect("engine() fills it");
         let written = self.write(engine, batch);
@@ -246,9 +250,10 @@ impl Store for SledStore {
     }
 
     fn backup_to(&self, file: &Path) -> Result<BackupReport, StoreError> {
-        self.with(|engine| {
-            export::write(file, engine.commits, |after, limit| self.page_of(&engine.db, &[], after, limit))
-        })
+        // Writers wait until the copy is whole; readers, who may run where nothing else does meanwhile, do not.
+        let _turn = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (db, commits) = self.with(|engine| Ok((engine.db.clone(), engine.commits)))?;
+        export::write(file, commits, |after, limit| self.page_of(&db, &[], after, limit))
     }
 }
 

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 const NOW: u64 = 1_800_000_000_000;
 
+const HOME: Household = [1; 16];
+
 fn record(fill: u8) -> Vec<u8> {
     vec![fill; RECORD_BYTES]
 }
@@ -20,11 +22,11 @@ fn seen(places: &Places, place: u8, now: u64) -> Vec<u8> {
 #[test]
 fn a_record_lies_there_until_its_lease_ends_or_it_is_taken_away() {
     let mut places = Places::new(10);
-    places.put(at(1, 2), record(20), 60, NOW).unwrap();
-    places.put(at(1, 1), record(10), 30, NOW).unwrap();
+    places.put(at(1, 2), (record(20), HOME), 60, NOW).unwrap();
+    places.put(at(1, 1), (record(10), HOME), 30, NOW).unwrap();
     assert_eq!(seen(&places, 1, NOW + 29_999), [10, 20]);
     assert_eq!(seen(&places, 1, NOW + 30_000), [20], "also before it is swept away");
-    places.put(at(1, 2), record(21), 60, NOW + 50_000).unwrap();
+    places.put(at(1, 2), (record(21), HOME), 60, NOW + 50_000).unwrap();
     assert_eq!(seen(&places, 1, NOW + 100_000), [21], "renewed and replaced");
     places.remove(at(1, 2));
     places.remove(at(1, 2));
@@ -35,9 +37,9 @@ fn a_record_lies_there_until_its_lease_ends_or_it_is_taken_away() {
 #[test]
 fn only_records_of_the_one_length_and_leases_of_at_most_half_a_day_are_taken() {
     let mut places = Places::new(10);
-    assert_eq!(places.put(at(1, 1), vec![0; RECORD_BYTES - 1], 60, NOW), Err(Refused::Length));
-    assert_eq!(places.put(at(1, 1), record(0), 0, NOW), Err(Refused::Lease));
-    assert_eq!(places.put(at(1, 1), record(0), TTL_SECONDS_MAX + 1, NOW), Err(Refused::Lease));
+    assert_eq!(places.put(at(1, 1), (vec![0; RECORD_BYTES - 1], HOME), 60, NOW), Err(Refused::Length));
+    assert_eq!(places.put(at(1, 1), (record(0), HOME), 0, NOW), Err(Refused::Lease));
+    assert_eq!(places.put(at(1, 1), (record(0), HOME), TTL_SECONDS_MAX + 1, NOW), Err(Refused::Lease));
     assert!(places.is_empty());
 }
 
@@ -45,13 +47,13 @@ fn only_records_of_the_one_length_and_leases_of_at_most_half_a_day_are_taken() {
 fn a_full_place_and_a_full_room_refuse_but_renew_and_have_room_again_when_leases_end() {
     let mut places = Places::new(RECORDS_MAX + 1);
     for slot in 0..RECORDS_MAX as u8 {
-        places.put(at(1, slot), record(slot), 60, NOW).unwrap();
+        places.put(at(1, slot), (record(slot), HOME), 60, NOW).unwrap();
     }
-    assert_eq!(places.put(at(1, 200), record(0), 60, NOW), Err(Refused::Full));
-    places.put(at(2, 1), record(0), 60, NOW).unwrap();
-    assert_eq!(places.put(at(3, 1), record(0), 60, NOW), Err(Refused::Full));
-    places.put(at(1, 5), record(99), 60, NOW).expect("renewing needs no room");
-    places.put(at(3, 1), record(0), 60, NOW + 60_000).expect("the others have ended");
+    assert_eq!(places.put(at(1, 200), (record(0), HOME), 60, NOW), Err(Refused::Full));
+    places.put(at(2, 1), (record(0), HOME), 60, NOW).unwrap();
+    assert_eq!(places.put(at(3, 1), (record(0), HOME), 60, NOW), Err(Refused::Full));
+    places.put(at(1, 5), (record(99), HOME), 60, NOW).expect("renewing needs no room");
+    places.put(at(3, 1), (record(0), HOME), 60, NOW + 60_000).expect("the others have ended");
     assert_eq!(places.len(), 1);
 }
 
@@ -60,20 +62,37 @@ fn what_has_lain_there_for_long_makes_room_and_what_was_renewed_does_not() {
     let secure = u64::from(SECURE_SECONDS) * 1_000;
     let mut places = Places::new(RECORDS_MAX + 1);
     for slot in 0..RECORDS_MAX as u8 {
-        places.put(at(1, slot), record(slot), TTL_SECONDS_MAX, NOW + u64::from(slot)).unwrap();
+        places.put(at(1, slot), (record(slot), HOME), TTL_SECONDS_MAX, NOW + u64::from(slot)).unwrap();
     }
-    places.put(at(1, 0), record(0), TTL_SECONDS_MAX, NOW + 100).unwrap();
-    assert_eq!(places.put(at(1, 200), record(200), 60, NOW + secure), Err(Refused::Full));
-    places.put(at(1, 200), record(200), 60, NOW + secure + 1).unwrap();
+    places.put(at(1, 0), (record(0), HOME), TTL_SECONDS_MAX, NOW + 100).unwrap();
+    assert_eq!(places.put(at(1, 200), (record(200), HOME), 60, NOW + secure), Err(Refused::Full));
+    places.put(at(1, 200), (record(200), HOME), 60, NOW + secure + 1).unwrap();
     let left = seen(&places, 1, NOW + secure + 1);
     assert!(left.len() == RECORDS_MAX && left.contains(&0) && !left.contains(&1), "{left:?}");
-    places.put(at(2, 1), record(1), 60, NOW + secure + 1).unwrap();
-    assert_eq!(places.put(at(3, 1), record(1), 60, NOW + secure + 1), Err(Refused::Full));
+    places.put(at(2, 1), (record(1), HOME), 60, NOW + secure + 1).unwrap();
+    assert_eq!(places.put(at(3, 1), (record(1), HOME), 60, NOW + secure + 1), Err(Refused::Full));
     places
-        .put(at(3, 1), record(1), 60, NOW + secure + 2)
+        .put(at(3, 1), (record(1), HOME), 60, NOW + secure + 2)
         .expect("the second of the first place is old enough");
     assert!(!seen(&places, 1, NOW + secure + 2).contains(&2));
     assert_eq!(places.len(), RECORDS_MAX + 1);
+}
+
+#[test]
+fn who_fills_the_room_makes_room_for_others_and_nobody_else_does() {
+    let secure = u64::from(SECURE_SECONDS) * 1_000;
+    let (flood, honest) = ([6; 16], [7; 16]);
+    let mut places = Places::new(20);
+    places.put(at(1, 1), (record(1), honest), TTL_SECONDS_MAX, NOW).unwrap();
+    for slot in 0..19 {
+        places.put(at(2, slot), (record(slot), flood), TTL_SECONDS_MAX, NOW + 1).unwrap();
+    }
+    for slot in 50..60 {
+        places.put(at(3, slot), (record(slot), [slot; 16]), 60, NOW + secure + 1).unwrap();
+    }
+    assert_eq!(seen(&places, 1, NOW + secure + 1), [1], "older than all of the flood, and there");
+    assert_eq!(seen(&places, 2, NOW + secure + 1).len(), 9);
+    assert_eq!(places.crowds.iter().map(|(count, _)| count).sum::<usize>(), 20);
 }
 
 proptest! {
@@ -101,7 +120,7 @@ proptest! {
                 1 => now += u64::from(seconds) * 1_000,
                 _ => {
                     let known = list.iter().any(|(p, s, ..)| (*p, *s) == (place, slot));
-                    let taken = places.put(at(place, slot), record(fill), seconds, now).is_ok();
+                    let taken = places.put(at(place, slot), (record(fill), HOME), seconds, now).is_ok();
                     let oldest = ages.first().copied().filter(|(put, ..)| put + secure <= now);
                     prop_assert_eq!(taken, known || list.len() < 12 || oldest.is_some());
                     if taken {

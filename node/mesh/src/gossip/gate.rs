@@ -344,8 +344,11 @@ impl ConnectionHandler for GateHandler {
     }
 
     fn on_connection_event(&mut self, event: ConnectionEvent<'_, Self::InboundProtocol, Outbound, (), ()>) {
-        if event.is_outbound() {
-            self.stream = Stream::Answered;
+        match &event {
+            // Gossipsub asks again only when it is polled: this side asks, and gossipsub counts how often.
+            ConnectionEvent::DialUpgradeError(_) => self.stream = Stream::Unasked,
+            event if event.is_outbound() => self.stream = Stream::Answered,
+            _ => {}
         }
         self.inner.on_connection_event(event);
     }
