@@ -15,6 +15,7 @@ mod moved;
 mod nats;
 mod noise;
 mod office;
+mod peers;
 mod people;
 mod planted;
 mod presence;
@@ -196,6 +197,11 @@ const LINES: &[Line] = &[
         name: "coordinator.2",
         what: "two who are never online together: every line once, in order, and nothing stays at the coordinator",
         run: mail::run,
+    },
+    Line {
+        name: "coordinator.4",
+        what: "schemathesis finds nothing in all phases; PyJWT verifies and proves, pyotp logs in",
+        run: peers::line,
     },
     Line {
         name: "coordinator.8",

@@ -137,6 +137,16 @@ pub fn python_with_pesq() -> Result<String> {
     Ok(python)
 }
 
+/// The Python that has schemathesis, PyJWT and pyotp, in the same environment; pinned, as another schemathesis asks otherwise.
+pub fn python_with_peers() -> Result<String> {
+    const PEERS: [&str; 4] = ["schemathesis==4.32.5", "PyJWT", "pyotp", "cryptography"];
+    let python = venv()?;
+    if !quiet(&python, &["-c", "import schemathesis, jwt, pyotp, cryptography"]) {
+        run(&python, &[&["-m", "pip", "install", "--quiet"], &PEERS[..]].concat())?;
+    }
+    Ok(python)
+}
+
 fn venv() -> Result<String> {
     let folder = target().join("tools/python");
     let python = folder.join("bin/python3");

@@ -14,6 +14,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use halloo_wire::mailbox::{AskError, NotWatched, SignedAsk, Told, What};
 use rand_core::Rng as _;
@@ -67,10 +68,15 @@ pub(super) async fn subscribe(
     Asker(name): Asker,
     here: Here,
     held: Option<Extension<Held>>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     mail.asks.pass(&name)?;
-    let upgrade = upgrade.map_err(|_| Problem::new(Kind::Malformed, "this is no request for a WebSocket"))?;
+    let none = || Problem::new(Kind::Malformed, "this is no request for a WebSocket");
+    if !headers.get(header::SEC_WEBSOCKET_KEY).is_some_and(|key| is_key(key.as_bytes())) {
+        return Err(none());
+    }
+    let upgrade = upgrade.map_err(|_| none())?;
     let slot = std::sync::Arc::clone(&mail.sockets).try_acquire_owned();
     let slot = slot.map_err(|_| Problem::new(Kind::Unavailable, "all sockets are taken").after(30))?;
     let upgrade = upgrade
@@ -84,6 +90,12 @@ pub(super) async fn subscribe(
         let kept = (held, slot, mail.hall.meters.socket());
         Session { mail, name, here, watch, _kept: kept }.run(socket)
     }))
+}
+
+/// Whether it looks like 16 bytes in base64 (RFC 6455, 4.2.1), which the library does not ask.
+fn is_key(key: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(letter)
 }
 
 struct Session {

@@ -1,0 +1,98 @@
+//! What others have written against the coordinator: schemathesis asks it everything that its description allows and forbids, PyJWT and pyotp log in.
+
+use super::Size;
+use crate::setup;
+use crate::shell::{cargo, root, run, target};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Cases of each endpoint and phase; schemathesis' own default at full size.
+const CASES: [(Size, &str); 2] = [(Size::Small, "10"), (Size::Full, "100")];
+
+/// Anybody may register, and nobody asks too often: refusals for that would hide all others.
+const SETTINGS: [&str; 7] = [
+    "auth.registration=open",
+    "auth.burst=1000000",
+    "auth.registrations_burst=1000000",
+    "auth.passwords_burst=1000000",
+    "auth.password_registrations_burst=1000000",
+    "mailbox.asks_burst=1000000",
+    "rendezvous.looks_burst=1000000",
+];
+
+/// `prove coordinator.4`, as far as it is built.
+pub fn line(size: Size) -> Result<()> {
+    let python = setup::python_with_peers()?;
+    run(
+        &cargo(),
+        &["build", "--quiet", "--locked", "-p", "halloo-coordinator", "--bin", "halloo-coordinator"],
+    )?;
+    let folder = tempfile::tempdir()?;
+    let served = Served::start(folder.path())?;
+    let script = root().join(".ci/xtask/src/prove/peers/login.py");
+    run(&python, &[&script.to_string_lossy(), &served.origin])?;
+    let cases = CASES.iter().find(|(of, _)| *of == size).map_or("10", |(_, cases)| cases);
+    asked(&python, &served.origin, cases)
+}
+
+/// Everything that the description allows and forbids, in all phases; a failure is one of ours or of the description.
+fn asked(python: &str, origin: &str, cases: &str) -> Result<()> {
+    let description = format!("{origin}/api/v1/openapi.json");
+    let config = root().join(".ci/xtask/src/prove/peers/schemathesis.toml").to_string_lossy().into_owned();
+    let program = Path::new(python).with_file_name("schemathesis").to_string_lossy().into_owned();
+    let phases = "examples,coverage,fuzzing,stateful";
+    run(
+        &program,
+        &[
+            "--config-file",
+            &config,
+            "run",
+            &description,
+            "--phases",
+            phases,
+            "--max-examples",
+            cases,
+            "--seed",
+            "1",
+            "--no-color",
+        ],
+    )
+}
+
+/// A coordinator on loopback.
+struct Served {
+    process: Child,
+    origin: String,
+}
+
+impl Served {
+    fn start(folder: &Path) -> Result<Self> {
+        let mut process = Command::new(target().join("debug/halloo-coordinator"))
+            .args(["serve", "--lan", "--listen", "127.0.0.1:0"])
+            .args(SETTINGS.iter().flat_map(|setting| ["--set", setting]))
+            .arg("--data")
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("the coordinator could not be started")?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("the coordinator has no output")?)
+            .read_line(&mut line)?;
+        let origin = line.trim().to_owned();
+        if !origin.starts_with("http://127.0.0.1:") {
+            process.kill()?;
+            bail!("the coordinator says it is at `{origin}`");
+        }
+        Ok(Served { process, origin })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // One that is gone already needs no ending.
+        let _gone = self.process.kill().and_then(|()| self.process.wait());
+    }
+}
