@@ -5,7 +5,7 @@
 mod asking;
 
 use asking::account::{Device, Given, open_to_all};
-use asking::{Answer, NOW_MS, Place, open, open_with};
+use asking::{Answer, Begun, NOW_MS, Place, open, open_with};
 use halloo_coordinator::auth::totp;
 use halloo_coordinator::config::Config;
 use halloo_store::store::Store as _;
@@ -181,6 +181,27 @@ async fn one_bucket_guesses_three_times_a_minute_and_registers_three_times_an_ho
     place.world.pass(Duration::from_secs(20 * 60));
     assert_eq!(register(22).await, 201);
     assert_eq!(login(&guesser, PASSWORD, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_device_that_was_taken_away_does_not_finish_what_it_began() {
+    let place = open(cheap).await;
+    let (owner, given) = anna(&place).await;
+    let thief = place.device(2);
+    let stolen = Given::of(&login(&thief, PASSWORD, None).await);
+    let (put, path) = (Method::PUT, "/api/v1/users/password");
+    let proof = thief.dpop_at((&put, path), Some(&stolen.token), NOW_MS);
+    let head = format!("PUT {path} HTTP/1.1\r\nauthorization: DPoP {}\r\ndpop: {proof}", stolen.token);
+    let late = json!({"password": "password of the thief"}).to_string();
+    let begun = Begun::ask(place.running.local, &head, late.len()).await;
+    let body = json!({"password": "another horse battery"});
+    assert_eq!(owner.with_token(put, path, &given.token, body).await.status, 204);
+    let device = format!("/api/v1/auth/devices/{}", thief.secret.id());
+    assert_eq!(owner.with_token(Method::DELETE, &device, &given.token, Value::Null).await.status, 204);
+    let answer = begun.finish(late.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("token-needed"), "{answer}");
+    assert_eq!(login(&thief, "password of the thief", None).await.problem(), "login-failed");
+    assert_eq!(login(&owner, "another horse battery", None).await.status, 200);
 }
 
 #[tokio::test]

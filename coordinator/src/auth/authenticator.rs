@@ -61,7 +61,7 @@ pub(super) struct RecoveryCodes {
 pub(super) async fn enrol(State(office): State<Office>, signed: Signed) -> Result<Json<TotpGiven>, Problem> {
     let mut rng = office.hall.world.chance();
     let enrol = |store: &dyn Store| office.book.enrol(store, &signed.account, &mut rng);
-    let secret = totp::base32(&office.change(&[&signed.account], enrol).await?);
+    let secret = totp::base32(&office.change_of(&signed, &[], enrol).await?);
     let uri = format!("otpauth://totp/halloo?secret={secret}&issuer=halloo");
     Ok(Json(TotpGiven { secret, uri }))
 }
@@ -101,7 +101,7 @@ pub(super) async fn verify(
         let now = (world.now_ms(), &mut world.chance());
         office.book.confirm(store, (&signed.account, &ask.code), now)
     };
-    let recovery_codes = office.change(&[&signed.account], confirm).await??;
+    let recovery_codes = office.change_of(&signed, &[], confirm).await??;
     Ok(Json(RecoveryCodes { recovery_codes }))
 }
 
@@ -127,6 +127,6 @@ pub(super) async fn verify(
 )]
 pub(super) async fn remove(State(office): State<Office>, signed: Signed) -> Result<StatusCode, Problem> {
     let remove = |store: &dyn Store| office.book.unenrol(store, &signed.account);
-    office.change(&[&signed.account], remove).await?;
+    office.change_of(&signed, &[], remove).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -93,7 +93,7 @@ pub(super) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     let device = device_key(&device)?;
     let revoke = |store: &dyn Store| office.book.revoke_device(store, (&signed.account, &device));
-    let forgotten = office.change(&[&signed.account, &device.0], revoke).await?;
+    let forgotten = office.change_of(&signed, &[&device.0], revoke).await?;
     if forgotten {
         office.accounts.fetch_sub(1, Ordering::AcqRel);
     }

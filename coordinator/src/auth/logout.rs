@@ -32,6 +32,6 @@ pub(super) async fn logout(State(office): State<Office>, signed: Signed) -> Resu
     let end = |store: &dyn halloo_store::store::Store| {
         Ok((office.book.end_session(store, session, What::LoggedOut)?, ()))
     };
-    office.change(&[&signed.device.0], end).await?;
+    office.change_of(&signed, &[], end).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -60,6 +60,6 @@ pub(super) async fn set(
         None => None,
     };
     let set = |store: &dyn Store| office.book.set_password(store, &signed.account, password);
-    office.change(&[&signed.account], set).await?;
+    office.change_of(&signed, &[], set).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -103,11 +103,10 @@ pub(super) async fn put(
     let set: ProfileSet = json(body)?;
     let names = named::names(set.username, set.email)?;
     let tag = names.username.as_deref().map(|username| office.book.tag(username));
-    let held: Vec<&[u8]> =
-        [&signed.account[..]].into_iter().chain(tag.as_ref().map(|tag| &tag[..])).collect();
+    let held: Vec<&[u8]> = tag.iter().map(|tag| &tag[..]).collect();
     let mut rng = office.hall.world.chance();
     let set = |store: &dyn Store| office.book.set_profile(store, &signed.account, &names, &mut rng);
-    let created = office.change(&held, set).await?;
+    let created = office.change_of(&signed, &held, set).await?;
     Ok(shown(&signed.account, names, created))
 }
 
@@ -134,10 +133,9 @@ pub(super) async fn put(
 pub(super) async fn delete(State(office): State<Office>, signed: Signed) -> Result<StatusCode, Problem> {
     let devices = office.book.devices(&*office.hall.store, &signed.account)?;
     let keys: Vec<_> = devices.into_iter().map(|(key, _)| key).collect();
-    let held: Vec<&[u8]> =
-        [&signed.account[..]].into_iter().chain(keys.iter().map(|key| &key.0[..])).collect();
+    let held: Vec<&[u8]> = keys.iter().map(|key| &key.0[..]).collect();
     let forget = |store: &dyn Store| Ok((office.book.forget(store, &signed.account, &keys)?, ()));
-    office.change(&held, forget).await?;
+    office.change_of(&signed, &held, forget).await?;
     office.accounts.fetch_sub(1, Ordering::AcqRel);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -107,6 +107,6 @@ pub(super) async fn revoke(
     let end = |store: &dyn Store| {
         Ok((office.book.end_session(store, (&device, &session), What::SessionRevoked)?, ()))
     };
-    office.change(&[&device.0], end).await?;
+    office.change_of(&signed, &[&device.0], end).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,8 @@
-//! Who asks with an access token: the token, the proof of its key (RFC 9449) and the session behind both, checked before an endpoint runs.
+//! Who asks with an access token: the token, the proof of its key (RFC 9449) and the session behind both, checked before an endpoint runs,
+//! and the session once more where something is changed.
 
 use super::access::{Access, Id};
+use super::book::{Change, Refused};
 use super::dpop::{self, DpopError, Proven};
 use super::jose;
 use super::office::Office;
@@ -11,6 +13,7 @@ use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::header;
 use axum::http::request::Parts;
 use halloo_crypto::id::ClientId;
+use halloo_store::store::Store;
 
 /// The scheme of the header that carries a token (RFC 9449, 7.1).
 const SCHEME: &str = "DPoP";
@@ -32,6 +35,10 @@ pub(super) struct Holder(pub(super) ClientId);
 
 fn refuse(why: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
     Problem::new(Kind::TokenNeeded, why)
+}
+
+fn ended() -> Problem {
+    refuse("the session has ended")
 }
 
 /// The one value of a header; several would leave it open which of them counts.
@@ -95,13 +102,39 @@ impl FromRequestParts<Office> for Signed {
         if jose::thumbprint(&key) != thumbprint {
             return Err(refuse("the proof is by another key than the token is for"));
         }
-        let device = ClientId(key);
+        let signed = Signed { account, device: ClientId(key), session };
         // The token alone would be good for minutes after the session was ended; here the book is at hand.
-        let row = office.book.session(&*office.hall.store, &device, &session, now_ms);
-        match row {
-            Ok(row) if row.account == account => Ok(Signed { account, device, session }),
-            Ok(_) | Err(super::book::Refused::Ended) => Err(refuse("the session has ended")),
-            Err(error) => Err(error.into()),
-        }
+        if office.is_open(&signed, &*office.hall.store)? { Ok(signed) } else { Err(ended()) }
     }
 }
+
+impl Office {
+    fn is_open(&self, signed: &Signed, store: &dyn Store) -> Result<bool, Refused> {
+        match self.book.session(store, &signed.device, &signed.session, self.hall.world.now_ms()) {
+            Ok(row) => Ok(row.account == signed.account),
+            Err(Refused::Ended) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Office::change`], on the pages of the account and the device that ask and of these names, if their session is still open then:
+    /// a body may come long after its head, and another request may have ended the session in between.
+    pub(super) async fn change_of<T>(
+        &self,
+        signed: &Signed,
+        names: &[&[u8]],
+        work: impl FnOnce(&dyn Store) -> Result<(Change, T), Refused>,
+    ) -> Result<T, Problem> {
+        let held = [&[&signed.account[..], &signed.device.0], names].concat();
+        let work = |store: &dyn Store| {
+            if !self.is_open(signed, store)? {
+                return Ok((Change::default(), None));
+            }
+            work(store).map(|(change, told)| (change, Some(told)))
+        };
+        self.change(&held, work).await?.ok_or_else(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests;

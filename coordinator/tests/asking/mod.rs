@@ -22,7 +22,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// 2027-01-15, 08:00 UTC.
@@ -208,5 +208,30 @@ impl Place {
     /// A frame that asks to be told of an address.
     pub fn watch(&self, key: &DayKey) -> Vec<u8> {
         Ask::sign(What::Watch, key, &self.origin(), self.world.now_ms())
+    }
+}
+
+/// A request whose head was sent and looked at, and whose body was not sent yet.
+pub struct Begun(TcpStream);
+
+impl Begun {
+    /// Returns once the coordinator asks for the body (RFC 9110, 10.1.1), which it does after all else of the request was checked.
+    pub async fn ask(to: SocketAddr, head: &str, body_bytes: usize) -> Self {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        let rest =
+            format!("host: h\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: {body_bytes}");
+        stream.write_all(format!("{head}\r\n{rest}\r\n\r\n").as_bytes()).await.unwrap();
+        let mut go_on = [0; 25];
+        stream.read_exact(&mut go_on).await.unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        Begun(stream)
+    }
+
+    /// Sends the body; the whole answer as it came.
+    pub async fn finish(mut self, body: &[u8]) -> String {
+        self.0.write_all(body).await.unwrap();
+        let mut answer = String::new();
+        self.0.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 }
