@@ -129,6 +129,35 @@ async fn an_authenticator_is_asked_for_after_its_first_code_and_recovery_codes_s
 }
 
 #[tokio::test]
+async fn who_has_the_password_guesses_five_codes_and_six_an_hour_and_recovery_codes_are_not_held_up() {
+    let place = open(cheap).await;
+    let (device, given) = anna(&place).await;
+    let enrolled =
+        device.with_token(Method::POST, "/api/v1/auth/totp", &given.token, Value::Null).await.json();
+    let secret = base32(enrolled["secret"].as_str().unwrap());
+    let (path, step) = ("/api/v1/auth/totp/verify", NOW_MS / 30_000);
+    let first = json!({"code": totp::code(&secret, step)});
+    let codes = device.with_token(Method::POST, path, &given.token, first).await.json();
+    let thief = place.device(2);
+    let unknown = place.device(3);
+    for _ in 0..6 {
+        assert_eq!(login(&unknown, "wrong horse battery", Some("000000")).await.problem(), "login-failed");
+    }
+    let next = totp::code(&secret, step + 1);
+    let wrong = if next == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        assert_eq!(login(&thief, PASSWORD, Some(wrong)).await.problem(), "login-failed");
+    }
+    let often = login(&thief, PASSWORD, Some(&next)).await;
+    assert_eq!((often.status, often.problem().as_str()), (429, "too-many-requests"));
+    assert!(often.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 500);
+    assert_eq!(login(&device, PASSWORD, codes["recovery_codes"][0].as_str()).await.status, 200);
+    place.world.pass(Duration::from_secs(10 * 60));
+    let later = totp::code(&secret, step + 20);
+    assert_eq!(login(&device, PASSWORD, Some(&later)).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_password_is_changed_taken_away_and_stretched_anew_when_the_cost_was_raised() {
     let place = open(cheap).await;
     let (device, given) = anna(&place).await;

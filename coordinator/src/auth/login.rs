@@ -5,6 +5,7 @@ use super::book::{Book, Opened, Refused};
 use super::named::{self, DeviceInfo};
 use super::object::{object, object_or_none};
 use super::office::{Office, ProofShape, TokensGiven, json};
+use super::totp;
 use crate::hall::{Asker, Here};
 use crate::problem::{Details, Kind, Problem};
 use axum::Json;
@@ -112,7 +113,7 @@ async fn by_password(office: &Office, device: ClientId, typed: &Typed) -> Result
     let found = office.book.named(&*office.hall.store, &tag)?;
     let kept = found.as_ref().and_then(|(_, account)| account.password.as_ref());
     let is_right = office.stretcher.is(&typed.password, kept).await?;
-    let (Some((account, _)), Some(kept), true) = (&found, kept, is_right) else {
+    let (Some((account, row)), Some(kept), true) = (&found, kept, is_right) else {
         if let Some((account, _)) = found {
             // Noted behind the answer: how long it takes must not tell whether there is such an account.
             let office = office.clone();
@@ -121,6 +122,11 @@ async fn by_password(office: &Office, device: ClientId, typed: &Typed) -> Result
         }
         return Err(Refused::Unknown.into());
     };
+    let asks_for_code = row.second.as_ref().is_some_and(|second| second.confirmed);
+    if asks_for_code && typed.code.as_deref().is_some_and(totp::is_code) {
+        // Behind the password, so that nobody who lacks it uses them up. Recovery codes are too long to be guessed, and are not counted.
+        office.codes.pass(account)?;
+    }
     let renewed = if office.stretcher.is_outdated(kept) {
         let mut salt = [0; 16];
         office.hall.world.chance().fill_bytes(&mut salt);

@@ -28,6 +28,7 @@ use halloo_wire::origin::Origin;
 use rand_core::Rng as _;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,12 @@ use tokio::sync::{Mutex as Waiting, OwnedMutexGuard};
 const PAGES: usize = 512;
 /// Rows that are read at once where all are.
 const READ_AT_ONCE: usize = 256;
+/// Most codes of an authenticator that are tried at once for one account after its password was right: somebody who mistypes, or whose clock is
+/// apart, is done with fewer.
+const CODES_BURST: NonZeroU32 = NonZeroU32::new(5).expect("above zero");
+/// And how many more in an hour. Three codes of a million are good at a time: who has the password and never stops needs more than
+/// four years for an even chance, and is noted in the audit log each time.
+const CODES_PER_HOUR: u32 = 6;
 /// How long a failed repeat of a change is worth waiting for, seconds.
 const AGAIN_S: u64 = 1;
 
@@ -60,6 +67,7 @@ pub struct Office {
     pub(super) passwords: Arc<Limit>,
     pub(super) password_registrations: Arc<Limit>,
     pub(super) by_account: Arc<Limit>,
+    pub(super) codes: Arc<Limit>,
     pub(super) stretcher: Stretcher,
     pub(super) registration: Registration,
     pub(super) book: Arc<Book>,
@@ -111,6 +119,7 @@ impl Office {
                 hour / config.password_registrations_per_hour.get(),
             ),
             by_account: hall.limit(config.account_burst, config.account_per_minute),
+            codes: hall.limit_every(CODES_BURST, hour / CODES_PER_HOUR),
             stretcher: Stretcher::new(config.cost()).context(
                 "auth.password_memory_kib and auth.password_passes: Argon2 takes at least 8 KiB and one pass",
             )?,

@@ -10,6 +10,8 @@ pub const SECRET_BYTES: usize = 20;
 const STEP_MS: u64 = 30_000;
 /// Steps before and after the one of now that are taken (RFC 6238, 5.2): clocks of phones are some seconds apart.
 const APART: u64 = 1;
+/// Length of a code.
+const DIGITS: usize = 6;
 /// Codes are below it.
 const MODULUS: u32 = 1_000_000;
 
@@ -43,6 +45,12 @@ pub fn code(secret: &[u8], step: u64) -> String {
     let at = usize::from(tag[19] & 15);
     let four = tag[at..at + 4].try_into().expect("20 bytes hold four from 15 on");
     format!("{:06}", (u32::from_be_bytes(four) & 0x7fff_ffff) % MODULUS)
+}
+
+/// Whether a text has the form of a code.
+#[must_use]
+pub fn is_code(text: &str) -> bool {
+    text.len() == DIGITS && text.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// The step of a code that is good now and was not used, nor any after it.

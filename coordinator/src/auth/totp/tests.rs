@@ -33,6 +33,7 @@ fn a_code_is_good_a_step_around_its_own_and_once() {
     for at in [now - STEP_MS, now, now + STEP_MS] {
         assert_eq!(step_of(secret, &text, 0, at), Some(step));
     }
+    assert!(is_code(&text) && !is_code(&text[1..]) && !is_code("12345x") && !is_code("1234567"));
     assert_eq!(step_of(secret, &text, 0, now + 2 * STEP_MS), None);
     assert_eq!(step_of(secret, &text, step, now), None, "used");
     assert_eq!(step_of(secret, &code(secret, step - 1), step, now), None, "older than one that was used");
@@ -42,6 +43,7 @@ proptest! {
     #[test]
     fn no_text_makes_the_check_fall_over(text in ".{0,40}", now in any::<u64>()) {
         if let Some(step) = step_of(b"12345678901234567890", &text, 0, now) {
+            prop_assert!(is_code(&text));
             prop_assert_eq!(text, code(b"12345678901234567890", step));
         }
     }
