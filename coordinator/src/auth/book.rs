@@ -233,8 +233,11 @@ impl Book {
         if !token.is_ours(&self.refresh) {
             return ended(change);
         }
-        let Ok(mut row) = self.session(store, device, &token.session(), now_ms) else {
-            return ended(change);
+        let mut row = match self.session(store, device, &token.session(), now_ms) {
+            Ok(row) => row,
+            Err(Refused::Ended) => return ended(change),
+            // A client throws away a session that has ended, and a store that fails may work again.
+            Err(error) => return Err(error),
         };
         let account = row.account;
         let Some(session) = &mut row.session else { return ended(change) };

@@ -1,7 +1,7 @@
 //! Accounts, sessions and their refresh tokens, against a store in memory.
 
 use super::*;
-use halloo_store::memory::MemoryStore;
+use halloo_store::memory::{Fault, MemoryStore};
 use rand_core::SeedableRng as _;
 
 const NOW: u64 = 1_800_000_000_000;
@@ -80,6 +80,18 @@ fn what_was_never_given_ends_no_session() {
     let made_up = Refresh::draw(&Secret::new([9; 32]), opened.session, &mut place.rng);
     assert!(matches!(place.refresh(&made_up, NOW), Err(Refused::Ended)));
     place.refresh(&opened.refresh, NOW).unwrap();
+}
+
+#[test]
+fn a_store_that_fails_ends_no_session() {
+    let mut place = Place::new();
+    let opened = place.register(KEY, &Begin::default()).unwrap();
+    place.store.fail_next(Fault::CrashBeforeDurable);
+    let mut batch = Batch::new();
+    batch.put(b"k".to_vec(), Vec::new());
+    place.store.commit(&batch).unwrap_err();
+    let failed = place.book.refresh(&place.store, (&KEY, &opened.refresh), (NOW, &mut place.rng));
+    assert!(matches!(failed, Err(Refused::Store(_))));
 }
 
 #[test]
