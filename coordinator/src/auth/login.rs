@@ -127,13 +127,9 @@ async fn by_password(office: &Office, device: ClientId, typed: &Typed) -> Result
         // Behind the password, so that nobody who lacks it uses them up. Recovery codes are too long to be guessed, and are not counted.
         office.codes.pass(account)?;
     }
-    let renewed = if office.stretcher.is_outdated(kept) {
-        let mut salt = [0; 16];
-        office.hall.world.chance().fill_bytes(&mut salt);
-        Some(office.stretcher.set(&typed.password, salt).await?)
-    } else {
-        None
-    };
+    let mut salt = [0; 16];
+    office.hall.world.chance().fill_bytes(&mut salt);
+    let renewed = office.stretcher.renewed(&typed.password, kept, salt).await;
     let checked = Checked { account: *account, kept, renewed, code: typed.code.as_deref() };
     let world = &office.hall.world;
     let login = |store: &dyn Store| {

@@ -66,9 +66,10 @@ impl Stretcher {
         Ok(kept.is_some_and(|kept| kdf::equal(&kept.hash, &hash)))
     }
 
-    /// Whether it was stretched with another cost than is set now.
-    pub(super) fn is_outdated(&self, kept: &Password) -> bool {
-        kept.cost != self.cost
+    /// A password that was found good, as it is to be kept from now on, where that was stretched with another cost than is set now. Where it
+    /// finds no place it is left to the next login: whoever has the right password is not refused for it.
+    pub(super) async fn renewed(&self, password: &str, kept: &Password, salt: [u8; 16]) -> Option<Password> {
+        if kept.cost == self.cost { None } else { self.set(password, salt).await.ok() }
     }
 }
 

@@ -23,7 +23,9 @@ async fn another_cost_outdates_what_is_kept_and_still_checks_it() {
     let kept = Stretcher::new(CHEAP).unwrap().set("correct horse", [1; 16]).await.unwrap();
     let dearer = Stretcher::new(Cost { passes: 2, ..CHEAP }).unwrap();
     assert!(dearer.is("correct horse", Some(&kept)).await.unwrap());
-    assert!(dearer.is_outdated(&kept) && !Stretcher::new(CHEAP).unwrap().is_outdated(&kept));
+    let renewed = dearer.renewed("correct horse", &kept, [2; 16]).await.unwrap();
+    assert!(dearer.is("correct horse", Some(&renewed)).await.unwrap());
+    assert_eq!(dearer.renewed("correct horse", &renewed, [3; 16]).await, None);
     assert!(Stretcher::new(Cost { memory_kib: 0, passes: 0 }).is_none());
 }
 
@@ -36,6 +38,17 @@ async fn who_comes_beyond_the_cores_is_told_to_come_again() {
     assert_eq!(busy.kind(), Kind::Unavailable);
     drop(held);
     stretcher.is("correct horse", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_finds_no_place_to_be_stretched_anew_stays_as_it_is() {
+    let kept = Stretcher::new(CHEAP).unwrap().set("correct horse", [1; 16]).await.unwrap();
+    let dearer = Stretcher::new(Cost { passes: 2, ..CHEAP }).unwrap();
+    let all = u32::try_from(dearer.places.available_permits()).unwrap();
+    let held = dearer.places.acquire_many(all).await.unwrap();
+    assert_eq!(dearer.renewed("correct horse", &kept, [2; 16]).await, None);
+    drop(held);
+    assert!(dearer.renewed("correct horse", &kept, [2; 16]).await.is_some());
 }
 
 #[test]
