@@ -213,6 +213,26 @@ async fn one_bucket_guesses_three_times_a_minute_and_registers_three_times_an_ho
 }
 
 #[tokio::test]
+async fn passwords_that_are_set_count_as_guesses_and_taking_one_away_does_not() {
+    let place = open(|config| {
+        let logins = config.auth.passwords_burst;
+        cheap(config);
+        config.auth.passwords_burst = logins;
+    })
+    .await;
+    let (device, given) = anna(&place).await;
+    let set = async |body: Value| {
+        device.with_token(Method::PUT, "/api/v1/users/password", &given.token, body).await.status
+    };
+    for _ in 0..3 {
+        assert_eq!(set(json!({"password": PASSWORD})).await, 204);
+    }
+    assert_eq!(set(json!({"password": PASSWORD})).await, 429);
+    assert_eq!(login(&device, PASSWORD, None).await.status, 429);
+    assert_eq!(set(json!({})).await, 204);
+}
+
+#[tokio::test]
 async fn a_device_that_was_taken_away_does_not_finish_what_it_began() {
     let place = open(cheap).await;
     let (owner, given) = anna(&place).await;

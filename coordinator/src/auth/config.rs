@@ -34,7 +34,7 @@ pub struct AuthConfig {
     pub registrations_burst: NonZeroU32,
     /// And how many more in an hour.
     pub registrations_per_hour: NonZeroU32,
-    /// Most logins by a password at once from one bucket of addresses.
+    /// Most logins by a password and passwords that are set at once from one bucket of addresses.
     pub passwords_burst: NonZeroU32,
     /// And how many more in a minute.
     pub passwords_per_minute: NonZeroU32,

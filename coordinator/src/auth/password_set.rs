@@ -3,6 +3,7 @@
 use super::office::{Office, json};
 use super::password::is_good;
 use super::signed::Signed;
+use crate::hall::Asker;
 use crate::problem::{Details, Kind, Problem};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -47,11 +48,14 @@ pub(super) struct PasswordSet {
 pub(super) async fn set(
     State(office): State<Office>,
     signed: Signed,
+    Asker(name): Asker,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let ask: PasswordSet = json(body)?;
     let password = match ask.password {
         Some(text) if is_good(&text) => {
+            // Stretching is the same work as a guess, and shares its limit.
+            office.passwords.pass(&name)?;
             let mut salt = [0; 16];
             office.hall.world.chance().fill_bytes(&mut salt);
             Some(office.stretcher.set(&text, salt).await?)
