@@ -64,13 +64,19 @@ pub enum Refused {
 }
 
 /// What is to be made durable.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use]
 pub struct Change {
     /// What is written.
     pub batch: Batch,
     /// What the audit log notes of it.
     pub events: Vec<Event>,
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Change").field("events", &self.events).finish_non_exhaustive()
+    }
 }
 
 impl Change {
@@ -91,7 +97,7 @@ pub struct Opened {
 }
 
 /// What a new account begins with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Begin {
     /// What its owner calls it, and where to write to.
     pub names: Names,
@@ -99,6 +105,12 @@ pub struct Begin {
     pub password: Option<Password>,
     /// What its owner calls the device.
     pub device_name: String,
+}
+
+impl std::fmt::Debug for Begin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Begin").field("password", &self.password).finish_non_exhaustive()
+    }
 }
 
 /// The rules and secrets of the book.

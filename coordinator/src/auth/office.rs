@@ -273,7 +273,7 @@ impl ProofShape {
 }
 
 /// What continues and uses a session.
-#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[derive(serde::Serialize, utoipa::ToSchema)]
 pub(super) struct TokensGiven {
     /// The account.
     #[schema(pattern = "^[0-9a-f]{32}$")]

@@ -17,7 +17,6 @@ pub const RECOVERY_CODES: usize = 10;
 const RECOVERY_BYTES: usize = 10;
 
 /// A password that was found good, and what it does.
-#[derive(Debug)]
 pub struct Checked<'a> {
     /// Of which account.
     pub account: Id,

@@ -82,7 +82,7 @@ pub struct Account {
 }
 
 /// A password, as Argon2id leaves it (RFC 9106).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Password {
     /// What it was stretched with.
     pub cost: Cost,
@@ -90,6 +90,12 @@ pub struct Password {
     pub salt: [u8; 16],
     /// What came out.
     pub hash: [u8; 32],
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Password").field("cost", &self.cost).finish_non_exhaustive()
+    }
 }
 
 /// How much work one guess is; always in one lane.
@@ -115,12 +121,18 @@ pub struct Second {
 }
 
 /// What people give to be found by.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// What its owner logs in by where no key is.
     pub username: Option<String>,
     /// Where to write to; nobody has checked it.
     pub email: Option<String>,
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Names(..)")
+    }
 }
 
 /// A device of an account.

@@ -109,6 +109,22 @@ fn a_new_login_ends_the_session_before_and_silence_ends_any() {
 }
 
 #[test]
+fn what_is_printed_of_an_account_holds_no_name_and_no_hash() {
+    let mut place = Place::new();
+    let names = Names { username: Some("anna".to_owned()), email: Some("anna@halloo.example".to_owned()) };
+    let cost = rows::Cost { memory_kib: 16, passes: 1 };
+    let password = Some(Password { cost, salt: [201; 16], hash: [202; 32] });
+    let begin = Begin { names, password, device_name: "Anna's phone".to_owned() };
+    let (change, _) = place.book.register(&place.store, KEY, &begin, (NOW, &mut place.rng)).unwrap();
+    let row = Account { password: begin.password.clone(), ..Account::new(Day::of_ms(NOW), Vec::new()) };
+    let printed = format!("{begin:?} {change:?} {:?} {row:?}", begin.names);
+    for secret in ["anna", "Anna", "201", "202"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+    assert!(printed.contains("Registered"), "{printed}");
+}
+
+#[test]
 fn damaged_rows_are_no_rows() {
     let mut place = Place::new();
     place.register(KEY, &Begin::default()).unwrap();
