@@ -180,7 +180,11 @@ impl Office {
         let commit = {
             let mut head = locked(&self.head);
             if self.head_lost.swap(false, Ordering::AcqRel) {
-                *head = Head::find(&*self.hall.store).map_err(|error| store_problem(&error))?;
+                *head = Head::find(&*self.hall.store).map_err(|error| {
+                    // It is still lost: the next one looks again.
+                    self.head_lost.store(true, Ordering::Release);
+                    store_problem(&error)
+                })?;
             }
             head.append(&mut batch, &events, self.hall.world.now_ms());
             let lost = Arc::clone(&self.head_lost);
@@ -366,3 +370,6 @@ impl From<ChallengeError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

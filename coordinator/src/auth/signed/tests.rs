@@ -2,33 +2,16 @@
 
 use super::super::book::audit::What;
 use super::super::book::{Begin, Opened};
-use super::super::config::AuthConfig;
 use super::super::devices;
-use super::super::office::Secrets;
-use crate::hall::{Hall, Known, closing};
-use crate::world::World;
+use super::super::office::tests::{NOW, office};
 use axum::extract::{Path, State};
-use halloo_crypto::id::CoordinatorId;
-use halloo_crypto::secret::Secret;
 use halloo_store::memory::MemoryStore;
 use std::sync::Arc;
 
 use super::*;
 
-const NOW: u64 = 1_800_000_000_000;
 const OWNER: ClientId = ClientId([1; 32]);
 const THIEF: ClientId = ClientId([2; 32]);
-
-fn office(store: Arc<MemoryStore>) -> Office {
-    let (closer, closing) = closing();
-    std::mem::forget(closer);
-    let ticket_key = CoordinatorId([0; 32]);
-    let known = Known { origin: None, lan: true, tls: false, proxies: Vec::new(), ticket_key };
-    let hall = Hall::new(World::told(NOW, [1; 32]), store, closing, known).unwrap();
-    let seed = || Secret::new([5; 32]);
-    let secrets = Secrets { tickets: seed(), tokens: seed(), accounts: seed() };
-    Office::open(&hall, &AuthConfig::default(), &secrets).unwrap()
-}
 
 async fn register(office: &Office, device: ClientId) -> Opened {
     let rng = &mut office.hall.world.chance();
@@ -43,7 +26,7 @@ fn signed(device: ClientId, opened: &Opened) -> Signed {
 #[tokio::test]
 async fn a_session_that_ended_after_it_was_checked_takes_no_device_and_no_account_away() {
     let store = Arc::new(MemoryStore::new());
-    let office = office(Arc::clone(&store));
+    let office = office(Arc::<MemoryStore>::clone(&store));
     let opened = register(&office, OWNER).await;
     let late = signed(OWNER, &opened);
     let end = |store: &dyn Store| {
