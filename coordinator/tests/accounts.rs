@@ -8,6 +8,7 @@ use asking::account::{Given, open_to_all};
 use asking::{NOW_MS, open, open_with};
 use halloo_coordinator::auth::jose;
 use halloo_crypto::ticket::Room;
+use halloo_store::store::Store as _;
 use halloo_wire::login::{LOGIN_PATH, Purpose, REGISTER_PATH};
 use hyper::Method;
 use proptest::prelude::*;
@@ -219,6 +220,27 @@ async fn an_account_is_called_what_its_owner_says_and_forgotten_when_it_says_so(
     let gone = device.with_token(Method::DELETE, PROFILE, &given.token, Value::Null).await;
     assert_eq!(gone.status, 204);
     assert_eq!(device.try_login().await.problem(), "login-failed");
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_not_noted_and_one_account_changes_sixty_times_at_once() {
+    let place = open(open_to_all).await;
+    let device = place.device(1);
+    let given = Given::of(&device.try_register(json!({"username": "anna"})).await);
+    let set = async |name: &str| {
+        device.with_token(Method::PUT, PROFILE, &given.token, json!({ "username": name })).await.status
+    };
+    let noted = || place.store.range(b"ag").unwrap().len();
+    let before = noted();
+    assert_eq!((set("anna").await, set("anna").await), (200, 200));
+    assert_eq!(noted(), before);
+    for round in 2..60 {
+        assert_eq!(set(["anna", "anne"][round % 2]).await, 200);
+    }
+    assert_eq!(set("hanna").await, 429);
+    let path = format!("{SESSIONS}/{}", given.session);
+    let ended = device.with_token(Method::DELETE, &path, &given.token, Value::Null).await;
+    assert_eq!(ended.status, 204, "nobody is kept from ending a session");
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ pub(super) struct RecoveryCodes {
     )
 )]
 pub(super) async fn enrol(State(office): State<Office>, signed: Signed) -> Result<Json<TotpGiven>, Problem> {
+    office.changes.pass(&signed.account)?;
     let mut rng = office.hall.world.chance();
     let enrol = |store: &dyn Store| office.book.enrol(store, &signed.account, &mut rng);
     let secret = totp::base32(&office.change_of(&signed, &[], enrol).await?);
@@ -126,6 +127,7 @@ pub(super) async fn verify(
     )
 )]
 pub(super) async fn remove(State(office): State<Office>, signed: Signed) -> Result<StatusCode, Problem> {
+    office.changes.pass(&signed.account)?;
     let remove = |store: &dyn Store| office.book.unenrol(store, &signed.account);
     office.change_of(&signed, &[], remove).await?;
     Ok(StatusCode::NO_CONTENT)

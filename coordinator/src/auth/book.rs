@@ -359,6 +359,9 @@ impl Book {
             return Err(Refused::NameNeeded);
         }
         let mut change = Change::default();
+        if before == *names {
+            return Ok((change, row.created));
+        }
         if before.username != names.username {
             if let Some(username) = &names.username {
                 let key = rows::name_key(&self.tag(username));

@@ -44,6 +44,11 @@ const CODES_BURST: NonZeroU32 = NonZeroU32::new(5).expect("above zero");
 /// And how many more in an hour. Three codes of a million are good at a time: who has the password and never stops needs more than
 /// four years for an even chance, and is noted in the audit log each time.
 const CODES_PER_HOUR: u32 = 6;
+/// Most changes of names, password and authenticator of one account at once: more than anybody makes who sets up an account. Each leaves a row
+/// in the audit log for months; what ends a session or takes something away for good is not counted, so that nobody's device holds up its end.
+const CHANGES_BURST: NonZeroU32 = NonZeroU32::new(60).expect("above zero");
+/// And how many more in an hour: with all of them for 180 days, an account has some 25 MB of rows.
+const CHANGES_PER_HOUR: u32 = 60;
 /// How long a failed repeat of a change is worth waiting for, seconds.
 const AGAIN_S: u64 = 1;
 
@@ -68,6 +73,7 @@ pub struct Office {
     pub(super) password_registrations: Arc<Limit>,
     pub(super) by_account: Arc<Limit>,
     pub(super) codes: Arc<Limit>,
+    pub(super) changes: Arc<Limit>,
     pub(super) stretcher: Stretcher,
     pub(super) registration: Registration,
     pub(super) book: Arc<Book>,
@@ -119,6 +125,7 @@ impl Office {
                 hour / config.password_registrations_per_hour.get(),
             ),
             by_account: hall.limit(config.account_burst, config.account_per_minute),
+            changes: hall.limit_every(CHANGES_BURST, hour / CHANGES_PER_HOUR),
             codes: hall.limit_every(CODES_BURST, hour / CODES_PER_HOUR),
             stretcher: Stretcher::new(config.cost()).context(
                 "auth.password_memory_kib and auth.password_passes: Argon2 takes at least 8 KiB and one pass",

@@ -52,6 +52,7 @@ pub(super) async fn set(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let ask: PasswordSet = json(body)?;
+    office.changes.pass(&signed.account)?;
     let password = match ask.password {
         Some(text) if is_good(&text) => {
             // Stretching is the same work as a guess, and shares its limit.

@@ -101,6 +101,7 @@ pub(super) async fn put(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Profile>, Problem> {
     let set: ProfileSet = json(body)?;
+    office.changes.pass(&signed.account)?;
     let names = named::names(set.username, set.email)?;
     let tag = names.username.as_deref().map(|username| office.book.tag(username));
     let held: Vec<&[u8]> = tag.iter().map(|tag| &tag[..]).collect();
