@@ -133,6 +133,25 @@ async fn a_lost_answer_is_repeated_and_a_reused_token_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_proof_is_remembered_only_once_there_is_something_that_it_opens() {
+    let place = open(open_to_all).await;
+    let (device, stranger) = (place.device(1), place.device(2));
+    let given = device.register().await;
+    let path = "/api/v1/auth/refresh";
+    let proof = device.dpop_at((&Method::POST, path), None, NOW_MS);
+    let refresh =
+        async |token: &str| device.post(path, &json!({ "refresh_token": token }), &[("dpop", &proof)]).await;
+    let made_up = "ab".repeat(64);
+    assert_eq!(refresh(&made_up).await.problem(), "session-ended");
+    assert_eq!(refresh(&given.refresh).await.status, 200);
+    assert_eq!(refresh(&given.refresh).await.problem(), "replayed");
+    let unknown = json!({"proof": stranger.proof(Purpose::Login).await});
+    for _ in 0..2 {
+        assert_eq!(stranger.post(LOGIN_PATH, &unknown, &[]).await.problem(), "login-failed");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_is_not_continued_for_long_ends() {
     let place = open(open_to_all).await;
     let device = place.device(1);

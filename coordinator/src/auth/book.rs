@@ -213,6 +213,11 @@ impl Book {
         Ok((change, Opened { account, session: id, refresh }))
     }
 
+    /// Whether a key opens an account.
+    pub fn knows(&self, store: &dyn Store, device: &ClientId) -> Result<bool, Refused> {
+        Ok(self.rows.device(store, device)?.is_some())
+    }
+
     /// The session of a device, if this is the one that is open.
     pub fn session(
         &self,
@@ -232,6 +237,19 @@ impl Book {
             .is_some_and(|session| Day::of_ms(now_ms).0 <= session.used.saturating_add(self.session_days))
     }
 
+    /// The session of a device that a token was given for, if it is the one that is open; which of its tokens this is was not looked at.
+    pub fn continued(
+        &self,
+        store: &dyn Store,
+        (device, token): (&ClientId, &Refresh),
+        now_ms: u64,
+    ) -> Result<Device, Refused> {
+        if !token.is_ours(&self.refresh) {
+            return Err(Refused::Ended);
+        }
+        self.session(store, device, &token.session(), now_ms)
+    }
+
     /// Continues a session: the token that is presented is consumed and another takes its place. A repeat of the consumed one has the
     /// same successor for an answer, as long as nobody has used that: an answer was lost. After that it is reuse, and ends the session.
     pub fn refresh(
@@ -242,10 +260,7 @@ impl Book {
     ) -> Result<(Change, Result<Opened, Refused>), Refused> {
         let mut change = Change::default();
         let ended = |change| Ok((change, Err(Refused::Ended)));
-        if !token.is_ours(&self.refresh) {
-            return ended(change);
-        }
-        let mut row = match self.session(store, device, &token.session(), now_ms) {
+        let mut row = match self.continued(store, (device, token), now_ms) {
             Ok(row) => row,
             Err(Refused::Ended) => return ended(change),
             // A client throws away a session that has ended, and a store that fails may work again.

@@ -94,7 +94,11 @@ pub(super) async fn login(
         _ => return Err(Problem::new(Kind::LoginFailed, "a username and a password go together")),
     };
     let device = ask.proof.device()?;
-    let origin = office.proven(Purpose::Login, &ask.proof, &here)?;
+    let origin = office.proven(Purpose::Login, (&ask.proof, &here), |device| {
+        // Keys that anybody makes up fill no memory: without a password only one that is known is worth remembering.
+        let is_known = typed.is_some() || office.book.knows(&*office.hall.store, device)?;
+        if is_known { Ok(()) } else { Err(Refused::Unknown.into()) }
+    })?;
     let opened = match &typed {
         Some(typed) => by_password(&office, device, typed).await?,
         None => {

@@ -204,12 +204,13 @@ impl Office {
         Ok(told)
     }
 
-    /// Checks the proof of a device's key; the origin by which it came. The challenge is used up by it.
+    /// Checks the proof of a device's key, which must be good for whatever else `known` says; the origin by which it came. The challenge is
+    /// used up by it, and remembered, once all is well.
     pub(super) fn proven(
         &self,
         purpose: Purpose,
-        proof: &ProofShape,
-        here: &Here,
+        (proof, here): (&ProofShape, &Here),
+        known: impl FnOnce(&ClientId) -> Result<(), Problem>,
     ) -> Result<Origin, Problem> {
         let (device, challenge) =
             (proof.device()?, hex(&proof.challenge, "a challenge has 80 digits of lower-case hex")?);
@@ -222,6 +223,7 @@ impl Office {
         let refuse =
             || Problem::new(Kind::BadSignature, "the key did not sign this challenge for this origin");
         let origin = origin.ok_or_else(refuse)?;
+        known(&device)?;
         self.challenges().take(&device, &challenge, self.hall.world.now_ms())?;
         Ok(origin)
     }

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use halloo_crypto::id::ClientId;
 use halloo_store::store::Store;
 
 /// A session that is to go on.
@@ -44,14 +45,16 @@ pub(super) struct RefreshAsk {
 )]
 pub(super) async fn refresh(
     State(office): State<Office>,
-    Holder(device): Holder,
+    Holder(proven): Holder,
     here: Here,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<TokensGiven>, Problem> {
     let ask: RefreshAsk = json(body)?;
     let token =
         Refresh::of_bytes(hex(&ask.refresh_token, "a refresh token has 128 digits of lower-case hex")?);
-    let world = &office.hall.world;
+    let (device, world) = (ClientId(proven.key), &office.hall.world);
+    office.book.continued(&*office.hall.store, (&device, &token), world.now_ms())?;
+    office.remember(&proven)?;
     let refresh = |store: &dyn Store| {
         office.book.refresh(store, (&device, &token), (world.now_ms(), &mut world.chance()))
     };

@@ -29,9 +29,9 @@ pub(super) struct Signed {
     pub(super) session: Id,
 }
 
-/// Somebody with a key, who has no token yet or no longer.
+/// Somebody with a key, who has no token yet or no longer. The proof is not remembered yet: made-up keys would fill the memory.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Holder(pub(super) ClientId);
+pub(super) struct Holder(pub(super) Proven);
 
 fn refuse(why: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
     Problem::new(Kind::TokenNeeded, why)
@@ -61,17 +61,10 @@ async fn proven(parts: &mut Parts, office: &Office, token: Option<&str>) -> Resu
     let (method, path) = (parts.method.as_str(), uri.path());
     let request = dpop::Request { method, path, origins: &here.origins, token };
     let now_ms = office.hall.world.now_ms();
-    let proven = dpop::check(proof, &request, now_ms).map_err(|error| match error {
+    dpop::check(proof, &request, now_ms).map_err(|error| match error {
         DpopError::ClockApart => Problem::new(Kind::ClockApart, error.to_string()),
         _ => refuse(error.to_string()),
-    })?;
-    office.proofs().first_time(proven.name, proven.ends_ms, now_ms).map_err(|error| match error {
-        SeenError::Replayed => Problem::new(Kind::Replayed, "this DPoP proof was seen before"),
-        SeenError::Busy => {
-            Problem::new(Kind::Unavailable, "too many proofs are remembered at the moment").after(60)
-        }
-    })?;
-    Ok(proven)
+    })
 }
 
 impl FromRequestParts<Office> for Holder {
@@ -79,7 +72,7 @@ impl FromRequestParts<Office> for Holder {
 
     async fn from_request_parts(parts: &mut Parts, office: &Office) -> Result<Self, Problem> {
         counted(parts, office).await?;
-        Ok(Holder(ClientId(proven(parts, office, None).await?.key)))
+        Ok(Holder(proven(parts, office, None).await?))
     }
 }
 
@@ -98,17 +91,32 @@ impl FromRequestParts<Office> for Signed {
         let Ok(here) = Here::from_request_parts(parts, office).await;
         let access = office.issuer.check(&token, &here.origins, now_ms);
         let Access { account, session, thumbprint } = access.map_err(|error| refuse(error.to_string()))?;
-        let key = proven(parts, office, Some(&token)).await?.key;
-        if jose::thumbprint(&key) != thumbprint {
+        let proven = proven(parts, office, Some(&token)).await?;
+        if jose::thumbprint(&proven.key) != thumbprint {
             return Err(refuse("the proof is by another key than the token is for"));
         }
-        let signed = Signed { account, device: ClientId(key), session };
+        let signed = Signed { account, device: ClientId(proven.key), session };
         // The token alone would be good for minutes after the session was ended; here the book is at hand.
-        if office.is_open(&signed, &*office.hall.store)? { Ok(signed) } else { Err(ended()) }
+        if !office.is_open(&signed, &*office.hall.store)? {
+            return Err(ended());
+        }
+        office.remember(&proven)?;
+        Ok(signed)
     }
 }
 
 impl Office {
+    /// Notes that a proof is used, which no other request is after it.
+    pub(super) fn remember(&self, proven: &Proven) -> Result<(), Problem> {
+        let first = self.proofs().first_time(proven.name, proven.ends_ms, self.hall.world.now_ms());
+        first.map_err(|error| match error {
+            SeenError::Replayed => Problem::new(Kind::Replayed, "this DPoP proof was seen before"),
+            SeenError::Busy => {
+                Problem::new(Kind::Unavailable, "too many proofs are remembered at the moment").after(60)
+            }
+        })
+    }
+
     fn is_open(&self, signed: &Signed, store: &dyn Store) -> Result<bool, Refused> {
         match self.book.session(store, &signed.device, &signed.session, self.hall.world.now_ms()) {
             Ok(row) => Ok(row.account == signed.account),
