@@ -2,7 +2,7 @@
 
 use super::Size;
 use crate::setup;
-use crate::shell::{cargo, root, run, target};
+use crate::shell::{cargo, command, finish, root, run, target};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -34,31 +34,21 @@ pub fn line(size: Size) -> Result<()> {
     let script = root().join(".ci/xtask/src/prove/peers/login.py");
     run(&python, &[&script.to_string_lossy(), &served.origin])?;
     let cases = CASES.iter().find(|(of, _)| *of == size).map_or("10", |(_, cases)| cases);
-    asked(&python, &served.origin, cases)
+    asked(&python, &served.origin, cases, folder.path())
 }
 
 /// Everything that the description allows and forbids, in all phases; a failure is one of ours or of the description.
-fn asked(python: &str, origin: &str, cases: &str) -> Result<()> {
+fn asked(python: &str, origin: &str, cases: &str, folder: &Path) -> Result<()> {
     let description = format!("{origin}/api/v1/openapi.json");
     let config = root().join(".ci/xtask/src/prove/peers/schemathesis.toml").to_string_lossy().into_owned();
     let program = Path::new(python).with_file_name("schemathesis").to_string_lossy().into_owned();
     let phases = "examples,coverage,fuzzing,stateful";
-    run(
-        &program,
-        &[
-            "--config-file",
-            &config,
-            "run",
-            &description,
-            "--phases",
-            phases,
-            "--max-examples",
-            cases,
-            "--seed",
-            "1",
-            "--no-color",
-        ],
-    )
+    let limits = ["--phases", phases, "--max-examples", cases, "--seed", "1", "--no-color"];
+    let args = [&["--config-file", &config, "run", &description], &limits[..]].concat();
+    let mut asks = command(&program, &args);
+    // It keeps notes where it runs.
+    asks.current_dir(folder);
+    finish(asks, &program, &args)
 }
 
 /// A coordinator on loopback.
