@@ -83,6 +83,29 @@ impl Limit {
     }
 }
 
+/// What is counted together: a /24 of IPv4 or a /48 of IPv6. Not blinded, so kept no longer than a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Household([u8; 7]);
+
+impl Household {
+    /// That of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        let mut prefix = [0; 7];
+        match address.to_canonical() {
+            IpAddr::V4(v4) => {
+                prefix[0] = 4;
+                prefix[1..4].copy_from_slice(&v4.octets()[..3]);
+            }
+            IpAddr::V6(v6) => {
+                prefix[0] = 6;
+                prefix[1..].copy_from_slice(&v6.octets()[..6]);
+            }
+        }
+        Household(prefix)
+    }
+}
+
 /// Turns addresses into names that nobody can turn back once the process has ended.
 #[derive(Clone)]
 pub struct Buckets([u8; 32]);
@@ -105,10 +128,7 @@ impl Buckets {
     /// The name of the bucket of an address.
     #[must_use]
     pub fn name(&self, address: IpAddr) -> Name {
-        let tag = match address.to_canonical() {
-            IpAddr::V4(v4) => kdf::mac(&self.0, &[b"4", &v4.octets()[..3]]),
-            IpAddr::V6(v6) => kdf::mac(&self.0, &[b"6", &v6.octets()[..6]]),
-        };
+        let tag = kdf::mac(&self.0, &[&Household::of(address).0]);
         tag.first_chunk().copied().unwrap_or(CROWD)
     }
 }

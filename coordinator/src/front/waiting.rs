@@ -3,6 +3,7 @@
 //! Whoever wants to keep others out only has to connect and be silent. So a newcomer is not refused for want of room: the oldest of the household
 //! that has most of them goes. Who speaks within a round trip, as every client of ours does, is inside before its turn comes.
 
+use crate::limits::Household;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -24,24 +25,6 @@ struct Room {
     households: BTreeMap<Household, BTreeMap<u64, Arc<Notify>>>,
     /// The households by how many wait, then by who has waited longest; the last one is the first to give way.
     ranks: BTreeSet<(usize, Reverse<u64>, Household)>,
-}
-
-/// A /24 of IPv4 or a /48 of IPv6, as limits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Household([u8; 7]);
-
-impl Household {
-    fn of(address: IpAddr) -> Self {
-        let mut prefix = [0; 7];
-        match address.to_canonical() {
-            IpAddr::V4(v4) => prefix[1..4].copy_from_slice(&v4.octets()[..3]),
-            IpAddr::V6(v6) => {
-                prefix[0] = 6;
-                prefix[1..].copy_from_slice(&v6.octets()[..6]);
-            }
-        }
-        Household(prefix)
-    }
 }
 
 /// A place among them; given back when dropped.

@@ -58,3 +58,13 @@ fn neighbours_share_a_bucket_and_a_new_start_names_it_otherwise() {
     assert_ne!(of("2001:db8:7::1"), of("2001:db8:8::1"));
     assert_ne!(of("192.0.2.1"), Buckets::new(&world).name("192.0.2.1".parse().unwrap()));
 }
+
+#[test]
+fn households_are_a_24_of_ipv4_and_a_48_of_ipv6() {
+    let of = |text: &str| Household::of(text.parse().expect("an address"));
+    assert_eq!(of("10.1.2.3"), of("::ffff:10.1.2.200"));
+    assert_ne!(of("10.1.2.3"), of("10.1.3.3"));
+    assert_eq!(of("2001:db8:1:2::3"), of("2001:db8:1:ffff::"));
+    assert_ne!(of("2001:db8:1::"), of("2001:db8:2::"));
+    assert_ne!(of("::"), of("0.0.0.0"));
+}
