@@ -3,7 +3,11 @@
 //! Found peers (mDNS) are dialled at once. If they turn out to be strangers they are left alone for
 //! `STRANGER_RETRY`, or until somebody comes into a group of ours who may be one of them; members and addresses given by hand are
 //! tried again for ever, more and more rarely. When one of those who were lost is back, the others are tried at once.
+//!
+//! A connection that was cut short tells nothing of who is there: the other side may have taken it for one of an earlier life of
+//! ours, because the one before it had ended here and not there. Such a peer is dialled again soon, and each time more rarely.
 
+use crate::limits::IDLE_STRANGER;
 use crate::peer::PeerKey;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
@@ -35,6 +39,10 @@ const STRANGER_RETRY: Duration = Duration::from_secs(300);
 /// Strangers are dialled again for newcomers at most so often: where hundreds come in one after another nobody dials everybody for each.
 const STRANGERS_APART: Duration = Duration::from_secs(5);
 
+/// How long a connection must have stood, since it came to be or since somebody came who may be at its other end, for its end to
+/// say that a stranger is there: those are let go after [`IDLE_STRANGER`], and the other side's time began a little before ours.
+const STRANGER_SHOWN: Duration = IDLE_STRANGER.saturating_sub(Duration::from_secs(5));
+
 /// Names a line of the book.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target {
@@ -58,6 +66,10 @@ struct Line {
     addresses: Vec<Multiaddr>,
     source: DialSource,
     connected: bool,
+    /// Since when it is being found out who this is: from the connection, or the last newcomer, on. `None` once that is known.
+    asked_since: Option<Duration>,
+    /// Connections in a row that were cut short.
+    cut_short: u32,
     /// Was connected, and the engine let it in: keep at it.
     member: bool,
     failures: u32,
@@ -168,6 +180,9 @@ impl Book {
         }
         let Some(line) = self.lines.get_mut(&Target::Peer(peer)) else { return };
         let was_lost = line.is_wanted() && line.failures > 0;
+        if !line.connected {
+            line.asked_since = Some(now);
+        }
         line.connected = true;
         line.failures = 0;
         line.due = None;
@@ -181,8 +196,9 @@ impl Book {
     pub(super) fn somebody_came(&mut self, now: Duration) {
         let at = self.strangers_due.map_or(now, |last| now.max(last + STRANGERS_APART));
         self.strangers_due = Some(at);
-        for line in self.lines.values_mut().filter(|line| !line.connected && !line.is_wanted()) {
+        for line in self.lines.values_mut().filter(|line| !line.is_wanted()) {
             line.due = line.due.map(|due| due.min(at));
+            (line.asked_since, line.cut_short) = (Some(now), 0);
         }
     }
 
@@ -190,6 +206,7 @@ impl Book {
     pub(super) fn is_member(&mut self, peer: PeerKey) {
         if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
             line.member = true;
+            line.cut_short = 0;
         }
     }
 
@@ -198,6 +215,7 @@ impl Book {
         if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
             line.member = false;
             line.source = DialSource::Found;
+            line.asked_since = None;
         }
     }
 
@@ -205,7 +223,7 @@ impl Book {
     pub(super) fn disconnected(&mut self, now: Duration, peer: PeerKey) {
         if let Some(line) = self.lines.get_mut(&Target::Peer(peer)) {
             line.connected = false;
-            line.due = Some(now + if line.is_wanted() { RETRY_FIRST } else { STRANGER_RETRY });
+            line.due = Some(now + line.pause_after_end(now));
         }
     }
 
@@ -262,6 +280,8 @@ impl Line {
             addresses: Vec::new(),
             source,
             connected: false,
+            asked_since: None,
+            cut_short: 0,
             member: false,
             failures: 0,
             due: None,
@@ -286,6 +306,20 @@ impl Line {
         }
         self.addresses.push(address);
         true
+    }
+
+    /// How long after the end of its last connection a peer is dialled again.
+    fn pause_after_end(&mut self, now: Duration) -> Duration {
+        if self.is_wanted() {
+            return RETRY_FIRST;
+        }
+        if self.asked_since.is_none_or(|since| now.saturating_sub(since) >= STRANGER_SHOWN) {
+            self.cut_short = 0;
+            return STRANGER_RETRY;
+        }
+        let pause = RETRY_FIRST.saturating_mul(1 << self.cut_short.min(16));
+        self.cut_short += 1;
+        pause.min(STRANGER_RETRY)
     }
 
     fn is_wanted(&self) -> bool {

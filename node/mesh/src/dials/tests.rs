@@ -116,11 +116,11 @@ fn a_member_is_dialled_again_at_once_and_a_stranger_much_later() {
     assert_eq!(dials.dial_due(ms(0), &mut swarm), 1);
     let first = under_way(&dials);
     assert_eq!(dials.on_event(ms(5), &established(id, first)), None);
-    assert_eq!(dials.on_event(ms(10), &closed(id, first, 0)), None);
-    assert!(dials.next_due() > Some(ms(60_000)), "a stranger is left alone");
+    assert_eq!(dials.on_event(ms(30_005), &closed(id, first, 0)), None);
+    assert!(dials.next_due() > Some(ms(90_000)), "a stranger is left alone");
     dials.is_member(key);
-    dials.look_around(ms(20), false);
-    assert_eq!(dials.next_due(), Some(ms(20)), "a member is looked for when the network has changed");
+    dials.look_around(ms(30_020), false);
+    assert_eq!(dials.next_due(), Some(ms(30_020)), "a member is looked for when the network has changed");
     dials.disown(key);
     dials.expire(key, &address(1));
     assert_eq!(dials.next_due(), None, "whom nobody wants and nobody sees is forgotten");
@@ -139,6 +139,32 @@ fn an_address_by_hand_becomes_the_peer_that_answers_there() {
     assert_eq!(dials.on_event(ms(900), &closed(id, first, 0)), None);
     let due = dials.next_due().expect("who was given by hand is wanted");
     assert_eq!(dials.dial_due(due, &mut swarm), 1);
+}
+
+/// Two who were strangers when a cable was cut: one side's idle connection ended, the other's looks open. In the meantime both came
+/// into one group, and the first dial after the cable is back is taken for a new life.
+#[test]
+fn who_is_taken_for_started_anew_is_dialled_again_soon_though_nobody_knows_yet_who_it_is() {
+    let ends = [somebody(), somebody()];
+    let mut sides = [Dials::default(), Dials::default()];
+    let connection = ConnectionId::new_unchecked;
+    for (at, dials) in sides.iter_mut().enumerate() {
+        let (id, key) = ends[1 - at];
+        dials.add(ms(0), Some(key), &[address(1)], DialSource::Found);
+        assert_eq!(dials.on_event(ms(10), &established(id, connection(1))), None);
+    }
+    let (id_of_one, id_of_other) = (ends[0].0, ends[1].0);
+    assert_eq!(sides[0].on_event(ms(30_010), &closed(id_of_other, connection(1), 0)), None);
+    sides.iter_mut().for_each(|dials| dials.somebody_came(ms(31_000)));
+    let [one, other] = &mut sides;
+    assert_eq!(one.on_event(ms(40_000), &established(id_of_other, connection(2))), None);
+    assert_eq!(other.on_event(ms(40_000), &established(id_of_one, connection(2))), Some(id_of_one));
+    assert_eq!(other.on_event(ms(40_001), &closed(id_of_one, connection(1), 1)), None);
+    assert_eq!(other.on_event(ms(40_001), &closed(id_of_one, connection(2), 0)), None);
+    assert_eq!(one.on_event(ms(40_010), &closed(id_of_other, connection(2), 0)), None);
+    for dials in &sides {
+        assert!(dials.next_due() < Some(ms(41_000)), "due at {:?}", dials.next_due());
+    }
 }
 
 #[test]

@@ -73,12 +73,13 @@ fn a_stranger_is_left_alone_and_a_member_is_not() {
         if member {
             book.is_member(peer(1));
         }
-        book.disconnected(5 * S, peer(1));
-        assert_eq!(book.next_due(), Some(5 * S + pause));
-        book.look_around(6 * S, false);
-        assert_eq!(book.next_due(), Some(if member { 6 * S } else { 5 * S + pause }));
-        book.look_around(7 * S, true);
-        assert_eq!(book.next_due(), Some(7 * S), "asked for");
+        let end = S + IDLE_STRANGER;
+        book.disconnected(end, peer(1));
+        assert_eq!(book.next_due(), Some(end + pause));
+        book.look_around(end + S, false);
+        assert_eq!(book.next_due(), Some(end + if member { S } else { pause }));
+        book.look_around(end + 2 * S, true);
+        assert_eq!(book.next_due(), Some(end + 2 * S), "asked for");
     }
 }
 
@@ -90,15 +91,15 @@ fn when_one_who_was_lost_is_back_the_others_are_tried_at_once() {
         book.connected(S, None, peer(number));
     }
     (1..=2).for_each(|number| book.is_member(peer(number)));
-    (1..=3).for_each(|number| book.disconnected(2 * S, peer(number)));
-    for pass in 3..9 {
+    (1..=3).for_each(|number| book.disconnected(42 * S, peer(number)));
+    for pass in 43..49 {
         book.due(pass * S);
         book.failed(pass * S, &Target::Peer(peer(1)));
         book.failed(pass * S, &Target::Peer(peer(2)));
     }
-    assert!(book.next_due() > Some(10 * S), "both wait");
-    book.connected(10 * S, None, peer(2));
-    assert_eq!(targets(book.due(10 * S)), [Target::Peer(peer(1))], "and the stranger is left alone");
+    assert!(book.next_due() > Some(50 * S), "both wait");
+    book.connected(50 * S, None, peer(2));
+    assert_eq!(targets(book.due(50 * S)), [Target::Peer(peer(1))], "and the stranger is left alone");
 }
 
 #[test]
@@ -107,15 +108,64 @@ fn a_stranger_is_dialled_again_when_somebody_came_who_may_be_it_and_not_for_each
     book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
     book.due(S);
     book.connected(S, None, peer(1));
-    book.disconnected(2 * S, peer(1));
-    book.somebody_came(3 * S);
-    assert_eq!(targets(book.due(3 * S)), [Target::Peer(peer(1))]);
-    book.connected(3 * S, None, peer(1));
-    book.somebody_came(4 * S);
+    book.disconnected(40 * S, peer(1));
+    book.somebody_came(41 * S);
+    assert_eq!(targets(book.due(41 * S)), [Target::Peer(peer(1))]);
+    book.connected(41 * S, None, peer(1));
+    book.somebody_came(42 * S);
     assert_eq!(book.next_due(), None, "whoever is connected is asked by its engine");
-    book.disconnected(4 * S, peer(1));
-    book.somebody_came(5 * S);
-    assert_eq!(book.next_due(), Some(3 * S + 2 * STRANGERS_APART));
+    book.disconnected(42 * S + IDLE_STRANGER, peer(1));
+    book.somebody_came(43 * S + IDLE_STRANGER);
+    assert_eq!(book.next_due(), Some(43 * S + IDLE_STRANGER));
+    book.due(43 * S + IDLE_STRANGER);
+    book.overtaken(43 * S + IDLE_STRANGER, &Target::Peer(peer(1)));
+    book.somebody_came(44 * S + IDLE_STRANGER);
+    assert_eq!(book.next_due(), Some(43 * S + IDLE_STRANGER + STRANGERS_APART));
+}
+
+#[test]
+fn a_connection_cut_short_tells_nothing_of_who_is_there_and_is_tried_again_more_and_more_rarely() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
+    let (mut now, mut pauses) = (S, Vec::new());
+    for _ in 0..12 {
+        assert_eq!(targets(book.due(now)), [Target::Peer(peer(1))]);
+        book.connected(now, None, peer(1));
+        book.disconnected(now + S, peer(1));
+        let due = book.next_due().expect("tried again");
+        pauses.push(due - now - S);
+        now = due;
+    }
+    assert_eq!(pauses[..3], [RETRY_FIRST, 2 * RETRY_FIRST, 4 * RETRY_FIRST]);
+    assert!(pauses.is_sorted());
+    assert_eq!(pauses[11], STRANGER_RETRY);
+    book.due(now);
+    book.connected(now, None, peer(1));
+    book.disconnected(now + IDLE_STRANGER, peer(1));
+    assert_eq!(book.next_due(), Some(now + IDLE_STRANGER + STRANGER_RETRY), "a stranger");
+}
+
+#[test]
+fn a_connection_that_dies_after_somebody_came_did_not_say_whether_it_is_them() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
+    book.due(S);
+    book.connected(S, None, peer(1));
+    book.somebody_came(35 * S);
+    book.disconnected(36 * S, peer(1));
+    assert_eq!(book.next_due(), Some(36 * S + RETRY_FIRST));
+}
+
+#[test]
+fn whoever_was_put_out_is_a_stranger_at_once() {
+    let mut book = Book::default();
+    book.add(S, Some(peer(1)), &[address(1)], DialSource::Found);
+    book.due(S);
+    book.connected(S, None, peer(1));
+    book.is_member(peer(1));
+    book.disown(peer(1));
+    book.disconnected(2 * S, peer(1));
+    assert_eq!(book.next_due(), Some(2 * S + STRANGER_RETRY));
 }
 
 #[test]
