@@ -27,17 +27,18 @@ use hyper::Request;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use served::{Server, post};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Items that are left, of the smallest size.
-const ITEMS: usize = 131_072;
-/// Connections that leave them.
-const DEPOSITORS: usize = 32;
+const ITEMS: usize = 1_000_000;
+/// Connections that leave them, each the same number of whole batches.
+const DEPOSITORS: usize = 25;
 /// Mailboxes that they are left in: so many that none is full.
-const MAILBOXES: usize = 256;
+const MAILBOXES: usize = 2_048;
 /// Sockets that wait, where the system allows so many descriptors; else as many as it does.
 const SOCKETS: usize = 15_000;
 /// Requests for tickets, one after the other on a few connections.
@@ -75,7 +76,10 @@ fn print(name: &str, ours: f64, unit: &str) {
 async fn measure() {
     let (folder, now_ms) = (tempfile::tempdir().unwrap(), World::real().now_ms());
     let started = Instant::now();
-    let server = Server::start(folder.path(), &SETTINGS);
+    let program = std::env::args_os().nth(1).map_or_else(|| std::env::current_exe().unwrap(), PathBuf::from);
+    let server = Server::start_program(&program, folder.path(), &SETTINGS);
+    let bytes = program.metadata().unwrap().len();
+    print("file", bytes as f64 / 1e6, "MB, the program");
     print("start", started.elapsed().as_secs_f64() * 1e3, "ms until it says where it is");
     print("idle", server.memory() / 1_024.0, "MB resident, all rooms open");
     let keys: Vec<DayKey> = (0..MAILBOXES)
@@ -139,6 +143,7 @@ async fn deposits(server: &Server, keys: &[DayKey], now_ms: u64) {
     });
     futures::future::join_all(depositors).await;
     let (items, seconds) = (ITEMS as f64, began.elapsed().as_secs_f64());
+    print("million", seconds * 1e6 / items, "s for a million durable deposits of 1 KiB");
     print("deposits", items / seconds, "durable deposits of 1 KiB a second, client on the same machine");
     print("deposit-cpu", (server.cpu() - cpu) * 1e6 / items, "us of CPU of the server a deposit");
     print("loaded", server.memory() / 1_024.0, "MB resident after them");

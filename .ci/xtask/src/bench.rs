@@ -1,8 +1,8 @@
 //! The figures: every number that the documents quote is printed by one of these programs.
 
 use crate::setup;
-use crate::shell::{capture, cargo};
-use anyhow::{Result, bail};
+use crate::shell::{capture, cargo, target};
+use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
 /// One program that prints figures, one JSON object a line.
@@ -68,8 +68,8 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "coordinator",
-        what: "the coordinator: memory idle and of 15,000 waiting sockets, durable deposits, tickets and logins a second, answers at a steady pace",
-        from: Program::Example("halloo-coordinator", "coordinator_figures", &[]),
+        what: "the coordinator as it is handed out: file, memory idle and of 15,000 waiting sockets, a million durable deposits, tickets and logins a second, answers at a steady pace",
+        from: Program::Steps(coordinator),
     },
     Bench {
         name: "turn",
@@ -143,8 +143,12 @@ fn figures(bench: &Bench) -> Result<Vec<Value>> {
 }
 
 fn example(package: &str, name: &str, features: &[&str]) -> Result<String> {
+    example_with(package, name, features, &[])
+}
+
+fn example_with(package: &str, name: &str, features: &[&str], told: &[&str]) -> Result<String> {
     let features = features.join(",");
-    let args = [
+    let mut args = vec![
         "run",
         "--quiet",
         "--locked",
@@ -155,8 +159,29 @@ fn example(package: &str, name: &str, features: &[&str]) -> Result<String> {
         &features,
         "--example",
         name,
+        "--",
     ];
+    args.extend(told);
     capture(&cargo(), &args)
+}
+
+/// The coordinator by the profile that it is handed out in.
+fn coordinator() -> Result<String> {
+    let args = [
+        "build",
+        "--quiet",
+        "--locked",
+        "--profile",
+        "dist",
+        "-p",
+        "halloo-coordinator",
+        "--bin",
+        "halloo-coordinator",
+    ];
+    capture(&cargo(), &args)?;
+    let program = target().join("dist/halloo-coordinator");
+    let program = program.to_str().context("the path of the project is not Unicode")?;
+    example_with("halloo-coordinator", "coordinator_figures", &[], &[program])
 }
 
 /// Against coturn, which has to be there.

@@ -35,7 +35,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on any port of this machine's loopback and waits until it says where it is.
     pub(crate) fn start(data: &Path, settings: &[&str]) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::start_program(&std::env::current_exe().unwrap(), data, settings)
+    }
+
+    /// The same with another program that knows the command line of the coordinator.
+    pub(crate) fn start_program(program: &Path, data: &Path, settings: &[&str]) -> Self {
+        let mut child = Command::new(program)
             .args(["serve", "--lan", "--listen", "127.0.0.1:0"])
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .arg("--data")
