@@ -158,10 +158,20 @@ impl Turn {
     /// Queues a batch behind all that was submitted before; `done` is called once it would survive a power cut, or has failed.
     /// What others submit meanwhile shares the same write.
     pub fn submit(self, batch: Batch, done: impl FnOnce(bool) + Send + 'static) -> Commit {
+        self.submit_if(batch, || true, move |result| done(result.is_ok()))
+    }
+
+    /// The same for a batch that stands on others before it ([`Writer::submit_if`]).
+    pub fn submit_if(
+        self,
+        batch: Batch,
+        holds: impl FnOnce() -> bool + Send + 'static,
+        done: impl FnOnce(Result<(), &StoreError>) + Send + 'static,
+    ) -> Commit {
         let (tell, told) = oneshot::channel();
-        self.writer.clone().submit(batch, move |result| {
+        self.writer.clone().submit_if(batch, holds, move |result| {
             self.meters.committed(result.is_ok());
-            done(result.is_ok());
+            done(result.as_ref().map(|()| ()).map_err(|error| &**error));
             drop(self);
             // Who no longer waits does not want to know.
             drop(tell.send(result));
@@ -187,6 +197,10 @@ impl Commit {
 
 /// What a failing store looks like from outside.
 pub fn store_problem(error: &StoreError) -> Problem {
+    if let StoreError::Overtaken = error {
+        // What it followed has been logged.
+        return Problem::new(Kind::Unavailable, "a write before this one failed").after(1);
+    }
     tracing::error!(%error, "the store failed");
     match error {
         StoreError::Full { .. } => Problem::new(Kind::Full, "the disk of the coordinator is full").after(60),

@@ -1,7 +1,7 @@
 //! What the endpoints of accounts share: the book and who may work on which page of it, the end of the audit log, limits, tokens.
 
 use super::access::{Access, Id, Issuer};
-use super::book::audit::{self, Head};
+use super::book::audit::{self, Event, Head};
 use super::book::{Book, Change, Opened, Refused, rows};
 use super::challenge::{ChallengeError, Challenges};
 use super::config::{AuthConfig, Registration};
@@ -10,7 +10,7 @@ use super::object::Object;
 use super::password::Stretcher;
 use super::seen::Seen;
 use super::service::Desk;
-use crate::hall::{Hall, Here, store_problem};
+use crate::hall::{Commit, Hall, Here, Turn, store_problem};
 use crate::limits::Limit;
 use crate::problem::{Kind, Problem};
 use anyhow::Context as _;
@@ -21,15 +21,16 @@ use halloo_crypto::base16;
 use halloo_crypto::id::{ClientId, Signature};
 use halloo_crypto::kdf;
 use halloo_crypto::secret::Secret;
+use halloo_store::batch::Batch;
 use halloo_store::error::StoreError;
-use halloo_store::store::Store;
+use halloo_store::store::{self, Store};
 use halloo_wire::login::{LoginProof, Purpose};
 use halloo_wire::origin::Origin;
 use rand_core::Rng as _;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as Waiting, OwnedMutexGuard};
@@ -86,9 +87,17 @@ pub struct Office {
     proofs: Arc<Mutex<Seen>>,
     pages: Arc<[Arc<Waiting<()>>]>,
     /// Held from numbering rows of the audit log until they are queued: the disk gets them in that order.
-    head: Arc<Mutex<Head>>,
-    /// A write failed: the end of the log is to be looked up again.
-    head_lost: Arc<AtomicBool>,
+    end: Arc<Mutex<End>>,
+    /// Writes of rows that have failed. Only the writer counts.
+    failed: Arc<AtomicU64>,
+}
+
+/// Where the next row of the audit log goes.
+#[derive(Debug)]
+struct End {
+    head: Head,
+    /// How many writes had failed when it was read from the store: rows numbered on it count as long as no more have.
+    failed: u64,
 }
 
 impl FromRef<Office> for Hall {
@@ -140,8 +149,8 @@ impl Office {
             challenges: Arc::new(Mutex::new(Challenges::new(&mut hall.world.chance()))),
             proofs: Arc::default(),
             pages: (0..PAGES).map(|_| Arc::default()).collect(),
-            head: Arc::new(Mutex::new(Head::find(&*hall.store)?)),
-            head_lost: Arc::default(),
+            end: Arc::new(Mutex::new(End { head: Head::find(&*hall.store)?, failed: 0 })),
+            failed: Arc::default(),
             hall: hall.clone(),
         })
     }
@@ -180,28 +189,41 @@ impl Office {
     ) -> Result<T, Problem> {
         let held = self.hold(names).await;
         let turn = self.hall.turn().await;
-        let (Change { mut batch, events }, told) = work(&*self.hall.store)?;
+        let (Change { batch, events }, told) = work(&*self.hall.store)?;
         if batch.is_empty() && events.is_empty() {
             return Ok(told);
         }
-        let commit = {
-            let mut head = locked(&self.head);
-            if self.head_lost.swap(false, Ordering::AcqRel) {
-                *head = Head::find(&*self.hall.store).map_err(|error| {
-                    // It is still lost: the next one looks again.
-                    self.head_lost.store(true, Ordering::Release);
-                    store_problem(&error)
-                })?;
-            }
-            head.append(&mut batch, &events, self.hall.world.now_ms());
-            let lost = Arc::clone(&self.head_lost);
-            turn.submit(batch, move |durable| {
-                lost.fetch_or(!durable, Ordering::AcqRel);
-                drop(held);
-            })
-        };
+        let commit = self.note(turn, batch, &events, held)?;
         commit.durable().await?;
         Ok(told)
+    }
+
+    /// Queues a batch with its rows of the audit log. Rows that stand on one that turned out not to be written are not written either.
+    fn note(
+        &self,
+        turn: Turn,
+        mut batch: Batch,
+        events: &[Event],
+        held: Vec<OwnedMutexGuard<()>>,
+    ) -> Result<Commit, Problem> {
+        let mut end = locked(&self.end);
+        let failed = self.failed.load(Ordering::Acquire);
+        if end.failed != failed {
+            let head = Head::find(&*self.hall.store).map_err(|error| store_problem(&error))?;
+            *end = End { head, failed };
+        }
+        let mut head = end.head;
+        head.append(&mut batch, events, self.hall.world.now_ms());
+        store::check(&batch).map_err(|error| store_problem(&error))?;
+        end.head = head;
+        let (now, count) = (Arc::clone(&self.failed), Arc::clone(&self.failed));
+        let holds = move || now.load(Ordering::Acquire) == failed;
+        Ok(turn.submit_if(batch, holds, move |result| {
+            if result.is_err_and(|error| !matches!(error, StoreError::Overtaken)) {
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+            drop(held);
+        }))
     }
 
     /// Checks the proof of a device's key, which must be good for whatever else `known` says; the origin by which it came. The challenge is

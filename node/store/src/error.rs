@@ -69,6 +69,9 @@ pub enum StoreError {
     /// World: an earlier commit failed, so the disk may hold less than memory shows. Reopen before writing again.
     #[error("an earlier write failed: reopen the store before writing again")]
     Poisoned,
+    /// World: the batch followed one that failed, and was made for a store that holds it. Nothing of it counts.
+    #[error("a write that this one followed has failed: make it anew on what is stored now")]
+    Overtaken,
     /// World: any other fault of the disk.
     #[error("{doing} {}: {source}: check the disk and its permissions", path.display())]
     Io {

@@ -54,8 +54,11 @@ pub trait Store: Send + Sync {
 }
 
 /// Refuses empty and too long keys, too long values and too large batches. Every engine asks this first, so that all refuse the
-/// same.
-pub(crate) fn check(batch: &Batch) -> Result<(), StoreError> {
+/// same; who makes a batch that others will stand on asks it before they do.
+///
+/// # Errors
+/// The caller's fault, by [`StoreError`].
+pub fn check(batch: &Batch) -> Result<(), StoreError> {
     if batch.bytes() > MAX_BATCH_BYTES {
         return Err(StoreError::BatchTooLarge { bytes: batch.bytes() });
     }

@@ -17,9 +17,11 @@ pub const MAX_QUEUED: usize = 1_024;
 const MAX_TOGETHER_BYTES: usize = MAX_BATCH_BYTES / 4;
 
 type Done = Box<dyn FnOnce(Result<(), Arc<StoreError>>) + Send>;
+type Holds = Box<dyn FnOnce() -> bool + Send>;
 
 struct Job {
     batch: Batch,
+    holds: Holds,
     done: Done,
 }
 
@@ -54,11 +56,23 @@ impl Writer {
     /// A refused batch (too large) fails alone; any other error fails everything that was committed together, and none of it
     /// counts.
     pub fn submit(&self, batch: Batch, done: impl FnOnce(Result<(), Arc<StoreError>>) + Send + 'static) {
+        self.submit_if(batch, || true, done);
+    }
+
+    /// The same for a batch that was made on top of others that are queued, such as one that continues a chain of hashes: `holds` is
+    /// asked on the writer's thread when every batch before it is durable or has failed, and been told so, or goes into one commit with
+    /// it. Where it says no, nothing of the batch counts: [`StoreError::Overtaken`].
+    pub fn submit_if(
+        &self,
+        batch: Batch,
+        holds: impl FnOnce() -> bool + Send + 'static,
+        done: impl FnOnce(Result<(), Arc<StoreError>>) + Send + 'static,
+    ) {
         if let Err(refused) = store::check(&batch) {
             done(Err(Arc::new(refused)));
             return;
         }
-        let job = Job { batch, done: Box::new(done) };
+        let job = Job { batch, holds: Box::new(holds), done: Box::new(done) };
         assert!(self.jobs.send(job).is_ok(), "the writer's thread lives as long as a handle");
     }
 
@@ -86,19 +100,30 @@ impl Drop for Thread {
 fn run(store: &dyn Store, queue: &Receiver<Job>) {
     let mut carried: Option<Job> = None;
     while let Some(first) = carried.take().or_else(|| queue.recv().ok()) {
-        let mut together = first.batch;
-        let mut waiting = vec![first.done];
+        let Some((mut together, done)) = standing(first) else { continue };
+        let mut waiting = vec![done];
         while let Ok(next) = queue.try_recv() {
             if together.bytes() + next.batch.bytes() > MAX_TOGETHER_BYTES {
                 carried = Some(next);
                 break;
             }
-            together.append(next.batch);
-            waiting.push(next.done);
+            let Some((batch, done)) = standing(next) else { continue };
+            together.append(batch);
+            waiting.push(done);
         }
         let result = store.commit(&together).map_err(Arc::new);
         for done in waiting {
             done(result.clone());
         }
     }
+}
+
+/// What is to be committed, unless it stood on something that failed.
+fn standing(job: Job) -> Option<(Batch, Done)> {
+    let Job { batch, holds, done } = job;
+    if holds() {
+        return Some((batch, done));
+    }
+    done(Err(Arc::new(StoreError::Overtaken)));
+    None
 }

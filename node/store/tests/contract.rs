@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 
 use halloo_store::batch::{Batch, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use halloo_store::error::StoreError;
 use halloo_store::export;
-use halloo_store::memory::MemoryStore;
+use halloo_store::memory::{Fault, MemoryStore};
 use halloo_store::sled_store::SledStore;
 use halloo_store::store::Store;
 use halloo_store::writer::Writer;
@@ -179,6 +180,26 @@ fn the_writer_answers_in_order_and_everything_is_there_when_the_last_handle_goes
     let answers: Vec<_> = told.iter().collect();
     assert_eq!(answers, (0..500).map(|n| (n, true)).collect::<Vec<_>>());
     assert_eq!(store.range(b"").unwrap().len(), 500);
+}
+
+#[test]
+fn a_batch_that_stands_on_one_that_failed_does_not_count() {
+    let store = Arc::new(MemoryStore::default());
+    let writer = Writer::spawn(Arc::<MemoryStore>::clone(&store)).unwrap();
+    let (failed, (tell, told)) = (Arc::new(AtomicBool::new(false)), channel());
+    store.fail_next(Fault::Full);
+    for n in 0..3_u8 {
+        let (seen, set, tell) = (failed.clone(), failed.clone(), tell.clone());
+        let holds = move || !seen.load(Ordering::Acquire);
+        writer.submit_if(one(&[n], b"x"), holds, move |result| {
+            set.store(true, Ordering::Release);
+            tell.send(result.map_err(|error| matches!(*error, StoreError::Overtaken))).unwrap();
+        });
+        // Before the next is queued: what shares a commit with it fails by itself.
+        assert_eq!(told.recv().unwrap(), Err(n > 0));
+    }
+    writer.commit(one(b"later", b"x")).unwrap();
+    assert_eq!(store.range(b"").unwrap().len(), 1);
 }
 
 #[test]

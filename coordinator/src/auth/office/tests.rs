@@ -8,6 +8,7 @@ use halloo_store::batch::Batch;
 use halloo_store::memory::{Fault, MemoryStore};
 use halloo_store::store::{BackupReport, CheckReport, Record};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// The time of the tests.
 pub(in super::super) const NOW: u64 = 1_800_000_000_000;
@@ -57,6 +58,61 @@ impl Store for Dim {
     fn backup_to(&self, file: &Path) -> Result<BackupReport, StoreError> {
         self.store.backup_to(file)
     }
+}
+
+/// A store whose commits wait until they are let go.
+struct Slow {
+    store: MemoryStore,
+    gate: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Store for Slow {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(key)
+    }
+
+    fn page(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.store.page(prefix, after, limit)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        // A gate whose keeper is gone is open.
+        drop(locked(&self.gate).recv());
+        self.store.commit(batch)
+    }
+
+    fn check(&self) -> Result<CheckReport, StoreError> {
+        self.store.check()
+    }
+
+    fn backup_to(&self, file: &Path) -> Result<BackupReport, StoreError> {
+        self.store.backup_to(file)
+    }
+}
+
+#[tokio::test]
+async fn rows_that_were_queued_behind_a_write_that_failed_leave_no_gap() {
+    let (open, gate) = std::sync::mpsc::channel();
+    let store = Arc::new(Slow { store: MemoryStore::default(), gate: gate.into() });
+    let office = office(Arc::<Slow>::clone(&store));
+    let queue = async |number: u8| {
+        let Change { batch, events } = Book::refused([number; 16]);
+        let turn = office.hall.turn().await;
+        office.note(turn, batch, &events, Vec::new()).unwrap()
+    };
+    store.store.fail_next(Fault::Full);
+    let mut queued = Vec::new();
+    for number in 0..32 {
+        queued.push(queue(number).await);
+    }
+    drop(open);
+    let mut refused = 0;
+    for commit in queued {
+        refused += usize::from(commit.durable().await.is_err());
+    }
+    assert_eq!(refused, 32, "all stand on the first");
+    queue(40).await.durable().await.unwrap();
+    assert_eq!(audit::verify(&store.store).unwrap().rows, 1);
 }
 
 #[tokio::test]
