@@ -18,6 +18,8 @@ pub mod totp;
 #[cfg(feature = "server")]
 pub mod book;
 #[cfg(feature = "server")]
+pub mod invitation;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod password;

@@ -1,15 +1,16 @@
-//! The command line: `serve`, `init`, `backup`, `restore`, `doctor`, `config check`, `audit verify`; data on stdout, talk on stderr.
+//! The command line: `serve`, `init`, `invite`, `backup`, `restore`, `doctor`, `config check`, `audit verify`; data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod copies;
 mod doctor;
 mod init;
+mod invite;
 
 use crate::auth::book::audit;
 use crate::config::layers::{Effective, Layer};
 use crate::config::{Config, ROOMS};
 use crate::descriptors;
-use crate::hatch::Hatch;
+use crate::hatch::{self, Hatch};
 use crate::serve::{self, Running};
 use crate::tls::config::TlsConfig;
 use crate::world::World;
@@ -44,6 +45,8 @@ enum Command {
     Init(init::Told),
     /// Copies all that it keeps, its secrets too, into a new folder; also while it serves.
     Backup(copies::From),
+    /// Prints the code of an invitation to an account, where `auth.registration` wants one; while it serves.
+    Invite(invite::Told),
     /// Puts a backup into an empty data folder.
     Restore(copies::To),
     /// Looks at settings, data folder, port, certificate, clock and DNS, and says what is wrong.
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Serve(settings) => run(&settings),
         Command::Init(told) => init::run(told),
         Command::Backup(from) => copies::backup(&from),
+        Command::Invite(told) => invite::run(&told),
         Command::Restore(to) => copies::restore(&to),
         Command::Doctor(settings) => doctor::run(&settings),
         Command::Config { what: ConfigCommand::Check(settings) } => check(&settings),
@@ -222,8 +226,11 @@ fn run(settings: &Settings) -> Result<()> {
         let store: Arc<dyn Store> = Arc::new(store);
         let running = serve::start(&config, World::real(), Arc::clone(&store)).await?;
         match Hatch::open(&config.data) {
-            Ok(hatch) => drop(tokio::spawn(hatch.run(store, running.closing()))),
-            Err(error) => eprintln!("`backup` works only while this does not serve: {error}"),
+            Ok(hatch) => {
+                let given = hatch::Given { store, office: running.office.clone() };
+                drop(tokio::spawn(hatch.run(given, running.closing())));
+            }
+            Err(error) => eprintln!("no `invite`, and `backup` only while this does not serve: {error}"),
         }
         greet(&config, running.local, made);
         signals.end(&running).await?;

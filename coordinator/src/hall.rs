@@ -171,7 +171,7 @@ impl Turn {
         let (tell, told) = oneshot::channel();
         self.writer.clone().submit_if(batch, holds, move |result| {
             self.meters.committed(result.is_ok());
-            done(result.as_ref().map(|()| ()).map_err(|error| &**error));
+            done(result.as_ref().copied().map_err(|error| &**error));
             drop(self);
             // Who no longer waits does not want to know.
             drop(tell.send(result));

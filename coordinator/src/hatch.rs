@@ -1,11 +1,12 @@
 //! The hatch: a socket in the data folder by which a command on this machine asks the coordinator that serves from it.
 //!
 //! ```text
-//!   asked      "backup\n"
-//!   answer     0 | bytes u64 | so many bytes: an export of the store          or          1 | text of what went wrong
+//!   asked      "backup\n"                                       "invite\n" | accounts u16 | days u16
+//!   answer     0 | bytes u64 | so many bytes: an export of the store, the code of an invitation         or 1 | text of what went wrong
 //! ```
 //! Only who may enter the data folder reaches it; that is who could read the store itself.
 
+use crate::auth::office::Office;
 use crate::hall::Closing;
 use anyhow::{Context as _, Result, bail};
 use halloo_store::store::Store;
@@ -25,6 +26,7 @@ const SOCKET: &str = "hatch";
 const EXPORT: &str = "hatch.export";
 /// What is asked for.
 const BACKUP: &[u8; 7] = b"backup\n";
+const INVITE: &[u8; 7] = b"invite\n";
 /// How long who asks may take to say what: the next one waits behind it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest word on what went wrong.
@@ -35,6 +37,20 @@ const WORD_MAX: u64 = 4_096;
 pub struct Hatch {
     listener: UnixListener,
     data: PathBuf,
+}
+
+/// What the hatch gives out.
+pub struct Given {
+    /// All rows.
+    pub store: Arc<dyn Store>,
+    /// Who invites to accounts.
+    pub office: Option<Office>,
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Given").field("office", &self.office).finish_non_exhaustive()
+    }
 }
 
 impl Hatch {
@@ -54,7 +70,7 @@ impl Hatch {
     }
 
     /// Answers one after the other until it is time to close: two exports at once would only be in each other's way.
-    pub async fn run(self, store: Arc<dyn Store>, closing: Closing) {
+    pub async fn run(self, given: Given, closing: Closing) {
         loop {
             let came = tokio::select! {
                 came = self.listener.accept() => came,
@@ -62,9 +78,9 @@ impl Hatch {
             };
             let Ok((mut caller, _)) = came else { continue };
             tokio::select! {
-                answered = self.answer(&mut caller, &store) => {
+                answered = self.answer(&mut caller, &given) => {
                     if let Err(error) = answered {
-                        tracing::warn!(%error, "a backup was broken off");
+                        tracing::warn!(%error, "an answer by the hatch was broken off");
                     }
                 }
                 () = closing.said() => break,
@@ -73,7 +89,7 @@ impl Hatch {
         drop(std::fs::remove_file(self.data.join(SOCKET)));
     }
 
-    async fn answer(&self, caller: &mut UnixStream, store: &Arc<dyn Store>) -> io::Result<()> {
+    async fn answer(&self, caller: &mut UnixStream, given: &Given) -> io::Result<()> {
         let mut asked = [0; BACKUP.len()];
         match tokio::time::timeout(PATIENCE, caller.read_exact(&mut asked)).await {
             Ok(Ok(_)) => {}
@@ -82,9 +98,17 @@ impl Hatch {
             Ok(Err(error)) => return Err(error),
             Err(_) => return say(caller, "nothing was asked").await,
         }
-        if asked != *BACKUP {
-            return say(caller, "this coordinator only knows `backup`: use the command of its version").await;
+        match &asked {
+            BACKUP => self.export(caller, &given.store).await,
+            INVITE => invite(caller, given.office.as_ref()).await,
+            _ => {
+                say(caller, "this coordinator does not know what was asked: use the command of its version")
+                    .await
+            }
         }
+    }
+
+    async fn export(&self, caller: &mut UnixStream, store: &Arc<dyn Store>) -> io::Result<()> {
         let (store, path) = (Arc::clone(store), self.data.join(EXPORT));
         let file = path.clone();
         let written = tokio::task::spawn_blocking(move || store.backup_to(&file)).await;
@@ -101,6 +125,24 @@ impl Hatch {
         tokio::io::copy(&mut export, caller).await?;
         caller.shutdown().await
     }
+}
+
+/// The code of a new invitation.
+async fn invite(caller: &mut UnixStream, office: Option<&Office>) -> io::Result<()> {
+    let mut told = [0; 4];
+    match tokio::time::timeout(PATIENCE, caller.read_exact(&mut told)).await {
+        Ok(read) => read?,
+        Err(_) => return say(caller, "it was not said how many accounts, for how long").await,
+    };
+    let [accounts, days] = [[told[0], told[1]], [told[2], told[3]]].map(u16::from_be_bytes);
+    let Some(office) = office else {
+        return say(caller, "the room auth is closed here: open it with `rooms`").await;
+    };
+    let code = office.invite(accounts, days);
+    caller.write_all(&[0]).await?;
+    caller.write_all(&(code.len() as u64).to_be_bytes()).await?;
+    caller.write_all(code.as_bytes()).await?;
+    caller.shutdown().await
 }
 
 async fn say(caller: &mut UnixStream, word: &str) -> io::Result<()> {
@@ -120,6 +162,22 @@ pub fn is_served(data: &Path) -> bool {
 /// # Errors
 /// When it refuses.
 pub fn export(data: &Path) -> Result<Option<Take<Caller>>> {
+    ask(data, BACKUP)
+}
+
+/// Asks it for an invitation to so many accounts within so many days.
+///
+/// # Errors
+/// When it refuses.
+pub fn invitation(data: &Path, accounts: u16, days: u16) -> Result<Option<String>> {
+    let asked = [&INVITE[..], &accounts.to_be_bytes(), &days.to_be_bytes()].concat();
+    let Some(mut given) = ask(data, &asked)? else { return Ok(None) };
+    let mut code = String::new();
+    given.read_to_string(&mut code).context("the coordinator broke off; try again")?;
+    Ok(Some(code))
+}
+
+fn ask(data: &Path, asked: &[u8]) -> Result<Option<Take<Caller>>> {
     let path = data.join(SOCKET);
     let mut stream = match Caller::connect(&path) {
         Ok(stream) => stream,
@@ -128,7 +186,7 @@ pub fn export(data: &Path) -> Result<Option<Take<Caller>>> {
         }
         Err(error) => return Err(error).with_context(|| format!("asking by {}", path.display())),
     };
-    io::Write::write_all(&mut stream, BACKUP).context("asking the coordinator that serves")?;
+    io::Write::write_all(&mut stream, asked).context("asking the coordinator that serves")?;
     let mut first = [0];
     stream.read_exact(&mut first).context("the coordinator that serves did not answer; try again")?;
     if first == [0] {

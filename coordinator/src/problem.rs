@@ -48,6 +48,10 @@ pub enum Kind {
     SessionEnded,
     /// Accounts are not given here.
     RegistrationClosed,
+    /// An account stands for work that was not done.
+    WorkNeeded,
+    /// An account is for who was invited.
+    InvitationNeeded,
     /// This very request was seen before.
     Replayed,
     /// Somebody has this already.
@@ -67,7 +71,7 @@ pub enum Kind {
 }
 
 /// All kinds, for the pages that explain them.
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 21] = [
     Kind::Malformed,
     Kind::TooLarge,
     Kind::TicketNeeded,
@@ -78,6 +82,8 @@ pub const KINDS: [Kind; 19] = [
     Kind::CodeNeeded,
     Kind::SessionEnded,
     Kind::RegistrationClosed,
+    Kind::WorkNeeded,
+    Kind::InvitationNeeded,
     Kind::Replayed,
     Kind::Taken,
     Kind::NameNeeded,
@@ -109,6 +115,8 @@ impl Kind {
             Kind::CodeNeeded => (403, "code-needed"),
             Kind::SessionEnded => (403, "session-ended"),
             Kind::RegistrationClosed => (403, "registration-closed"),
+            Kind::WorkNeeded => (403, "work-needed"),
+            Kind::InvitationNeeded => (403, "invitation-needed"),
             Kind::NameNeeded => (409, "name-needed"),
             Kind::Taken => (409, "taken"),
             Kind::Replayed => (409, "replayed"),
@@ -133,6 +141,8 @@ impl Kind {
             Kind::CodeNeeded => "A code of the authenticator is needed as well",
             Kind::SessionEnded => "The session has ended",
             Kind::RegistrationClosed => "Accounts are not given here",
+            Kind::WorkNeeded => "Work is needed for an account",
+            Kind::InvitationNeeded => "An invitation is needed for an account",
             Kind::NameNeeded => "A password needs a username",
             Kind::Taken => "Somebody has this already",
             Kind::Replayed => "This request was seen before",
@@ -163,8 +173,12 @@ impl Kind {
             Kind::CodeNeeded => "Send it as `code`, or a recovery code, with a fresh proof.",
             Kind::SessionEnded => "Log in again by POST /api/v1/auth/login.",
             Kind::RegistrationClosed => {
-                "Nothing else needs an account; who hosts opens registration with `auth.registration = \"open\"`."
+                "Nothing else needs an account; who hosts opens registration with `auth.registration`."
             }
+            Kind::WorkNeeded => {
+                "Search for a nonce as docs/spec/coordinator.md says, with a fresh challenge, and send it as `work`."
+            }
+            Kind::InvitationNeeded => "Ask who hosts this coordinator for one and send it as `invitation`.",
             Kind::NameNeeded => "Set a username first; take the password away before the username.",
             Kind::Taken => "Choose another, or log in.",
             Kind::Replayed => "Sign a new request with a fresh nonce.",

@@ -58,6 +58,8 @@ pub struct Running {
     pub tls: Option<Tls>,
     /// Where what is counted can be read, where the settings say so.
     pub metrics: Option<SocketAddr>,
+    /// Its accounts, where it gives any.
+    pub office: Option<auth::office::Office>,
     closer: Closer,
     task: JoinHandle<()>,
 }
@@ -214,9 +216,9 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
     if let Some(room) = rooms.relay.take() {
         tokio::spawn(room.counted(hall.meters.clone()).run(hall.closing.clone()));
     }
-    let same_door = door.clone();
+    let (same_door, office) = (door.clone(), rooms.office.clone());
     let task = tokio::spawn(until_the_end(hall, rooms, tls.clone(), (listener, doors), (door, coming)));
-    Ok(Running { local, door: same_door, tls, metrics: measured, closer, task })
+    Ok(Running { local, door: same_door, tls, metrics: measured, office, closer, task })
 }
 
 /// Serves until it is time to close and all that was under way has ended.

@@ -9,6 +9,7 @@ pub mod refresh;
 pub mod rows;
 
 use super::access::Id;
+use super::invitation::InvitationError;
 use audit::{Event, What};
 use halloo_crypto::id::ClientId;
 use halloo_crypto::kdf;
@@ -52,6 +53,9 @@ pub enum Refused {
     /// An authenticator is there already.
     #[error("the account has an authenticator already: remove it first")]
     Enrolled,
+    /// An invitation that is no good.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// More devices than one account has.
     #[error("an account has at most {DEVICES_MAX} devices")]
     Devices,

@@ -27,6 +27,9 @@ pub(super) struct ChallengeGiven {
     /// When it ends, milliseconds since 1970 on the clock of the coordinator.
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     expires_ms: u64,
+    /// How many zero bits the work for an account needs; 0 where none is asked for.
+    #[schema(maximum = 28)]
+    work_bits: u8,
 }
 
 /// Gives a challenge for a key; it is good once and for two minutes.
@@ -52,5 +55,9 @@ pub(super) async fn challenge(
     let device = device_key(&ask.device_key)?;
     let world = &office.hall.world;
     let (challenge, expires_ms) = office.challenges().give(&device, &mut world.chance(), world.now_ms());
-    Ok(Json(ChallengeGiven { challenge: base16::encode(&challenge), expires_ms }))
+    Ok(Json(ChallengeGiven {
+        challenge: base16::encode(&challenge),
+        expires_ms,
+        work_bits: office.work_bits(),
+    }))
 }

@@ -10,6 +10,10 @@ use std::num::NonZeroU32;
 pub enum Registration {
     /// Everybody who asks, within the limits.
     Open,
+    /// Who has an invitation, or has done the work that is asked for.
+    Work,
+    /// Who has an invitation.
+    Invite,
     /// Nobody: what a group needs works without accounts.
     Closed,
 }
@@ -24,6 +28,8 @@ pub struct AuthConfig {
     pub per_minute: NonZeroU32,
     /// Who may make an account.
     pub registration: Registration,
+    /// How much work stands for an account, in bits: 20 are a million hashes, about a second of a phone; each more doubles it.
+    pub work_bits: u8,
     /// Most accounts; a few hundred bytes each.
     pub accounts: usize,
     /// Days after which a session ends that was not continued.
@@ -67,6 +73,7 @@ impl Default for AuthConfig {
             burst: number(600),
             per_minute: number(600),
             registration: Registration::Closed,
+            work_bits: 20,
             accounts: 100_000,
             session_days: 90,
             audit_days: 180,

@@ -5,6 +5,7 @@ use super::book::audit::{self, Event, Head};
 use super::book::{Book, Change, Opened, Refused, rows};
 use super::challenge::{ChallengeError, Challenges};
 use super::config::{AuthConfig, Registration};
+use super::invitation::{self, InvitationError, Invitations};
 use super::jose;
 use super::object::Object;
 use super::password::Stretcher;
@@ -13,19 +14,21 @@ use super::service::Desk;
 use crate::hall::{Commit, Hall, Here, Turn, store_problem};
 use crate::limits::Limit;
 use crate::problem::{Kind, Problem};
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use axum::body::Bytes;
 use axum::extract::FromRef;
 use axum::extract::rejection::BytesRejection;
 use halloo_crypto::base16;
 use halloo_crypto::id::{ClientId, Signature};
 use halloo_crypto::kdf;
+use halloo_crypto::mailbox::Day;
 use halloo_crypto::secret::Secret;
 use halloo_store::batch::Batch;
 use halloo_store::error::StoreError;
 use halloo_store::store::{self, Store};
 use halloo_wire::login::{LoginProof, Purpose};
 use halloo_wire::origin::Origin;
+use halloo_wire::work::BITS_MAX;
 use rand_core::Rng as _;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -77,6 +80,8 @@ pub struct Office {
     pub(super) changes: Arc<Limit>,
     pub(super) stretcher: Stretcher,
     pub(super) registration: Registration,
+    work_bits: u8,
+    pub(super) invitations: Arc<Invitations>,
     pub(super) book: Arc<Book>,
     pub(super) issuer: Arc<Issuer>,
     pub(super) accounts: Arc<AtomicUsize>,
@@ -124,6 +129,7 @@ impl Office {
     /// Opens the room on what lies in the store.
     pub(super) fn open(hall: &Hall, config: &AuthConfig, secrets: &Secrets) -> anyhow::Result<Self> {
         let hour = Duration::from_secs(60 * 60);
+        ensure!(config.work_bits <= BITS_MAX, "auth.work_bits: at most {BITS_MAX}, which take minutes");
         Ok(Office {
             limit: hall.limit(config.burst, config.per_minute),
             registrations: hall
@@ -140,6 +146,8 @@ impl Office {
                 "auth.password_memory_kib and auth.password_passes: Argon2 takes at least 8 KiB and one pass",
             )?,
             registration: config.registration,
+            work_bits: config.work_bits,
+            invitations: Arc::new(Invitations::new(&secrets.accounts)),
             book: Arc::new(Book::new(&secrets.accounts, config.session_days)),
             issuer: Arc::new(Issuer::new(&secrets.tokens)),
             accounts: Arc::new(AtomicUsize::new(count(&*hall.store)?)),
@@ -153,6 +161,18 @@ impl Office {
             failed: Arc::default(),
             hall: hall.clone(),
         })
+    }
+
+    /// How much work stands for an account here.
+    pub(super) fn work_bits(&self) -> u8 {
+        if self.registration == Registration::Work { self.work_bits } else { 0 }
+    }
+
+    /// The code of an invitation to so many accounts within so many days.
+    #[must_use]
+    pub fn invite(&self, accounts: u16, days: u16) -> String {
+        let last = Day::of_ms(self.hall.world.now_ms()).after(u32::from(days));
+        self.invitations.make(accounts, last, &mut self.hall.world.chance())
     }
 
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -266,8 +286,9 @@ impl Office {
         }
     }
 
-    /// Forgets rows of the audit log that are too old; now and then.
+    /// Forgets rows of the audit log that are too old, and what was noted of invitations that have ended; now and then.
     pub async fn round(&self) -> Result<(), Problem> {
+        self.forget_invitations().await?;
         let kept_ms = u64::from(self.audit_days) * 86_400_000;
         let before_ms = self.hall.world.now_ms().saturating_sub(kept_ms);
         loop {
@@ -281,6 +302,18 @@ impl Office {
             if !whole_step {
                 return Ok(());
             }
+        }
+    }
+
+    async fn forget_invitations(&self) -> Result<(), Problem> {
+        let today = Day::of_ms(self.hall.world.now_ms());
+        loop {
+            let turn = self.hall.turn().await;
+            let over = invitation::forget(&*self.hall.store, today).map_err(|error| store_problem(&error))?;
+            if over.is_empty() {
+                return Ok(());
+            }
+            turn.submit(over, |_| {}).durable().await?;
         }
     }
 }
@@ -384,6 +417,8 @@ impl From<Refused> for Problem {
             Refused::Ended => Kind::SessionEnded,
             Refused::Absent => Kind::NotFound,
             Refused::Devices => Kind::Full,
+            Refused::Invitation(InvitationError::Store(error)) => return store_problem(error),
+            Refused::Invitation(_) => Kind::InvitationNeeded,
             Refused::Moved => {
                 return Problem::new(Kind::Unavailable, refused.to_string()).after(AGAIN_S);
             }

@@ -2,6 +2,7 @@
 
 use super::book::{Begin, Refused};
 use super::config::Registration;
+use super::invitation::Invitation;
 use super::named::{self, DeviceInfo};
 use super::object::{object, object_or_none};
 use super::office::{Office, Place, ProofShape, TokensGiven, json};
@@ -13,8 +14,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
+use halloo_crypto::base16;
+use halloo_crypto::id::ClientId;
+use halloo_crypto::mailbox::Day;
 use halloo_store::store::Store;
 use halloo_wire::login::Purpose;
+use halloo_wire::work;
 use rand_core::Rng as _;
 
 /// A new account: the key of a device is enough.
@@ -36,6 +41,14 @@ pub(super) struct RegisterAsk {
     #[serde(default)]
     #[schema(min_length = 10, max_length = 128)]
     password: Option<String>,
+    /// What was found by the work that the challenge asks for.
+    #[serde(default)]
+    #[schema(pattern = "^[0-9a-f]{16}$")]
+    work: Option<String>,
+    /// What who hosts this coordinator has given.
+    #[serde(default)]
+    #[schema(pattern = "^[0-9a-f]{60}$")]
+    invitation: Option<String>,
     /// What the device is.
     #[serde(default, deserialize_with = "object_or_none")]
     device_info: Option<DeviceInfo>,
@@ -50,7 +63,7 @@ pub(super) struct RegisterAsk {
     responses(
         (status = 201, description = "An account and a session", body = TokensGiven),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "Registration is closed, or the signature does not hold", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "Registration is closed, work or an invitation is needed, or the signature does not hold", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "The key, the name or the challenge was used before, or a password has no name", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
@@ -74,10 +87,13 @@ pub(super) async fn register(
     if ask.password.is_some() && names.username.is_none() {
         return Err(Refused::NameNeeded.into());
     }
-    if office.registration == Registration::Closed {
-        return Err(Problem::new(Kind::RegistrationClosed, "this coordinator gives no accounts"));
-    }
     let device = ask.proof.device()?;
+    let vouched = Vouched {
+        invitation: ask.invitation.as_deref(),
+        work: ask.work.as_deref(),
+        challenge: &ask.proof.challenge,
+    };
+    let invitation = vouched.allow(&office, &device)?;
     let origin = office.proven(Purpose::Register, (&ask.proof, &here), |_| Ok(()))?;
     office.registrations.pass(&name)?;
     let mut place = Place::find(&office)?;
@@ -93,9 +109,15 @@ pub(super) async fn register(
     };
     let begin = Begin { names, password, device_name };
     let tag = begin.names.username.as_deref().map(|username| office.book.tag(username));
-    let held: Vec<&[u8]> = [&device.0[..]].into_iter().chain(tag.as_ref().map(|tag| &tag[..])).collect();
+    let invited = invitation.map(|invitation| invitation.id);
+    let others = tag.as_ref().map(|tag| &tag[..]).into_iter().chain(invited.as_ref().map(|id| &id[..]));
+    let held: Vec<&[u8]> = [&device.0[..]].into_iter().chain(others).collect();
     let register = |store: &dyn Store| {
-        let worked = office.book.register(store, device, &begin, (world.now_ms(), &mut world.chance()))?;
+        let told = (world.now_ms(), &mut world.chance());
+        let mut worked = office.book.register(store, device, &begin, told)?;
+        if let Some(invitation) = invitation {
+            invitation.spend(store, &mut worked.0.batch)?;
+        }
         place.taken = true;
         Ok(worked)
     };
@@ -103,4 +125,38 @@ pub(super) async fn register(
     place.taken &= opened.is_ok();
     let opened = opened?;
     Ok((StatusCode::CREATED, Json(office.tokens(&device, &origin, &opened))))
+}
+
+/// What speaks for whoever asks for an account.
+struct Vouched<'a> {
+    invitation: Option<&'a str>,
+    work: Option<&'a str>,
+    /// What the work was done for.
+    challenge: &'a str,
+}
+
+impl Vouched<'_> {
+    /// Whether there may be an account for this key; the invitation that it uses up.
+    fn allow(&self, office: &Office, device: &ClientId) -> Result<Option<Invitation>, Problem> {
+        match (office.registration, self.invitation) {
+            (Registration::Closed, _) => {
+                Err(Problem::new(Kind::RegistrationClosed, "this coordinator gives no accounts"))
+            }
+            (Registration::Open, _) => Ok(None),
+            (Registration::Invite | Registration::Work, Some(code)) => {
+                let today = Day::of_ms(office.hall.world.now_ms());
+                Ok(Some(office.invitations.read(code, today).map_err(Refused::from)?))
+            }
+            (Registration::Invite, None) => {
+                Err(Problem::new(Kind::InvitationNeeded, "accounts are for who was invited"))
+            }
+            (Registration::Work, None) => {
+                let needed = || Problem::new(Kind::WorkNeeded, "this is not the work that was asked for");
+                let nonce = self.work.and_then(base16::decode_array).ok_or_else(needed)?;
+                let challenge = base16::decode_array(self.challenge).ok_or_else(needed)?;
+                let done = work::is_enough(device, &challenge, &nonce, office.work_bits());
+                if done { Ok(None) } else { Err(needed()) }
+            }
+        }
+    }
 }

@@ -18,7 +18,8 @@ async fn who_asks_is_given_all_rows_as_long_as_it_serves() {
     drop(Hatch::open(&data).unwrap());
     assert!(!is_served(&data) && export(&data).unwrap().is_none());
     let (closer, closing) = hall::closing();
-    let running = tokio::spawn(Hatch::open(&data).unwrap().run(store, closing));
+    let given = Given { store, office: None };
+    let running = tokio::spawn(Hatch::open(&data).unwrap().run(given, closing));
     assert!(is_served(&data));
     let asked = data.clone();
     let given = tokio::task::spawn_blocking(move || {
@@ -30,6 +31,9 @@ async fn who_asks_is_given_all_rows_as_long_as_it_serves() {
     std::fs::write(&copy, given.await.unwrap()).unwrap();
     assert_eq!(halloo_store::export::verify(&copy).unwrap().records, 1);
     assert!(!data.join(EXPORT).exists(), "nothing is left behind");
+    let asked = data.clone();
+    let refused = tokio::task::spawn_blocking(move || invitation(&asked, 1, 7)).await.unwrap();
+    assert!(refused.unwrap_err().to_string().contains("the room auth is closed"));
     closer.close();
     running.await.unwrap();
     assert!(!is_served(&data));

@@ -9,6 +9,7 @@ pub mod origin;
 pub mod server;
 pub mod ticket;
 pub mod login;
+pub mod work;
 pub mod turn;
 pub mod mailbox;
 pub mod rendezvous;

@@ -7,6 +7,7 @@
 //!  "ad" | device key 32                      version | postcard of Device
 //!  "al" | account 16 | device key 32         nothing
 //!  "ag" | number u64                         a row of the audit log, drawn in `audit`
+//!  "av" | id 8                               uses of an invitation, drawn in `invitation`
 //! ```
 //! Days are all that is known of times, outside the audit log. Names that people give are sealed (AES-256-GCM, bound to the row) under a
 //! key that derives from the coordinator's seed, which lies in the same store: it keeps them out of greps, not from who takes all.

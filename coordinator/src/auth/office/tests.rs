@@ -77,7 +77,7 @@ impl Store for Slow {
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         // A gate whose keeper is gone is open.
-        drop(locked(&self.gate).recv());
+        let _opened = locked(&self.gate).recv();
         self.store.commit(batch)
     }
 
@@ -92,7 +92,7 @@ impl Store for Slow {
 
 #[tokio::test]
 async fn rows_that_were_queued_behind_a_write_that_failed_leave_no_gap() {
-    let (open, gate) = std::sync::mpsc::channel();
+    let (open, gate) = std::sync::mpsc::sync_channel(1);
     let store = Arc::new(Slow { store: MemoryStore::default(), gate: gate.into() });
     let office = office(Arc::<Slow>::clone(&store));
     let queue = async |number: u8| {
