@@ -30,6 +30,8 @@ const LOOK: Duration = Duration::from_secs(3_600);
 const RETRY_FIRST: Duration = Duration::from_secs(300);
 /// The longest: after a repair of DNS nobody wants to wait for a day.
 const RETRY_MAX: Duration = Duration::from_secs(6 * 3_600);
+/// The wait after a certificate that was not fresh when it came. Let's Encrypt gives five of one name in a week.
+const STALE_WAIT: Duration = Duration::from_secs(2 * 86_400);
 /// So much of its life a certificate has left when the next one is asked for: one part of three.
 const LEFT: u64 = 3;
 
@@ -85,8 +87,7 @@ impl Renewal {
                 match self.renew().await {
                     Ok(()) => {
                         failed = 0;
-                        tracing::info!("there is a new certificate");
-                        LOOK
+                        self.wait_after_success()
                     }
                     Err(error) => {
                         failed += 1;
@@ -105,6 +106,19 @@ impl Renewal {
                 () = closing.said() => return,
             }
         }
+    }
+
+    /// Where a new certificate is old already, another will be too: that is no reason to run into the limits of the authority.
+    fn wait_after_success(&self) -> Duration {
+        if self.is_fresh() {
+            tracing::info!("there is a new certificate");
+            return LOOK;
+        }
+        tracing::warn!(
+            again_in_s = STALE_WAIT.as_secs(),
+            "the new certificate is not fresh, or is for another name: is the clock right, and the origin?"
+        );
+        STALE_WAIT
     }
 
     fn is_fresh(&self) -> bool {

@@ -29,6 +29,8 @@ const BACKUP: &[u8; 7] = b"backup\n";
 const INVITE: &[u8; 7] = b"invite\n";
 /// How long who asks may take to say what: the next one waits behind it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits when a caller could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Longest word on what went wrong.
 const WORD_MAX: u64 = 4_096;
 
@@ -76,7 +78,11 @@ impl Hatch {
                 came = self.listener.accept() => came,
                 () = closing.said() => break,
             };
-            let Ok((mut caller, _)) = came else { continue };
+            let Ok((mut caller, _)) = came else {
+                // No descriptor is left; asking again at once leaves none sooner.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
             tokio::select! {
                 answered = self.answer(&mut caller, &given) => {
                     if let Err(error) = answered {

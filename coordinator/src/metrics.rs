@@ -26,6 +26,8 @@ const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CONNECTIONS: usize = 8;
 /// How long a request may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it waits when a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The door.
 pub(crate) struct Door {
@@ -70,9 +72,12 @@ impl Door {
                 came = self.listener.accept() => came,
                 () = closing.said() => return,
             };
-            let (Ok((stream, _)), Ok(place)) = (came, Arc::clone(&places).try_acquire_owned()) else {
+            let Ok((stream, _)) = came else {
+                // No descriptor is left; asking again at once leaves none sooner.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
             let (meters, turn) = (self.meters.clone(), self.turn.clone());
             tokio::spawn(async move {
                 serve(stream, meters, turn).await;

@@ -123,5 +123,20 @@ async fn a_certificate_is_asked_for_by_acme_given_and_trusted_and_kept_for_the_n
     running.close().await;
     let again = serve::start(&config, World::real(), Arc::new(MemoryStore::new())).await.unwrap();
     assert_eq!(again.tls.clone().unwrap().certificate(), tls.certificate(), "there from the first moment");
-    authority::connect(root, again.local, DOMAIN, &[]).await.unwrap();
+    authority::connect(root.clone(), again.local, DOMAIN, &[]).await.unwrap();
+    again.close().await;
+
+    // An authority that has forgotten the account.
+    let account = kept.join("account.json");
+    let mut said: serde_json::Value = serde_json::from_slice(&std::fs::read(&account).unwrap()).unwrap();
+    let foreign = format!("{}0123", said["id"].as_str().unwrap());
+    said["id"] = foreign.clone().into();
+    std::fs::write(&account, said.to_string()).unwrap();
+    std::fs::remove_file(kept.join("certificate.pem")).unwrap();
+    let anew = serve::start(&config, World::real(), Arc::new(MemoryStore::new())).await.unwrap();
+    while anew.tls.as_ref().unwrap().certificate().is_none() {
+        tokio::task::yield_now().await;
+    }
+    authority::connect(root, anew.local, DOMAIN, &[]).await.unwrap();
+    assert!(!std::fs::read_to_string(&account).unwrap().contains(&foreign), "another account");
 }

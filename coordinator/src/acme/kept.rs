@@ -40,6 +40,11 @@ impl Folder {
         self.write(ACCOUNT, &serde_json::to_vec(account).context("an account as JSON")?)
     }
 
+    pub(super) fn forget_account(&self) -> Result<()> {
+        let path = self.0.join(ACCOUNT);
+        std::fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))
+    }
+
     pub(super) fn certificate(&self) -> Result<Option<Vec<u8>>> {
         self.read(CERTIFICATE)
     }

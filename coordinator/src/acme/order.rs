@@ -6,13 +6,15 @@ use super::web::Web;
 use crate::tls::Tls;
 use anyhow::{Context as _, Result, bail};
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, Order, OrderStatus,
+    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order, OrderStatus,
     RetryPolicy,
 };
 use std::time::Duration;
 
 /// How long an authority may take to look at the challenge, and then to sign.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What it says to an account that it does not know (RFC 8555, 6.7).
+const ACCOUNT_GONE: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 
 /// A new certificate with those between it and the authority and its new key, PEM.
 pub(super) async fn certificate(
@@ -21,15 +23,29 @@ pub(super) async fn certificate(
     folder: &Folder,
     tls: &Tls,
 ) -> Result<Vec<u8>> {
-    let account = account(config, folder).await.context("the account at the authority")?;
-    let identifiers = [Identifier::Dns(domain.to_owned())];
-    let mut order = account.new_order(&NewOrder::new(&identifiers)).await.context("the order")?;
+    let mut order = begin(config, domain, folder).await?;
     let answered = answer(&mut order, domain, tls).await;
     tls.forget_challenge();
     answered?;
     let key = order.finalize().await.context("the request for the certificate")?;
     let chain = order.poll_certificate(&patience()).await.context("the certificate")?;
     Ok(format!("{chain}\n{key}").into_bytes())
+}
+
+/// An order by the account that is kept, or by a new one where the authority has forgotten it, as those for tests do at each start.
+async fn begin(config: &AcmeConfig, domain: &str, folder: &Folder) -> Result<Order> {
+    let identifiers = [Identifier::Dns(domain.to_owned())];
+    let new = NewOrder::new(&identifiers);
+    let begun = account(config, folder).await.context("the account at the authority")?.new_order(&new).await;
+    let begun = match begun {
+        Err(Error::Api(problem)) if problem.r#type.as_deref() == Some(ACCOUNT_GONE) => {
+            tracing::warn!("the authority has forgotten the account; making another");
+            folder.forget_account()?;
+            account(config, folder).await.context("another account at the authority")?.new_order(&new).await
+        }
+        begun => begun,
+    };
+    begun.context("the order")
 }
 
 fn patience() -> RetryPolicy {

@@ -54,6 +54,16 @@ fn a_certificate_is_asked_for_when_there_is_none_an_old_one_or_one_for_another_n
 }
 
 #[test]
+fn a_new_certificate_that_is_old_is_not_followed_by_another_every_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || open(folder.path(), "https://halloo.example").unwrap().unwrap();
+    for (from, until, wait) in [(1, 89, LOOK), (61, 29, STALE_WAIT)] {
+        open().folder.keep_certificate(&certificate("halloo.example", from, until)).unwrap();
+        assert_eq!(open().wait_after_success(), wait);
+    }
+}
+
+#[test]
 fn what_is_kept_is_for_its_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let renewal = open(folder.path(), "https://halloo.example").unwrap().unwrap();
