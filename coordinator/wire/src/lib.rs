@@ -12,4 +12,5 @@ pub mod login;
 pub mod work;
 pub mod turn;
 pub mod mailbox;
+pub mod push;
 pub mod rendezvous;

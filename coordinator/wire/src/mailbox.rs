@@ -259,7 +259,7 @@ impl Ask {
     }
 }
 
-fn signed(origin: &Origin, body: &[u8]) -> Vec<u8> {
+pub(crate) fn signed(origin: &Origin, body: &[u8]) -> Vec<u8> {
     let origin = origin.as_str().as_bytes();
     let mut out = Vec::with_capacity(2 + origin.len() + body.len());
     out.extend_from_slice(&u16::try_from(origin.len()).expect("origins are short").to_be_bytes());
