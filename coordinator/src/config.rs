@@ -14,6 +14,7 @@ use crate::acme::config::AcmeConfig;
 use crate::auth::config::AuthConfig;
 use crate::mailbox::config::MailboxConfig;
 use crate::metrics::config::MetricsConfig;
+use crate::push::config::PushConfig;
 use crate::relay::config::RelayConfig;
 use crate::rendezvous::config::RendezvousConfig;
 use crate::tls::config::TlsConfig;
@@ -36,6 +37,8 @@ pub enum Room {
     Mailbox,
     /// Where members find each other.
     Rendezvous,
+    /// Wakes devices that are away.
+    Push,
     /// Relays packets where networks let nothing else through.
     Turn,
     /// Relays between members until they have found a direct way.
@@ -47,6 +50,7 @@ pub const ROOMS: &[(Room, &str)] = &[
     (Room::Auth, "auth"),
     (Room::Mailbox, "mailbox"),
     (Room::Rendezvous, "rendezvous"),
+    (Room::Push, "push"),
     (Room::Turn, "turn"),
     (Room::Relay, "relay"),
 ];
@@ -147,6 +151,8 @@ pub struct Config {
     pub mailbox: MailboxConfig,
     /// How many records of where somebody is are kept.
     pub rendezvous: RendezvousConfig,
+    /// How devices that are away are woken.
+    pub push: PushConfig,
     /// What TURN relays, for whom and to whom.
     pub turn: TurnConfig,
     /// How much is relayed between members.
@@ -180,6 +186,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),
+            push: PushConfig::default(),
             turn: TurnConfig::default(),
             relay: RelayConfig::default(),
         }

@@ -1,5 +1,7 @@
 //! What every room is given: clock and chance, the store and its writer, who asks, and the word that it is time to close.
 
+mod pokes;
+
 use crate::limits::{Buckets, Limit, Name};
 use crate::meters::Meters;
 use crate::problem::{Kind, Problem};
@@ -18,6 +20,8 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+pub use pokes::{Pokes, pokes};
 
 /// Most commits on their way to the disk at once: fewer than the writer queues, so that nobody ever blocks a worker there.
 const MAX_COMMITS: usize = writer::MAX_QUEUED / 2;
@@ -94,6 +98,8 @@ pub struct Hall {
     pub known: Arc<Known>,
     /// What is counted.
     pub meters: Meters,
+    /// The hallway from mailboxes to push.
+    pub pokes: Pokes,
     writer: Writer,
     commits: Arc<Semaphore>,
     limits: Arc<Mutex<Vec<Arc<Limit>>>>,
@@ -116,8 +122,8 @@ impl Hall {
         let writer = Writer::spawn(Arc::clone(&store))?;
         let (buckets, commits) = (Buckets::new(&world), Arc::new(Semaphore::new(MAX_COMMITS)));
         let (known, limits) = (Arc::new(known), Arc::default());
-        let meters = Meters::default();
-        Ok(Hall { world, store, closing, buckets, known, meters, writer, commits, limits })
+        let (meters, pokes) = (Meters::default(), Pokes::default());
+        Ok(Hall { world, store, closing, buckets, known, meters, pokes, writer, commits, limits })
     }
 
     /// A limit of a room: at most `burst` at once, and so many more in a minute.

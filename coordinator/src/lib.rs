@@ -1,9 +1,8 @@
 //! The coordinator of a self-hosting group: one small process of rooms that helps members find each other and cannot read what they say.
 //!
 //! From the ground up: [`problem`] is how every door refuses, [`world`] the one clock and chance, [`hall`] what rooms are given,
-//! then the rooms; [`config`] says which of them are open, [`house`] what the coordinator says of itself, [`door`] speaks HTTP,
-//! [`serve`] puts it together, [`cli`] is the command. A room's `service` is pure: it takes store, time and chance as arguments.
-//! Without the feature `server` there are only these services, for the simulator.
+//! then the rooms; [`config`] says which of them are open, [`house`] what the coordinator says of itself, [`door`] speaks HTTP, [`serve`] puts it
+//! together, [`cli`] is the command. A room's `service` is pure (store, time and chance are arguments); without `server` there are only these.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "server")]
@@ -36,6 +35,7 @@ pub mod auth;
 pub mod mailbox;
 pub mod rendezvous;
 pub mod turn;
+pub mod push;
 #[cfg(feature = "server")]
 pub mod relay;
 #[cfg(feature = "server")]

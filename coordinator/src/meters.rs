@@ -49,9 +49,38 @@ pub(crate) enum Outcome {
     failed,
 }
 
+/// What became of a poke or of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "labels are written so")]
+pub(crate) enum Pushed {
+    /// It waits for its time.
+    queued,
+    /// One waits already and does for both.
+    merged,
+    /// As many as a day has were sent.
+    over,
+    /// Too many wait.
+    full,
+    /// It arrived.
+    taken,
+    /// Nobody is there any more.
+    gone,
+    /// It is tried again.
+    later,
+    /// Not as it is.
+    refused,
+    /// It was tried as often as anything is.
+    given_up,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
     outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Sent {
+    outcome: Pushed,
 }
 
 /// All that is counted; cheap to clone.
@@ -65,6 +94,8 @@ pub struct Meters {
     circuits: Gauge,
     allocations: Gauge,
     relayed: Counter,
+    pokes: Family<Sent, Counter>,
+    pushes: Family<Sent, Counter>,
     resident: Gauge,
 }
 
@@ -109,6 +140,16 @@ impl Meters {
         self.circuits.dec();
     }
 
+    /// A poke of a coordinator for one of its mailboxes.
+    pub(crate) fn poked(&self, outcome: Pushed) {
+        self.pokes.get_or_create(&Sent { outcome }).inc();
+    }
+
+    /// What a gateway does about a poke.
+    pub(crate) fn pushed(&self, outcome: Pushed) {
+        self.pushes.get_or_create(&Sent { outcome }).inc();
+    }
+
     /// TURN as it stands: allocations, and payload bytes since the start.
     pub(crate) fn turn(&self, allocations: u64, bytes: u64) {
         self.allocations.set(i64::try_from(allocations).unwrap_or(i64::MAX));
@@ -123,6 +164,8 @@ impl Meters {
         all.register("fetched_items", "Items that were given to their owners", m.fetched);
         all.register("sockets", "WebSockets that are open", m.sockets);
         all.register("store_commits", "Batches for the disk, by what became of them", m.commits);
+        all.register("pokes", "Pokes for mailboxes that nobody watches, by what became of them", m.pokes);
+        all.register("pushes", "Pushes of the gateway, by what became of them", m.pushes);
         all.register("relay_circuits", "Circuits of the libp2p relay that are open", m.circuits);
         all.register("turn_allocations", "TURN allocations that are open", m.allocations);
         all.register_with_unit("turn_relayed", "Payload that TURN relayed", Unit::Bytes, m.relayed);

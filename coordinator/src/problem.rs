@@ -52,6 +52,8 @@ pub enum Kind {
     WorkNeeded,
     /// An account is for who was invited.
     InvitationNeeded,
+    /// A gateway of pushes to which nothing is sent from here.
+    GatewayNotListed,
     /// This very request was seen before.
     Replayed,
     /// Somebody has this already.
@@ -71,7 +73,7 @@ pub enum Kind {
 }
 
 /// All kinds, for the pages that explain them.
-pub const KINDS: [Kind; 21] = [
+pub const KINDS: [Kind; 22] = [
     Kind::Malformed,
     Kind::TooLarge,
     Kind::TicketNeeded,
@@ -84,6 +86,7 @@ pub const KINDS: [Kind; 21] = [
     Kind::RegistrationClosed,
     Kind::WorkNeeded,
     Kind::InvitationNeeded,
+    Kind::GatewayNotListed,
     Kind::Replayed,
     Kind::Taken,
     Kind::NameNeeded,
@@ -117,6 +120,7 @@ impl Kind {
             Kind::RegistrationClosed => (403, "registration-closed"),
             Kind::WorkNeeded => (403, "work-needed"),
             Kind::InvitationNeeded => (403, "invitation-needed"),
+            Kind::GatewayNotListed => (403, "gateway-not-listed"),
             Kind::NameNeeded => (409, "name-needed"),
             Kind::Taken => (409, "taken"),
             Kind::Replayed => (409, "replayed"),
@@ -143,6 +147,7 @@ impl Kind {
             Kind::RegistrationClosed => "Accounts are not given here",
             Kind::WorkNeeded => "Work is needed for an account",
             Kind::InvitationNeeded => "An invitation is needed for an account",
+            Kind::GatewayNotListed => "Nothing is sent to this gateway from here",
             Kind::NameNeeded => "A password needs a username",
             Kind::Taken => "Somebody has this already",
             Kind::Replayed => "This request was seen before",
@@ -179,6 +184,9 @@ impl Kind {
                 "Search for a nonce as docs/spec/coordinator.md says, with a fresh challenge, and send it as `work`."
             }
             Kind::InvitationNeeded => "Ask who hosts this coordinator for one and send it as `invitation`.",
+            Kind::GatewayNotListed => {
+                "Register by the gateway of GET /api/v1/push/gateway here; who hosts allows others in `push.gateways`."
+            }
             Kind::NameNeeded => "Set a username first; take the password away before the username.",
             Kind::Taken => "Choose another, or log in.",
             Kind::Replayed => "Sign a new request with a fresh nonce.",

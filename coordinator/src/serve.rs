@@ -13,6 +13,8 @@ use crate::keys::Keys;
 use crate::mailbox::{self, Mail};
 use crate::metrics;
 use crate::problem;
+use crate::push::config::Role;
+use crate::push::{self, Push};
 use crate::relay;
 use crate::rendezvous::{self, Meetings};
 use crate::tls::Tls;
@@ -22,6 +24,7 @@ use crate::world::World;
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
+use halloo_crypto::id::MailboxAddress;
 use halloo_crypto::ticket::TicketIssuer;
 use halloo_store::store::Store;
 use halloo_wire::server::RelayInfo;
@@ -90,6 +93,7 @@ impl Running {
         (name = "users", description = "Settings of accounts"),
         (name = "mailbox", description = "Items for who is away"),
         (name = "rendezvous", description = "Where members find each other"),
+        (name = "push", description = "Waking devices that are away"),
         (name = "turn", description = "Relays where networks let nothing else through"),
     )
 )]
@@ -115,11 +119,15 @@ impl utoipa::Modify for Schemes {
     }
 }
 
+/// The end of the hallway from mailboxes to push.
+type Heard = mpsc::Receiver<MailboxAddress>;
+
 /// The open rooms that keep something.
 struct Rooms {
     office: Option<Office>,
     mail: Option<Mail>,
     meetings: Option<Meetings>,
+    push: Option<Push>,
     turn: Option<turn::room::Open>,
     relay: Option<relay::Room>,
 }
@@ -132,7 +140,7 @@ impl Rooms {
         keys: &Keys,
         secrets: &auth::office::Secrets,
         (local, datagrams): (SocketAddr, Option<UdpSocket>),
-        doors: &mut Doors,
+        (doors, heard): (&mut Doors, Option<Heard>),
     ) -> Result<Self> {
         let secret = |purpose: &str| keys.secret(purpose);
         let turn = |socket| turn::room::open(&config.turn, socket, config.lan, secret, hall.world.clone());
@@ -142,10 +150,16 @@ impl Rooms {
             relay::Room::open(&config.relay, *keys.secret("relay").expose(), local, coming)
         };
         let has = |room| config.rooms.has(room);
+        let push = || {
+            let secrets =
+                push::Secrets { gateway: keys.secret("push gateway"), vapid: keys.secret("push vapid") };
+            Push::open(hall, &config.push, secrets, heard)
+        };
         Ok(Rooms {
             office: has(Room::Auth).then(|| auth::open(hall, &config.auth, secrets)).transpose()?,
             mail: has(Room::Mailbox).then(|| Mail::open(hall, &config.mailbox)).transpose()?,
             meetings: has(Room::Rendezvous).then(|| Meetings::open(hall, &config.rendezvous)),
+            push: has(Room::Push).then(push).transpose()?,
             turn: datagrams.map(turn).transpose()?,
             relay: has(Room::Relay).then(|| relay(&mut doors.relay)).transpose()?,
         })
@@ -188,11 +202,16 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         proxies: config.proxies.clone(),
         ticket_key: TicketIssuer::from_seed(&secrets.tickets).public(),
     };
-    let hall = Hall::new(world, store, closing, known)?;
+    let mut hall = Hall::new(world, store, closing, known)?;
+    let heard = (config.rooms.has(Room::Push) && config.push.has(Role::Relay)).then(|| {
+        let (say, heard) = hall::pokes();
+        hall.pokes = say;
+        heard
+    });
     let (listener, local, datagrams) = listen(config.listen, config.rooms.has(Room::Turn)).await?;
     let (http, coming) = mpsc::channel(MAX_WAITING);
     let mut doors = Doors { http, relay: None, turn: None, tls: tls.clone() };
-    let mut rooms = Rooms::open(config, &hall, &keys, &secrets, (local, datagrams), &mut doors)?;
+    let mut rooms = Rooms::open(config, &hall, &keys, &secrets, (local, datagrams), (&mut doors, heard))?;
     let relay = rooms
         .relay
         .as_ref()
@@ -233,7 +252,8 @@ async fn until_the_end(
     let (shut, shutting) = hall::closing();
     let accepting = tokio::spawn(front::run(listener, doors, shutting));
     let mail = rooms.mail;
-    let rounds = tokio::spawn(rounds(hall, rooms.office, mail.clone(), rooms.meetings, tls));
+    let kept = (rooms.office, mail.clone(), rooms.push);
+    let rounds = tokio::spawn(rounds(hall, kept, rooms.meetings, tls));
     let sockets = async {
         if let Some(mail) = mail {
             mail.emptied().await;
@@ -271,6 +291,9 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>)
     if let Some(meetings) = &rooms.meetings {
         doors = doors.nest("/api/v1/rendezvous", rendezvous::door(meetings.clone()));
     }
+    if let Some(push) = &rooms.push {
+        doors = doors.nest("/api/v1/push", push::door(push.clone()));
+    }
     if let Some(open) = &rooms.turn {
         doors = doors.nest("/api/v1/turn", turn::door(hall, open));
     }
@@ -284,8 +307,7 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>)
 /// What is done now and then until it is time to close.
 async fn rounds(
     hall: Hall,
-    office: Option<Office>,
-    mail: Option<Mail>,
+    (office, mail, push): (Option<Office>, Option<Mail>, Option<Push>),
     meetings: Option<Meetings>,
     tls: Option<Tls>,
 ) {
@@ -307,6 +329,11 @@ async fn rounds(
             && mail.round().await.is_err()
         {
             tracing::warn!("what has expired in mailboxes is forgotten later");
+        }
+        if let Some(push) = &push
+            && push.round().await.is_err()
+        {
+            tracing::warn!("registrations for pushes that have expired are forgotten later");
         }
     }
 }

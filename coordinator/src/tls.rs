@@ -9,12 +9,15 @@ pub mod config;
 pub mod files;
 
 use crate::stream::Begun;
+use anyhow::{Context as _, Result};
 use challenge::Challenge;
 use config::TlsConfig;
 use files::{FilesError, Read};
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -65,6 +68,24 @@ impl ResolvesServerCert for Keeper {
 /// The one set of ciphers of this program.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// What a client of this program trusts: the authorities of the system, or the one in this file alone, which `setting` names.
+pub(crate) fn trusting(root: &Path, setting: &str) -> Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    if root.as_os_str().is_empty() {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    } else {
+        let named = || format!("{setting}, {}", root.display());
+        let pem = std::fs::read(root).with_context(named)?;
+        for certificate in files::chain_of(&pem).with_context(named)? {
+            roots.add(certificate).with_context(named)?;
+        }
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .context("the versions of TLS")?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 impl Tls {

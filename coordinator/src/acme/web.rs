@@ -1,6 +1,6 @@
 //! HTTPS towards an authority: a connection for each of the few requests, bounded in size and time.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -9,7 +9,6 @@ use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,21 +27,7 @@ pub(super) struct Web(TlsConnector);
 impl Web {
     /// Trusts the authorities of the system, or the one in this file alone.
     pub(super) fn trusting(root: &Path) -> Result<Self> {
-        let mut roots = RootCertStore::empty();
-        if root.as_os_str().is_empty() {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        } else {
-            let named = || format!("acme.root, {}", root.display());
-            let pem = std::fs::read(root).with_context(named)?;
-            for certificate in crate::tls::files::chain_of(&pem).with_context(named)? {
-                roots.add(certificate).with_context(named)?;
-            }
-        }
-        let config = ClientConfig::builder_with_provider(crate::tls::provider())
-            .with_safe_default_protocol_versions()
-            .context("the versions of TLS")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = crate::tls::trusting(root, "acme.root")?;
         Ok(Web(TlsConnector::from(Arc::new(config))))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::door::{Mail, Mailbox};
 use crate::described::Octets;
-use crate::hall::Asker;
+use crate::hall::{Asker, Hall};
 use crate::meters::{self, Meters};
 use crate::problem::{Details, Kind, Problem};
 use crate::ticket::Ticket;
@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use halloo_crypto::id::MailboxAddress;
 use halloo_wire::mailbox::{MEDIA_TYPE, Outcome, read_deposits, write_outcomes};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -47,15 +48,22 @@ pub(super) async fn deposits(
     mail.deposits.pass_many(&ticket.subject, count)?;
     let turn = mail.hall.turn().await;
     let (store, now_ms) = (&*mail.hall.store, mail.hall.world.now_ms());
-    let watchers = Arc::clone(&mail.watchers);
+    let (watchers, hall) = (Arc::clone(&mail.watchers), mail.hall.clone());
     let (commit, outcomes) = mail.change(
         turn,
         |mailboxes| mailboxes.deposit(store, deposits, now_ms),
-        move |touched| watchers.wake(touched),
+        move |touched| watchers.wake(touched).into_iter().for_each(|address| poke(&hall, address)),
     )?;
     commit.durable().await?;
     tally(&mail.hall.meters, &outcomes);
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], write_outcomes(&outcomes)))
+}
+
+/// Something came where nobody watches: its device may have to be woken.
+fn poke(hall: &Hall, address: MailboxAddress) {
+    if !hall.pokes.poke(address) {
+        hall.meters.poked(meters::Pushed::full);
+    }
 }
 
 fn tally(meters: &Meters, outcomes: &[Outcome]) {

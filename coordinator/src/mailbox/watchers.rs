@@ -51,15 +51,21 @@ impl Watchers {
         Watch { all: Arc::clone(self), number, bell, addresses: BTreeSet::new(), most }
     }
 
-    /// Tells every socket that watches one of these.
-    pub(super) fn wake(&self, addresses: &[MailboxAddress]) {
+    /// Tells every socket that watches one of these; gives those that none watches.
+    pub(super) fn wake(&self, addresses: &[MailboxAddress]) -> Vec<MailboxAddress> {
         let table = locked(&self.0);
+        let mut unwatched = Vec::new();
         for address in addresses {
-            for (_, bell) in table.watches.get(address).into_iter().flatten() {
+            let Some(watches) = table.watches.get(address) else {
+                unwatched.push(*address);
+                continue;
+            };
+            for (_, bell) in watches {
                 locked(&bell.rung).insert(*address);
                 bell.notify.notify_one();
             }
         }
+        unwatched
     }
 
     #[cfg(test)]

@@ -12,7 +12,7 @@ async fn every_socket_that_watches_is_told_once_however_often_something_came() {
     let (mut first, mut second) = (all.open(4), all.open(4));
     assert!(first.add(address(1)) && first.add(address(2)) && second.add(address(2)));
     for _ in 0..1_000 {
-        all.wake(&[address(1), address(2), address(3)]);
+        assert_eq!(all.wake(&[address(1), address(2), address(3)]), [address(3)], "nobody watches it");
     }
     assert_eq!(first.rung().await, BTreeSet::from([address(1), address(2)]));
     assert_eq!(second.rung().await, BTreeSet::from([address(2)]));
