@@ -1,6 +1,7 @@
 //! Options that several commands share: how a daemon meets the network, and where the voice comes from and goes to.
 
 use clap::Args;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// How a daemon meets the network and the sound.
@@ -33,6 +34,9 @@ pub struct DaemonArgs {
     /// Write every payload, before transport encryption, into this file, for measurements
     #[arg(long, value_name = "FILE", hide = true)]
     pub tap: Option<PathBuf>,
+    /// Where the door for browsers and other languages opens, if it does; only `up` asks for it.
+    #[arg(skip)]
+    pub rest: Option<SocketAddr>,
 }
 
 /// Where the voice comes from and goes to.

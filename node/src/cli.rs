@@ -17,6 +17,7 @@ use crate::args::{DaemonArgs, EchoArgs, SoundArgs};
 use crate::place_name::PrecisionName;
 use anyhow::{Context as _, Result};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// What stands below the help and in the manual page.
@@ -78,6 +79,9 @@ pub enum Command {
     },
     /// Run the daemon in the foreground
     Up {
+        /// Open a door for browsers and other languages (REST, WebSocket) on loopback, and print a one-time URL for it
+        #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+        rest: Option<SocketAddr>,
         /// Options that several commands share
         #[command(flatten)]
         daemon: DaemonArgs,
@@ -98,6 +102,11 @@ pub enum Command {
     Groups,
     /// The members of the group: role, presence, microphone
     Members,
+    /// Give the group another name
+    Rename {
+        /// The new name
+        name: String,
+    },
     /// Your own devices: names, since when, which one this is
     Devices,
     /// Add another device of yours, be one, or take one out
@@ -183,12 +192,26 @@ pub enum Command {
     },
     /// Leave the call
     Hush,
+    /// The calls that somebody is in: since when, and who
+    Calls,
     /// The newest messages
     Log {
         /// How many
         #[arg(long, short = 'n', default_value_t = 50)]
         limit: usize,
         /// Older than this message (`last`, or the id that is shown beside it)
+        #[arg(long, value_name = "MESSAGE")]
+        before: Option<String>,
+    },
+    /// The lines that hold a text
+    Search {
+        /// What is sought, in any case of its letters
+        #[arg(required = true)]
+        text: Vec<String>,
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 50)]
+        limit: usize,
+        /// Older than this message
         #[arg(long, value_name = "MESSAGE")]
         before: Option<String>,
     },
@@ -216,6 +239,12 @@ pub enum Command {
         /// Accuracy, metres
         #[arg(long)]
         accuracy: Option<f32>,
+        /// Speed over ground, metres a second
+        #[arg(long)]
+        speed: Option<f64>,
+        /// Direction of travel, degrees clockwise from true north
+        #[arg(long)]
+        heading: Option<f64>,
     },
     /// Replay a GPX track as your position
     Track {
@@ -312,6 +341,8 @@ pub enum Command {
     Status,
     /// Print every event as it happens
     Watch,
+    /// Print another one-time URL for the door that `halloo up --rest` opened
+    RestToken,
     /// Print the completion script of a shell
     Completions {
         /// The shell

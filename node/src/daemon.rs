@@ -2,7 +2,7 @@
 
 use crate::args::DaemonArgs;
 use crate::backup::Notes;
-use crate::door::{Asked, Door, Request, Watchers};
+use crate::door::{Asked, Door, Entrance, OneTime, Request, Watchers};
 use crate::driver::{
     Addresses, Driver, Membership, Memberships, Names, Parts, Recording, link_addresses, now,
 };
@@ -20,7 +20,7 @@ use halloo_engine::start::{Config, Origin};
 use halloo_mesh::{GroupSize, PeerKey};
 use libp2p::Multiaddr;
 use serde_json::Value;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -31,6 +31,7 @@ pub struct Running {
     watchers: Watchers,
     ask: mpsc::Sender<Asked>,
     note: Option<String>,
+    rest: Option<Rest>,
     _lock: HomeLock,
 }
 
@@ -43,6 +44,14 @@ impl Running {
     /// What the person should know about how this home is closed; once, when it was made.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
+    }
+
+    /// A one-time token for the door on loopback, where one is open.
+    ///
+    /// # Errors
+    /// The system gives no chance.
+    pub fn rest_token(&self) -> Result<Option<OneTime>> {
+        Ok(self.rest.as_ref().map(|rest| rest.entrance.token()).transpose()?)
     }
 
     /// Waits until the node has ended: asked at the door, or by an interrupt or termination of the process.
@@ -100,6 +109,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     let restoring = Notes::load(&loaded.local);
     let groups = restore(&keys, loaded, link_addresses(&network.net))?;
     let door = Door::open(&home.socket())?;
+    let rest = args.rest.map(|at| open_rest(at, &door)).transpose()?;
     let (watchers, ask) = (door.watchers(), door.inside());
     let driver = Driver::new(Parts {
         keys,
@@ -113,6 +123,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
         net_events: network.events,
         storage,
         door,
+        entrance: rest.as_ref().map(|rest| rest.entrance.clone()),
         recording: Recording { folder: args.record.clone(), label: args.label.clone(), tap },
         loopback: args.loopback,
         redundancy: !args.no_redundancy,
@@ -120,7 +131,36 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     // A thread of its own: an engine is not made to be looked at from two threads, so the loop may not wander.
     let runtime = tokio::runtime::Handle::current();
     let task = tokio::task::spawn_blocking(move || runtime.block_on(driver.run()));
-    Ok(Running { task, watchers, ask, note, _lock: lock })
+    Ok(Running { task, watchers, ask, note, rest, _lock: lock })
+}
+
+/// The open door on loopback; dropping it closes it.
+#[cfg_attr(not(feature = "rest"), allow(dead_code))]
+struct Rest {
+    entrance: Entrance,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[cfg(feature = "rest")]
+fn open_rest(at: SocketAddr, door: &Door) -> Result<Rest> {
+    let listener = crate::rest::listen(at)?;
+    let entrance = Entrance::new(listener.local_addr()?);
+    let house = crate::rest::House::new(entrance.clone(), door.inside(), door.watchers());
+    let task = tokio::spawn(crate::rest::serve(listener, house)?);
+    Ok(Rest { entrance, task })
+}
+
+#[cfg(not(feature = "rest"))]
+fn open_rest(_: SocketAddr, _: &Door) -> Result<Rest> {
+    anyhow::bail!(
+        "this halloo has no door for browsers; build it with the feature `rest`, or leave out --rest"
+    )
 }
 
 /// Opens the vault of a home as the environment says, and asks for a passphrase that is missing where somebody sits at a terminal.

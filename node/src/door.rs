@@ -13,13 +13,15 @@
 //! [`LINE_MAX`] bytes; a watcher that reads too slowly is told how many events it missed and never blocks the daemon.
 
 mod client;
+mod entrance;
 mod request;
 mod server;
 
 pub use client::{Client, ClientError};
+pub use entrance::{Entrance, OneTime, SESSION_LIFE, Session};
 pub use request::{
-    BackupAsk, CloseAsk, DeviceJoinAsk, DoorError, Envelope, InviteAsk, JoinAsk, NewAsk, Passphrase, Request,
-    TalkAsk, TrackAsk,
+    BackupAsk, CloseAsk, DeviceJoinAsk, DoorError, Envelope, FixAsk, InviteAsk, JoinAsk, NewAsk, Passphrase,
+    Request, TalkAsk, TrackAsk,
 };
 pub use server::{Asked, Door, DoorStartError, Reply, Watchers};
 

@@ -13,6 +13,7 @@ mod agenda;
 mod asks;
 mod backups;
 mod beginnings;
+mod calls;
 mod conversations;
 mod crowd;
 mod devices;
@@ -28,6 +29,7 @@ mod pair_lane;
 mod parting;
 mod reads;
 mod returning;
+mod search;
 mod siblings;
 mod via;
 mod voice;
@@ -42,7 +44,7 @@ pub use returning::no_account_key;
 pub use siblings::Names;
 pub use voice::Recording;
 
-use crate::door::{Asked, Door, DoorError, Watchers};
+use crate::door::{Asked, Door, DoorError, Entrance, Watchers};
 use crate::keys::Keys;
 use crate::media::clock::mono_ns;
 use crate::net::{Net, NetCommand, NetEvent};
@@ -96,6 +98,8 @@ pub struct Parts {
     pub storage: Storage,
     /// The local door.
     pub door: Door,
+    /// Who is let into the door on loopback, where one is open.
+    pub entrance: Option<Entrance>,
     /// What measurements want to keep of the voice, and of every payload.
     pub recording: Recording,
     /// Only loopback addresses are used for the voice.
@@ -121,6 +125,7 @@ pub struct Driver {
     storage: Storage,
     keeper: keeping::Keeper,
     door: Door,
+    entrance: Option<Entrance>,
     watchers: Watchers,
     voice: voice::Voice,
     joining: Option<joining::Joining>,
@@ -186,6 +191,7 @@ impl Driver {
             here: BTreeSet::new(),
             storage: parts.storage,
             door: parts.door,
+            entrance: parts.entrance,
             watchers,
             joining: None,
             returning,

@@ -14,6 +14,8 @@ pub mod net;
 pub mod media;
 pub mod uplink;
 pub mod door;
+#[cfg(feature = "rest")]
+pub mod rest;
 pub mod keys;
 pub mod storage;
 pub mod backup;

@@ -160,8 +160,17 @@ pub fn location(view: &LocationView, now_ms: u64) -> Value {
         "received_ms_ago": u64::try_from(view.age.as_millis()).unwrap_or(u64::MAX),
         "distance_m": view.distance_m,
         "bearing_deg": view.bearing_deg,
+        "direction": view.bearing_deg.map(compass),
         "own": view.own,
     })
+}
+
+/// The nearest of the eight points of the compass.
+fn compass(bearing_deg: f64) -> &'static str {
+    const POINTS: [&str; 8] = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
+    let point = (bearing_deg.rem_euclid(360.0) / 45.0).round();
+    // 0 to 8, and 8 is north again; what is no number is north.
+    POINTS[point as usize % POINTS.len()]
 }
 
 /// An invite.
@@ -376,3 +385,6 @@ fn warning_text(warning: &Warning) -> String {
         Warning::Overflow { what } => format!("{what} is full; something was dropped"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod heal;
 mod hostile;
 mod join;
 mod kill;
+mod local_door;
 mod loss;
 mod mail;
 mod moved;
@@ -207,6 +208,11 @@ const LINES: &[Line] = &[
         name: "coordinator.8",
         what: "silence, slowness, floods, replays, endless bodies and garbage: good clients are served all the while",
         run: hostile::run,
+    },
+    Line {
+        name: "local-door.1",
+        what: "schemathesis, let in by a token, finds nothing at a member's local door in all phases",
+        run: local_door::run,
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use super::{Command, DeviceCommand, Key, agenda};
 use crate::args::SoundArgs;
-use crate::door::{InviteAsk, Request, TalkAsk, TrackAsk};
+use crate::door::{FixAsk, InviteAsk, Request, TalkAsk, TrackAsk};
 use anyhow::{Context as _, Result, bail};
 use halloo_crdt::log::{MAX_HISTORY_DAYS, MAX_HISTORY_LINES};
 use std::io::Read as _;
@@ -39,12 +39,22 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::Call { to, .. } => Request::Call { to: to.clone() },
         Command::Talk { sound } => Request::Talk(talk(sound)),
         Command::Hush => Request::Hush,
+        Command::Calls => Request::Calls,
+        Command::RestToken => Request::RestToken,
+        Command::Rename { name } => Request::Rename { name: name.clone() },
         Command::Log { limit, before } => Request::Log { limit: *limit, before: before.clone() },
+        Command::Search { text, limit, before } => {
+            Request::Search { text: words(text)?, limit: *limit, before: before.clone() }
+        }
         Command::Activity { limit } => Request::Activity { limit: *limit },
         Command::Where => Request::Where,
-        Command::Fix { latitude, longitude, accuracy } => {
-            Request::Fix { latitude: *latitude, longitude: *longitude, accuracy: *accuracy }
-        }
+        Command::Fix { latitude, longitude, accuracy, speed, heading } => Request::Fix(FixAsk {
+            latitude: *latitude,
+            longitude: *longitude,
+            accuracy: *accuracy,
+            speed: *speed,
+            heading: *heading,
+        }),
         Command::Track { file, speed } => {
             let file = std::path::absolute(file).with_context(|| format!("{}", file.display()))?;
             Request::Track(TrackAsk { file: file.to_string_lossy().into_owned(), speed: *speed, skip: 0 })

@@ -70,7 +70,7 @@ async fn run(cli: &Cli) -> Result<u8> {
             let begin = BeginArgs { profile: None, no_live: *no_live, daemon: daemon.clone() };
             begin_with(cli, &begin, Request::DeviceJoin(ask)).await
         }
-        Command::Up { daemon } => up(cli, daemon).await,
+        Command::Up { rest, daemon } => up(cli, &DaemonArgs { rest: *rest, ..daemon.clone() }).await,
         Command::Demo(args) => demo::run(args, cli.json).await,
         Command::Echo(args) => echo::run(args, cli.json).await,
         Command::Doctor { daemon } => doctor(cli, daemon).await,
@@ -176,6 +176,10 @@ async fn up(cli: &Cli, args: &DaemonArgs) -> Result<u8> {
     let home = Home::open(cli.home.clone())?;
     let running = start(cli, &home, args).await?;
     tell_note(cli, &running);
+    if let Some(made) = running.rest_token()? {
+        let answer = serde_json::json!({ "token": made.token, "url": made.url });
+        show::answer(&Command::RestToken, &answer, cli.json)?;
+    }
     if !cli.quiet {
         tell(&format!("halloo is up in {}; ask it with `halloo status`", home.folder().display()));
     }

@@ -62,8 +62,12 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
         Command::Devices => rows("devices").iter().try_for_each(|d| line(&device(d))),
         Command::Device { what } => device_answer(what, answer),
         Command::Members => rows("members").iter().try_for_each(|m| line(&member(m))),
-        Command::Log { .. } => rows("messages").iter().rev().try_for_each(|m| line(&message(m))),
+        Command::Log { .. } | Command::Search { .. } => {
+            rows("messages").iter().rev().try_for_each(|m| line(&message(m)))
+        }
         Command::Activity { .. } => rows("activity").iter().rev().try_for_each(|a| line(&activity(a))),
+        Command::Calls => rows("calls").iter().try_for_each(|c| line(&call(c))),
+        Command::RestToken => line(text(answer, "url")),
         Command::Where => rows("locations").iter().try_for_each(|l| line(&location(l))),
         Command::Invite { .. } => {
             rows("invites").iter().try_for_each(invite)?;
@@ -350,6 +354,13 @@ fn via(answer: &Value) -> Result<()> {
     line(origin)
 }
 
+fn call(c: &Value) -> String {
+    let people = c["participants"].as_array().into_iter().flatten();
+    let names: Vec<&str> = people.map(|p| text(p, "name")).collect();
+    let since = clock(c["started_ms"].as_u64().unwrap_or(0));
+    format!("{}\t{}\tsince {since}\t{}", short(c, "group"), text(c, "name"), names.join(", "))
+}
+
 fn activity(a: &Value) -> String {
     let void = if a["void"] == true { "  (void)" } else { "" };
     let at = clock(a["at_ms"].as_u64().unwrap_or(0));
@@ -359,7 +370,9 @@ fn activity(a: &Value) -> String {
 fn location(l: &Value) -> String {
     let age = l["age_ms"].as_u64().unwrap_or(0) / 1000;
     let away = match (l["distance_m"].as_f64(), l["bearing_deg"].as_f64()) {
-        (Some(metres), Some(degrees)) => format!("{metres:.0} m, {degrees:.0}\u{b0}"),
+        (Some(metres), Some(degrees)) => {
+            format!("{metres:.0} m, {degrees:.0}\u{b0} {}", text(l, "direction"))
+        }
         _ => "-".to_owned(),
     };
     let who = if l["own"] == true { "you" } else { text(l, "name") };

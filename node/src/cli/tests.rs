@@ -187,3 +187,27 @@ fn devices_are_joined_and_taken_out_in_words() {
     assert!(matches!(request, crate::door::Request::DeviceRevoke { device } if device == "phone"));
     assert!(Cli::try_parse_from(["halloo", "device"]).is_err(), "it says what can be done");
 }
+
+#[test]
+fn the_door_for_browsers_is_shut_unless_it_is_asked_for_and_then_on_loopback() {
+    let rest = |args: &[&str]| match Cli::try_parse_from([&["halloo", "up"], args].concat()).unwrap().command
+    {
+        Command::Up { rest, .. } => rest,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(rest(&[]), None);
+    assert_eq!(rest(&["--rest"]), Some(([127, 0, 0, 1], 0).into()));
+    assert_eq!(rest(&["--rest", "--loopback"]), Some(([127, 0, 0, 1], 0).into()));
+    assert_eq!(rest(&["--rest", "[::1]:4711"]), Some("[::1]:4711".parse().unwrap()));
+    assert!(Cli::try_parse_from(["halloo", "up", "--rest", "4711"]).is_err());
+}
+
+#[test]
+fn a_fix_has_speed_and_heading_where_they_are_typed() {
+    let cli =
+        Cli::try_parse_from(["halloo", "fix", "46", "7", "--speed", "8.5", "--heading", "270"]).unwrap();
+    let crate::door::Request::Fix(fix) = asks::request(&cli.command).unwrap().unwrap() else {
+        panic!("no fix")
+    };
+    assert_eq!((fix.speed, fix.heading, fix.accuracy), (Some(8.5), Some(270.0), None));
+}

@@ -29,6 +29,11 @@ pub enum Request {
     Groups,
     /// The members of a group with role, devices and presence.
     Members,
+    /// Give the group another name.
+    Rename {
+        /// The new name.
+        name: String,
+    },
     /// Change the own display name, in every group.
     Name {
         /// The new name.
@@ -148,6 +153,16 @@ pub enum Request {
         #[serde(default)]
         before: Option<String>,
     },
+    /// The lines that hold a text, newest first.
+    Search {
+        /// What is sought, in any case of its letters.
+        text: String,
+        /// At most this many.
+        limit: usize,
+        /// Older than this message.
+        #[serde(default)]
+        before: Option<String>,
+    },
     /// What happened to the group itself: the signed log.
     Activity {
         /// At most this many.
@@ -156,15 +171,7 @@ pub enum Request {
     /// Where everyone is.
     Where,
     /// This is where I am.
-    Fix {
-        /// WGS-84 degrees.
-        latitude: f64,
-        /// WGS-84 degrees.
-        longitude: f64,
-        /// Metres, 68 %.
-        #[serde(default)]
-        accuracy: Option<f32>,
-    },
+    Fix(FixAsk),
     /// Replay a GPX file as the own position.
     Track(TrackAsk),
     /// Share the position for so many seconds; zero stops.
@@ -216,6 +223,8 @@ pub enum Request {
     Talk(TalkAsk),
     /// Leave the call.
     Hush,
+    /// The calls of this home's groups that somebody is in.
+    Calls,
     /// Mute or open the microphone.
     MuteMicrophone {
         /// Muted.
@@ -286,6 +295,8 @@ pub enum Request {
     Restoring,
     /// How the daemon, its groups, peers and voice stand.
     Status,
+    /// Another one-time token for the door of browsers and of other languages, where it is open.
+    RestToken,
     /// All events from now on, one a line.
     Watch,
     /// End the daemon.
@@ -359,6 +370,24 @@ pub struct TalkAsk {
     /// Enter with the microphone muted; a running call keeps what it has.
     #[serde(default)]
     pub muted: bool,
+}
+
+/// What `fix` needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FixAsk {
+    /// WGS-84 degrees.
+    pub latitude: f64,
+    /// WGS-84 degrees.
+    pub longitude: f64,
+    /// Metres, 68 %.
+    #[serde(default)]
+    pub accuracy: Option<f32>,
+    /// Metres a second over ground.
+    #[serde(default)]
+    pub speed: Option<f64>,
+    /// Degrees clockwise from true north, 0 to below 360.
+    #[serde(default)]
+    pub heading: Option<f64>,
 }
 
 /// What `key_close` needs.

@@ -27,6 +27,12 @@ pub struct Asked {
 #[derive(Clone, Debug)]
 pub struct Watchers(broadcast::Sender<Value>);
 
+impl Default for Watchers {
+    fn default() -> Self {
+        Watchers(broadcast::channel(EVENTS_WAITING).0)
+    }
+}
+
 impl Watchers {
     /// Tells everyone who watches; nobody watching is no error.
     pub fn tell(&self, event: Value) {
@@ -73,7 +79,7 @@ impl Door {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(path, mode).map_err(failed)?;
         let (ask, requests) = mpsc::channel(REQUESTS_WAITING);
-        let watchers = Watchers(broadcast::channel(EVENTS_WAITING).0);
+        let watchers = Watchers::default();
         let task = tokio::spawn(accept(listener, ask.clone(), watchers.clone()));
         Ok(Door { requests, inside: ask, watchers, path: path.to_path_buf(), task })
     }

@@ -2,7 +2,7 @@
 
 use super::memberships::{Pending, Shape};
 use super::{Driver, now};
-use crate::door::{Asked, DoorError, InviteAsk, Reply as DoorReply, Request, TalkAsk, TrackAsk};
+use crate::door::{Asked, DoorError, FixAsk, InviteAsk, Reply as DoorReply, Request, TalkAsk, TrackAsk};
 use crate::net::NetCommand;
 use crate::views;
 use halloo_crdt::log::History;
@@ -18,6 +18,9 @@ use tokio::sync::oneshot;
 /// Accuracy of a position that someone types, metres: as good as a pin on a map.
 const TYPED_ACCURACY_M: f64 = 10.0;
 
+/// The fastest that somebody moves, metres a second: three times the speed of sound.
+const SPEED_MAX_MPS: f64 = 1_000.0;
+
 type Waiter = oneshot::Sender<DoorReply>;
 
 impl Driver {
@@ -27,6 +30,8 @@ impl Driver {
         match request {
             Request::Stop => self.part(reply).await,
             Request::Groups => answer(reply, Ok(self.groups_view())),
+            Request::Calls => answer(reply, Ok(self.calls_view())),
+            Request::RestToken => answer(reply, self.rest_token()),
             Request::New(ask) => self.begin(ask, reply).await,
             Request::Join(ask) => self.join(ask, reply).await,
             Request::Devices => answer(reply, Ok(self.devices_view())),
@@ -70,7 +75,9 @@ impl Driver {
             Request::Talk(ask) => self.talk(group, &ask, reply).await,
             Request::Via { origin } => self.via(group, origin, reply).await,
             Request::Hush => {
-                self.voice.stop().await;
+                if self.voice.group() == Some(group) {
+                    self.voice.stop().await;
+                }
                 self.command(group, Command::LeaveCall, done(), reply).await;
             }
             Request::Push { on } => answer(reply, self.voice.push(on).map(|()| json!({}))),
@@ -79,8 +86,8 @@ impl Driver {
                 answer(reply, outcome);
             }
             Request::Track(ask) => self.read_track(group, ask, reply),
-            Request::Fix { latitude, longitude, accuracy } => {
-                let outcome = self.fix(group, latitude, longitude, accuracy).await;
+            Request::Fix(ask) => {
+                let outcome = self.fix(group, &ask).await;
                 answer(reply, outcome);
             }
             Request::CloseInvites => self.close_invites(group, reply).await,
@@ -179,6 +186,7 @@ impl Driver {
             Request::Role { member: name, role: word } => {
                 Command::SetRole { account: member(&name)?.account, role: role(&word)? }
             }
+            Request::Rename { name } => Command::Rename(name),
             Request::SetHistory { lines, days } => Command::SetHistory(History { lines, days }),
             Request::Leave => Command::Leave,
             Request::MuteMicrophone { on } => Command::MuteMicrophone(on),
@@ -206,22 +214,24 @@ impl Driver {
         }
     }
 
-    async fn fix(
-        &mut self,
-        group: GroupId,
-        latitude: f64,
-        longitude: f64,
-        accuracy: Option<f32>,
-    ) -> DoorReply {
+    async fn fix(&mut self, group: GroupId, ask: &FixAsk) -> DoorReply {
         let fix = Fix {
-            lat_deg: latitude,
-            lon_deg: longitude,
-            accuracy_m: accuracy.map_or(TYPED_ACCURACY_M, f64::from),
+            lat_deg: ask.latitude,
+            lon_deg: ask.longitude,
+            accuracy_m: ask.accuracy.map_or(TYPED_ACCURACY_M, f64::from),
             altitude_m: None,
-            speed_mps: None,
-            heading_deg: None,
+            speed_mps: ask.speed,
+            heading_deg: ask.heading,
             time_ms: now().wall_ms,
         };
+        let slow = ask.speed.is_none_or(|speed| (0.0..=SPEED_MAX_MPS).contains(&speed));
+        if !slow || ask.heading.is_some_and(|heading| !(0.0..360.0).contains(&heading)) {
+            return Err(DoorError::new(
+                "invalid",
+                "nobody moves like that",
+                format!("speed is 0 to {SPEED_MAX_MPS} metres a second, heading 0 to below 360 degrees"),
+            ));
+        }
         if !crate::track::on_earth(&fix) {
             return Err(DoorError::new(
                 "invalid",
@@ -231,6 +241,17 @@ impl Driver {
         }
         self.feed(group, Input::Fix(fix)).await;
         Ok(json!({}))
+    }
+
+    /// A one-time token for the door on loopback.
+    fn rest_token(&self) -> DoorReply {
+        let shut = || {
+            let next = "end halloo and start it with `halloo up --rest`";
+            DoorError::new("not-open", "the door for browsers and other languages is not open", next)
+        };
+        let made = self.entrance.as_ref().ok_or_else(shut)?.token();
+        let made = made.map_err(|error| DoorError::new("world", error.to_string(), "restart"))?;
+        Ok(json!({ "token": made.token, "url": made.url }))
     }
 
     fn gain(&mut self, group: GroupId, member: &str, gain: f32) -> DoorReply {

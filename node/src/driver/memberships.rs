@@ -49,6 +49,8 @@ pub struct Membership {
     pub proven: BTreeMap<PeerKey, DeviceId>,
     /// By how many seconds the clocks of others differ from ours, as last told.
     pub clocks: BTreeMap<DeviceId, i64>,
+    /// Since when somebody is in its call, as this node saw it, Unix milliseconds.
+    pub call_since_ms: Option<u64>,
     /// How this person is called there, once the group has said it here.
     called: Option<String>,
     pending: BTreeMap<u64, Pending>,
@@ -61,7 +63,18 @@ impl Membership {
         let (proven, clocks) = (BTreeMap::new(), BTreeMap::new());
         let own = engine.members().into_iter().find(|m| m.own);
         let called = own.filter(|m| !m.account.to_string().starts_with(&m.name)).map(|m| m.name);
-        Membership { engine, deadline: None, topics, admitted, with, proven, clocks, called, pending }
+        Membership {
+            engine,
+            deadline: None,
+            topics,
+            admitted,
+            with,
+            proven,
+            clocks,
+            call_since_ms: None,
+            called,
+            pending,
+        }
     }
 
     /// Whether this person, who had a name there, was given another; a first name is what the group knew before this device came.
@@ -220,7 +233,8 @@ impl Memberships {
     }
 
     /// The group that is meant by a name or the beginning of an id; without one, the group used last. A conversation of two
-    /// must be named, or be all there is.
+    /// must be named, or be all there is. A whole id means that group whatever others are called, and says nothing about which one
+    /// is used: programs name groups so, and what a person writes next must not go elsewhere because a program looked around.
     ///
     /// # Errors
     /// None, or more than one.
@@ -235,6 +249,9 @@ impl Memberships {
                 )
             });
         };
+        if let Some(whole) = text.parse().ok().filter(|id: &GroupId| self.groups.contains_key(id)) {
+            return Ok(whole);
+        }
         let named = |(id, m): &(&GroupId, &Membership)| {
             m.engine.status().group_name == text || (text.len() >= 4 && id.to_string().starts_with(text))
         };

@@ -1,15 +1,17 @@
 //! What is only read at the local door: members, messages, places, the state of things.
 
-use super::{Driver, agenda, lines, now};
-use crate::door::{Reply, Request};
+use super::{Driver, agenda, lines, now, search};
+use crate::door::{DoorError, Reply, Request};
 use crate::views;
+use halloo_crdt::messages::Cursor;
 use halloo_crypto::id::{DeviceId, GroupId};
 use halloo_engine::engine::Engine;
+use halloo_engine::output::ChatEntry;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Most entries of one page.
-const PAGE_MAX: usize = 500;
+pub(super) const PAGE_MAX: usize = 500;
 
 impl Driver {
     /// The answer to what is only read; `None` for what changes something.
@@ -18,6 +20,9 @@ impl Driver {
         Some(match request {
             Request::Members => Ok(self.members_view(group, engine)),
             Request::Log { limit, before } => log(engine, *limit, before.as_deref()),
+            Request::Search { text, limit, before } => {
+                search::search(engine, text, *limit, before.as_deref())
+            }
             Request::Edits { message } => lines::versions(engine, message),
             Request::Activity { limit } => {
                 let page = engine.activity((*limit).min(PAGE_MAX));
@@ -98,28 +103,29 @@ pub(super) fn names(engine: &Engine) -> BTreeMap<String, String> {
 }
 
 fn log(engine: &Engine, limit: usize, before: Option<&str>) -> Reply {
-    let before = before.map(|text| lines::meant(engine, text, false)).transpose()?;
-    let cursor = match before {
-        None => None,
-        Some(id) => match engine.cursor_of(&id) {
-            // Nothing is older than the oldest.
-            None => return Ok(json!({ "messages": [], "more": false })),
-            cursor => cursor,
-        },
+    let Some(cursor) = older_than(engine, before)? else {
+        return Ok(json!({ "messages": [], "more": false }));
     };
     let page = engine.timeline(cursor, limit.min(PAGE_MAX));
-    let own = engine.account();
     let names = names(engine);
-    let messages: Vec<Value> = page
-        .entries
-        .iter()
-        .rev()
-        .map(|entry| {
-            let mut line = views::chat(entry);
-            views::name_reactions(&mut line, &names);
-            line["read"] = json!(entry.own || entry.read_by.contains(&own));
-            line
-        })
-        .collect();
+    let messages: Vec<Value> = page.entries.iter().rev().map(|entry| shown(engine, entry, &names)).collect();
     Ok(json!({ "messages": messages, "more": page.older.is_some() }))
+}
+
+/// Where the lines older than this one begin (without one: all lines); `None` where nothing is older.
+///
+/// # Errors
+/// No such line, or several.
+pub(super) fn older_than(engine: &Engine, before: Option<&str>) -> Result<Option<Option<Cursor>>, DoorError> {
+    let Some(text) = before else { return Ok(Some(None)) };
+    let id = lines::meant(engine, text, false)?;
+    Ok(engine.cursor_of(&id).map(Some))
+}
+
+/// A line as it is shown.
+pub(super) fn shown(engine: &Engine, entry: &ChatEntry, names: &BTreeMap<String, String>) -> Value {
+    let mut line = views::chat(entry);
+    views::name_reactions(&mut line, names);
+    line["read"] = json!(entry.own || entry.read_by.contains(&engine.account()));
+    line
 }

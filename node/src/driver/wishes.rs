@@ -159,6 +159,12 @@ impl Driver {
             {
                 Box::pin(self.revoke_everywhere(*device, None)).await;
             }
+            Event::CallJoined { .. } => {
+                membership.call_since_ms.get_or_insert(now().wall_ms);
+            }
+            Event::CallLeft { .. } if !super::calls::anybody(&membership.engine) => {
+                membership.call_since_ms = None;
+            }
             Event::SyncProgress { done: true, .. } => self.returning.synced(group),
             _ => {}
         }

@@ -33,18 +33,28 @@ pub fn line(size: Size) -> Result<()> {
     let served = Served::start(folder.path())?;
     let script = root().join(".ci/xtask/src/prove/peers/login.py");
     run(&python, &[&script.to_string_lossy(), &served.origin])?;
-    let cases = CASES.iter().find(|(of, _)| *of == size).map_or("10", |(_, cases)| cases);
-    asked(&python, &served.origin, cases, folder.path())
+    asked(&python, &served.origin, ("schemathesis.toml", cases(size)), &[], folder.path())
+}
+
+/// How many cases schemathesis tries.
+pub fn cases(size: Size) -> &'static str {
+    CASES.iter().find(|(of, _)| *of == size).map_or("10", |(_, cases)| cases)
 }
 
 /// Everything that the description allows and forbids, in all phases; a failure is one of ours or of the description.
-fn asked(python: &str, origin: &str, cases: &str, folder: &Path) -> Result<()> {
+pub fn asked(
+    python: &str,
+    origin: &str,
+    (config, cases): (&str, &str),
+    more: &[&str],
+    folder: &Path,
+) -> Result<()> {
     let description = format!("{origin}/api/v1/openapi.json");
-    let config = root().join(".ci/xtask/src/prove/peers/schemathesis.toml").to_string_lossy().into_owned();
+    let config = root().join(".ci/xtask/src/prove/peers").join(config).to_string_lossy().into_owned();
     let program = Path::new(python).with_file_name("schemathesis").to_string_lossy().into_owned();
     let phases = "examples,coverage,fuzzing,stateful";
     let limits = ["--phases", phases, "--max-examples", cases, "--seed", "1", "--no-color"];
-    let args = [&["--config-file", &config, "run", &description], &limits[..]].concat();
+    let args = [&["--config-file", &config, "run", &description], &limits[..], more].concat();
     let mut asks = command(&program, &args);
     // It keeps notes where it runs.
     asks.current_dir(folder);
