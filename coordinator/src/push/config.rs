@@ -41,7 +41,7 @@ pub struct PushConfig {
     pub asks_burst: NonZeroU32,
     /// And how many more in a minute.
     pub asks_per_minute: NonZeroU32,
-    /// Most pokes of other coordinators at once from one bucket of addresses.
+    /// Most pokes of other coordinators at once from one bucket of addresses: fewer than are sent even if none of their push services answers.
     pub pokes_burst: NonZeroU32,
     /// And how many more in a minute.
     pub pokes_per_minute: NonZeroU32,
@@ -118,8 +118,8 @@ impl Default for PushConfig {
             waiting: 4_096,
             asks_burst: number(2_000),
             asks_per_minute: number(600),
-            pokes_burst: number(6_000),
-            pokes_per_minute: number(6_000),
+            pokes_burst: number(1_200),
+            pokes_per_minute: number(600),
             allow: Vec::new(),
             root: PathBuf::new(),
             contact: String::new(),

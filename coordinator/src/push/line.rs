@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 
-/// Sent at once: push services answer within a second, and a burst is gone in a few.
-const AT_ONCE: usize = 32;
+/// Sent at once, some 50 KB each: so many that push services which never answer, one in ten seconds, hold up nobody for long.
+const AT_ONCE: usize = 256;
 
 /// A role: its queue, and how it sends one.
 pub(super) trait Role: Send + Sync + 'static {

@@ -25,13 +25,17 @@ use std::time::Duration;
 use tower::Service;
 
 /// How long a connection may take to stand.
-const CONNECT_WAIT: Duration = Duration::from_secs(10);
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long a request may take, its answer included.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Idle connections kept to one host: with HTTP/2 one carries all.
 const IDLE_MAX: usize = 2;
 /// How long they are kept.
 const IDLE_WAIT: Duration = Duration::from_secs(90);
+/// A connection of HTTP/2 on which requests wait is asked so often whether it is there: one that a router forgot would hold up all.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// And given up after so long.
+const PING_WAIT: Duration = Duration::from_secs(5);
 /// Longest answer that is read: they are reasons of some words.
 const ANSWER_MAX: usize = 16 * 1024;
 
@@ -89,7 +93,10 @@ impl Web {
             .enable_all_versions()
             .wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
+            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_timeout(PING_WAIT)
             .pool_idle_timeout(IDLE_WAIT)
             .pool_max_idle_per_host(IDLE_MAX)
             .build(connector);

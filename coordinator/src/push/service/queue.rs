@@ -32,7 +32,8 @@ pub struct Rules {
     pub per_day: u32,
     /// That wait, of all together.
     pub waiting: usize,
-    /// Of whom is known when they were sent to.
+    /// Of whom is known when they were sent to; who was left alone for longest is forgotten first, so that a crowd of strangers keeps nobody
+    /// from being woken.
     pub known: usize,
 }
 
@@ -105,13 +106,16 @@ pub struct Queue<K, J> {
     waiting: BTreeMap<K, Wait<J>>,
     due: BTreeSet<(u64, K)>,
     beats: BTreeMap<K, Beat>,
+    /// The same by until when they are left alone.
+    quiet: BTreeSet<(u64, K)>,
 }
 
 impl<K: Ord + Clone, J> Queue<K, J> {
     /// An empty one.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Queue { rules, waiting: BTreeMap::new(), due: BTreeSet::new(), beats: BTreeMap::new() }
+        let (waiting, due) = (BTreeMap::new(), BTreeSet::new());
+        Queue { rules, waiting, due, beats: BTreeMap::new(), quiet: BTreeSet::new() }
     }
 
     /// Takes a poke.
@@ -124,23 +128,12 @@ impl<K: Ord + Clone, J> Queue<K, J> {
             return Became::Full;
         }
         let beat = self.beats.get(&key).map(|beat| beat.of_day(now_ms));
-        match beat {
-            Some(beat) if beat.sent >= self.rules.per_day => return Became::Over,
-            None if !self.has_room(now_ms) => return Became::Full,
-            _ => {}
+        if beat.is_some_and(|beat| beat.sent >= self.rules.per_day) {
+            return Became::Over;
         }
         let due_ms = beat.map_or(now_ms, |beat| beat.quiet_until_ms.max(now_ms));
         self.wait(key, Wait { due_ms, job, tries: 0 });
         Became::Queued
-    }
-
-    /// Whether one more can be known, if need be after forgetting those of yesterday.
-    fn has_room(&mut self, now_ms: u64) -> bool {
-        let known = self.beats.len() + self.waiting.len();
-        known < self.rules.known || {
-            self.round(now_ms);
-            self.beats.len() + self.waiting.len() < self.rules.known
-        }
     }
 
     fn wait(&mut self, key: K, wait: Wait<J>) {
@@ -154,12 +147,26 @@ impl<K: Ord + Clone, J> Queue<K, J> {
         self.due.remove(&(due_ms, key.clone()));
         let Wait { job, tries, .. } = self.waiting.remove(&key)?;
         let fresh = Beat { quiet_until_ms: 0, day_began_ms: now_ms, sent: 0 };
-        let mut beat = self.beats.get(&key).copied().unwrap_or(fresh).of_day(now_ms);
+        let before = self.beats.get(&key).copied();
+        let mut beat = before.unwrap_or(fresh).of_day(now_ms);
         beat.quiet_until_ms = now_ms.saturating_add(self.rules.quiet_ms);
         // What is tried again was counted when it was tried first.
         beat.sent = beat.sent.saturating_add(u32::from(tries == 0));
-        self.beats.insert(key.clone(), beat);
+        self.note(&key, before, beat);
         Some(Sending { key, job, tries })
+    }
+
+    fn note(&mut self, key: &K, before: Option<Beat>, beat: Beat) {
+        if let Some(before) = before {
+            self.quiet.remove(&(before.quiet_until_ms, key.clone()));
+        }
+        self.quiet.insert((beat.quiet_until_ms, key.clone()));
+        self.beats.insert(key.clone(), beat);
+        if self.beats.len() > self.rules.known
+            && let Some((_, longest)) = self.quiet.pop_first()
+        {
+            self.beats.remove(&longest);
+        }
     }
 
     /// Sends it again later, after `asked_ms` at the earliest.
@@ -205,9 +212,14 @@ impl<K: Ord + Clone, J> Queue<K, J> {
 
     /// Forgets to whom nothing was sent for a day.
     pub fn round(&mut self, now_ms: u64) {
-        self.beats.retain(|_, beat| {
-            let day_ends_ms = beat.day_began_ms.saturating_add(DAY_MS);
-            now_ms < day_ends_ms || now_ms < beat.quiet_until_ms
+        let Queue { beats, quiet, .. } = self;
+        quiet.retain(|(until, key)| {
+            let day_ends = beats.get(key).map_or(0, |beat| beat.day_began_ms.saturating_add(DAY_MS));
+            let keep = now_ms < day_ends || now_ms < *until;
+            if !keep {
+                beats.remove(key);
+            }
+            keep
         });
     }
 }
