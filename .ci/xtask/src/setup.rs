@@ -139,9 +139,9 @@ pub fn python_with_pesq() -> Result<String> {
 
 /// The Python that has schemathesis, PyJWT and pyotp, in the same environment; pinned, as another schemathesis asks otherwise.
 pub fn python_with_peers() -> Result<String> {
-    const PEERS: [&str; 4] = ["schemathesis==4.32.5", "PyJWT", "pyotp", "cryptography"];
+    const PEERS: [&str; 5] = ["schemathesis==4.32.5", "PyJWT", "pyotp", "cryptography", "http-ece==1.2.1"];
     let python = venv()?;
-    if !quiet(&python, &["-c", "import schemathesis, jwt, pyotp, cryptography"]) {
+    if !quiet(&python, &["-c", "import schemathesis, jwt, pyotp, cryptography, http_ece"]) {
         run(&python, &[&["-m", "pip", "install", "--quiet"], &PEERS[..]].concat())?;
     }
     Ok(python)

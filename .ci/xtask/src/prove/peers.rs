@@ -1,4 +1,4 @@
-//! What others have written against the coordinator: schemathesis asks it everything that its description allows and forbids, PyJWT and pyotp log in.
+//! What others have written against the coordinator: schemathesis asks it everything that its description allows and forbids, PyJWT and pyotp log in, http-ece opens pushes.
 
 use super::Size;
 use crate::setup;
@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 const CASES: [(Size, &str); 2] = [(Size::Small, "10"), (Size::Full, "100")];
 
 /// Anybody may register, and nobody asks too often: refusals for that would hide all others.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 10] = [
     "auth.registration=open",
     "auth.burst=1000000",
     "auth.registrations_burst=1000000",
@@ -20,6 +20,10 @@ const SETTINGS: [&str; 7] = [
     "auth.password_registrations_burst=1000000",
     "mailbox.asks_burst=1000000",
     "rendezvous.looks_burst=1000000",
+    "push.asks_burst=1000000",
+    "push.pokes_burst=1000000",
+    // The push service of the proof is on loopback.
+    "push.allow=[\"127.0.0.0/8\"]",
 ];
 
 /// `prove coordinator.4`, as far as it is built.
@@ -31,8 +35,10 @@ pub fn line(size: Size) -> Result<()> {
     )?;
     let folder = tempfile::tempdir()?;
     let served = Served::start(folder.path())?;
-    let script = root().join(".ci/xtask/src/prove/peers/login.py");
-    run(&python, &[&script.to_string_lossy(), &served.origin])?;
+    for script in ["login.py", "push.py"] {
+        let script = root().join(".ci/xtask/src/prove/peers").join(script);
+        run(&python, &[&script.to_string_lossy(), &served.origin])?;
+    }
     asked(&python, &served.origin, ("schemathesis.toml", cases(size)), &[], folder.path())
 }
 
