@@ -201,7 +201,7 @@ const LINES: &[Line] = &[
     },
     Line {
         name: "coordinator.4",
-        what: "schemathesis finds nothing in all phases; PyJWT verifies and proves, pyotp logs in",
+        what: "schemathesis finds nothing in all phases; PyJWT verifies and proves, pyotp logs in, http-ece opens pushes",
         run: peers::line,
     },
     Line {
