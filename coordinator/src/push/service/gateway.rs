@@ -118,13 +118,14 @@ impl Gateway {
     }
 }
 
+/// The keys of a subscription count too: who knows a device's endpoint and seals it with other keys spoils its own token and no other.
 fn device_of(token: &Token) -> Device {
-    let (kind, target) = match token {
-        Token::WebPush { endpoint, .. } => (1, endpoint.as_bytes()),
-        Token::Fcm(token) => (2, token.as_bytes()),
-        Token::Apns(token) => (3, token.as_slice()),
+    let (kind, target, keys): (u8, _, [&[u8]; 2]) = match token {
+        Token::WebPush { endpoint, key, secret } => (1, endpoint.as_bytes(), [key, secret]),
+        Token::Fcm(token) => (2, token.as_bytes(), [&[], &[]]),
+        Token::Apns(token) => (3, token.as_slice(), [&[], &[]]),
     };
-    let hash = kdf::hash("push device", &[&[kind], target]);
+    let hash = kdf::hash("push device", &[&[kind], target, keys[0], keys[1]]);
     hash.first_chunk().copied().unwrap_or_default()
 }
 

@@ -66,6 +66,16 @@ fn where_too_many_wait_who_pokes_is_told_so() {
 }
 
 #[test]
+fn who_knows_an_endpoint_and_seals_it_with_other_keys_spoils_no_others_token() {
+    let mut gateway = gateway(ALL);
+    let web = |key| Token::WebPush { endpoint: "https://a.example/x".to_owned(), key, secret: [1; 16] };
+    gateway.poke(&sealed(&web([0; 65]), 1), 0);
+    let forged = gateway.take(0).unwrap();
+    gateway.gone(forged.key);
+    assert_eq!(gateway.poke(&sealed(&web([4; 65]), 2), 0), (Poked::Taken, Some(Became::Queued)));
+}
+
+#[test]
 fn only_so_many_are_remembered_and_the_first_is_forgotten_first() {
     let mut gateway = gateway(ALL);
     for number in 0..=GONE_MAX as u128 {
