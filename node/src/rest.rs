@@ -30,6 +30,7 @@ mod session;
 mod sessions;
 mod socket;
 mod taken;
+mod whole;
 
 #[cfg(test)]
 mod rig;

@@ -36,7 +36,7 @@ pub(super) async fn show(State(house): State<House>, Id(id): Id) -> Result<Json<
     shown(&house, &id).await.map(Json)
 }
 
-/// Gives the group another name; admins may.
+/// Gives the group another name.
 #[utoipa::path(
     put,
     path = "/api/v1/groups/{group_id}",

@@ -5,6 +5,7 @@ use super::house::House;
 use super::moment::moment;
 use super::problem::Problem;
 use super::taken::{Body, Id, within};
+use super::whole::whole;
 use crate::door::{InviteAsk, Request};
 use axum::Json;
 use axum::extract::State;
@@ -21,11 +22,11 @@ const OPEN_MAX_S: u64 = 366 * 24 * 3_600;
 #[serde(deny_unknown_fields)]
 pub(super) struct InviteWanted {
     /// How many may come in by it.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 1000, default = 1)]
     uses: u16,
     /// Seconds until it closes.
-    #[serde(default = "a_day")]
+    #[serde(default = "a_day", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 31622400, default = 86400)]
     expires_in: u64,
     /// What newcomers may do.

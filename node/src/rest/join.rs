@@ -16,8 +16,8 @@ const INVITE_MAX: usize = 4_096;
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JoinWanted {
-    /// A short code, alone or as `CODE@HOST`, a link, or the text of a QR.
-    #[schema(min_length = 1, max_length = 4096, example = "7-otter-quartz")]
+    /// A short code (7-otter-quartz), alone or as `CODE@HOST`, a link, or the text of a QR.
+    #[schema(min_length = 1, max_length = 4096)]
     invite_code: String,
 }
 

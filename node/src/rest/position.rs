@@ -5,9 +5,10 @@ use super::house::House;
 use super::object::object;
 use super::problem::Problem;
 use super::taken::{Body, whole_id, within};
+use super::whole::whole_or_none;
 use crate::door::{FixAsk, Request};
-use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 /// Longest that sharing goes on without another word, seconds: a week.
@@ -48,33 +49,13 @@ pub(super) struct PositionAsk {
     #[schema(minimum = 0, maximum = 359.999)]
     heading: Option<f64>,
     /// Shares the place with the group for so many seconds from now; 0 stops it. Without it nothing changes in that.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_or_none")]
     #[schema(minimum = 0, maximum = 604800)]
     share_for: Option<u64>,
 }
 
-/// What became of it.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct PositionTaken {
-    /// The group.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
-    group_id: String,
-    /// Whether the group knows where this device is; else only this node does, for distances.
-    shared: bool,
-}
-
-/// The places, as the driver lists them.
-#[derive(Deserialize)]
-struct Known {
-    locations: Vec<Whose>,
-}
-
-#[derive(Deserialize)]
-struct Whose {
-    own: bool,
-}
-
-/// Says where this device is.
+/// Says where this device is: to this node, for distances, and while the place is shared to the group, where it then stands among the others
+/// as `own`.
 #[utoipa::path(
     post,
     path = "/api/v1/location/update",
@@ -82,12 +63,12 @@ struct Whose {
     operation_id = "update_location",
     security(("bearer" = [])),
     request_body = PositionAsk,
-    responses((status = 200, description = "It is known", body = PositionTaken), Refusals)
+    responses((status = 204, description = "It is known"), Refusals)
 )]
 pub(super) async fn update(
     State(house): State<House>,
     Body(ask): Body<PositionAsk>,
-) -> Result<Json<PositionTaken>, Problem> {
+) -> Result<StatusCode, Problem> {
     whole_id("group_id", &ask.group_id)?;
     let at = ask.coordinates;
     let metres = |accuracy| within("accuracy", accuracy, 0.0..=1e6).map(|metres: f64| metres as f32);
@@ -104,9 +85,7 @@ pub(super) async fn update(
     if let Some(seconds) = share {
         house.ask(group, Request::Share { seconds }).await?;
     }
-    let known: Known = house.ask_for(group, Request::Where).await?;
-    let shared = known.locations.iter().any(|location| location.own);
-    Ok(Json(PositionTaken { group_id: ask.group_id, shared }))
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[cfg(test)]

@@ -215,8 +215,9 @@ impl Talk {
         let frame: Frame = match serde_json::from_str(frame) {
             Ok(frame) => frame,
             Err(error) => {
+                let id = serde_json::from_str::<Value>(frame).ok().and_then(|frame| frame["id"].as_u64());
                 let problem = Problem::malformed(format!("this is no frame of docs/spec/rest.md: {error}"));
-                return Ok(json!({ "id": null, "error": problem.details() }));
+                return Ok(json!({ "id": id, "error": problem.details() }));
             }
         };
         Ok(match self.done(frame.what).await {
