@@ -376,7 +376,7 @@ pub enum DeviceCommand {
         no_live: bool,
         /// Options that several commands share
         #[command(flatten)]
-        daemon: DaemonArgs,
+        daemon: Box<DaemonArgs>,
     },
     /// Take a device of yours out of every group, for instance a lost one: it reads nothing that is sealed afterwards
     Revoke {

@@ -67,7 +67,7 @@ async fn run(cli: &Cli) -> Result<u8> {
         Command::Device { what: DeviceCommand::Add { no_wait } } => device::add(cli, !no_wait).await,
         Command::Device { what: DeviceCommand::Join { invite, name, no_live, daemon } } => {
             let ask = DeviceJoinAsk { invite: invite.clone(), name: name.clone() };
-            let begin = BeginArgs { profile: None, no_live: *no_live, daemon: daemon.clone() };
+            let begin = BeginArgs { profile: None, no_live: *no_live, daemon: DaemonArgs::clone(daemon) };
             begin_with(cli, &begin, Request::DeviceJoin(ask)).await
         }
         Command::Up { rest, daemon } => up(cli, &DaemonArgs { rest: *rest, ..daemon.clone() }).await,
