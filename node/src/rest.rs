@@ -32,9 +32,6 @@ mod socket;
 mod taken;
 mod whole;
 
-#[cfg(test)]
-mod rig;
-
 pub use house::House;
 pub use serving::{ListenError, listen, serve};
 

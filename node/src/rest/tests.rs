@@ -1,7 +1,9 @@
 //! Who is kept out of the door on loopback, what every answer says, and that the description is whole.
 
-use super::rig::{GROUP, Rig, group};
+pub(super) mod rig;
+
 use axum::http::Method;
+use rig::{GROUP, Rig, group};
 use serde_json::{Value, json};
 
 fn with(headers: &[(String, String)], name: &str, value: Option<&str>) -> Vec<(String, String)> {
@@ -202,8 +204,7 @@ async fn what_is_not_there_or_too_long_or_no_json_is_told_so() {
 #[tokio::test]
 async fn a_driver_that_has_ended_is_told_as_such() {
     let mut rig = Rig::open();
-    let (answer, _) =
-        rig.ask(Method::GET, "/api/v1/groups", Value::Null, vec![super::rig::no("stopped")]).await;
+    let (answer, _) = rig.ask(Method::GET, "/api/v1/groups", Value::Null, vec![rig::no("stopped")]).await;
     assert_eq!(answer.problem(), (503, "stopped".into()));
     let (answer, _) =
         rig.ask(Method::GET, "/api/v1/groups", Value::Null, vec![Ok(json!({"groups": 1}))]).await;

@@ -1,6 +1,6 @@
 //! One group is shown and named anew; ids that are none come nowhere.
 
-use super::super::rig::{GROUP, OTHER, Rig, group, no};
+use super::super::tests::rig::{GROUP, OTHER, Rig, group, no};
 use super::*;
 use axum::http::Method;
 use serde_json::{Value, json};

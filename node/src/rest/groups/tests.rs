@@ -1,6 +1,6 @@
 //! Groups are listed page by page with what a list shows, and begun with an invite.
 
-use super::super::rig::{GROUP, OTHER, Rig, group, invite, no};
+use super::super::tests::rig::{GROUP, OTHER, Rig, group, invite, no};
 use super::*;
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Invites are opened as wanted, within their limits.
 
-use super::super::rig::{self, GROUP, Rig};
+use super::super::tests::rig::{self, GROUP, Rig};
 use super::*;
 use axum::http::Method;
 use serde_json::json;

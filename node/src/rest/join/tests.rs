@@ -1,6 +1,6 @@
 //! Coming into a group tells the four signs, or why not.
 
-use super::super::rig::{GROUP, Rig, no};
+use super::super::tests::rig::{GROUP, Rig, no};
 use super::*;
 use axum::http::Method;
 use serde_json::json;

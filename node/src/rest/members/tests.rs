@@ -1,6 +1,6 @@
 //! Members are listed page by page.
 
-use super::super::rig::{GROUP, OTHER, Rig};
+use super::super::tests::rig::{GROUP, OTHER, Rig};
 use super::*;
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Lines are listed newest first, page by page, and written.
 
-use super::super::rig::{GROUP, OTHER, Rig, no};
+use super::super::tests::rig::{GROUP, OTHER, Rig, no};
 use super::*;
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! A place is told with all its fields, shared when that is said, and refused where it is none.
 
-use super::super::rig::{GROUP, Rig, no};
+use super::super::tests::rig::{GROUP, Rig, no};
 use super::*;
 use axum::http::Method;
 use serde_json::json;

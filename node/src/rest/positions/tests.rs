@@ -1,6 +1,6 @@
 //! Places are shown with their coordinates, and whoever is near with distance and direction, the nearest first.
 
-use super::super::rig::{GROUP, OTHER, Rig};
+use super::super::tests::rig::{GROUP, OTHER, Rig};
 use axum::http::Method;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Every code has a page, a status that is one, and something to do next.
 
-use super::super::rig::Rig;
+use super::super::tests::rig::Rig;
 use super::*;
 use axum::http::Method;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Lines that hold a text are found, and where to go on is told.
 
-use super::super::rig::{GROUP, OTHER, Rig};
+use super::super::tests::rig::{GROUP, OTHER, Rig};
 use super::*;
 use axum::http::Method;
 use serde_json::{Value, json};

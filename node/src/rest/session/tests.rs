@@ -1,10 +1,10 @@
 //! A token opens one session, for a program or for a browser, and a session ends.
 
-use super::super::rig::Rig;
+use super::super::tests::rig::Rig;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-async fn enter(rig: &Rig, body: &Value) -> super::super::rig::Answer {
+async fn enter(rig: &Rig, body: &Value) -> super::super::tests::rig::Answer {
     let headers: Vec<_> = rig.headers().into_iter().filter(|(name, _)| name != "authorization").collect();
     rig.send((Method::POST, "/api/v1/session"), &headers, serde_json::to_vec(body).unwrap()).await
 }

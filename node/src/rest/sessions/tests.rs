@@ -1,6 +1,6 @@
 //! Calls are listed, entered by the devices of the machine and by no file, and left.
 
-use super::super::rig::{GROUP, OTHER, Rig, no};
+use super::super::tests::rig::{GROUP, OTHER, Rig, no};
 use super::*;
 use axum::http::Method;
 use serde_json::{Value, json};

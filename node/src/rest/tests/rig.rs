@@ -1,6 +1,6 @@
 //! A door in front of a driver's queue that a test answers by itself.
 
-use super::{House, router};
+use super::super::{House, router};
 use crate::door::{Asked, DoorError, Entrance, Request as Asks, Watchers};
 use axum::Router;
 use axum::body::Body;
@@ -12,33 +12,33 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 /// The whole id of a group.
-pub(super) const GROUP: &str = "9a319a319a319a319a319a319a319a319a319a319a319a319a319a319a319a31";
+pub(in super::super) const GROUP: &str = "9a319a319a319a319a319a319a319a319a319a319a319a319a319a319a319a31";
 /// Another id.
-pub(super) const OTHER: &str = "00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff";
+pub(in super::super) const OTHER: &str = "00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff";
 
 /// The door, its queue, and the bearer of an open session.
-pub(super) struct Rig {
-    pub(super) entrance: Entrance,
-    pub(super) bearer: String,
+pub(in super::super) struct Rig {
+    pub(in super::super) entrance: Entrance,
+    pub(in super::super) bearer: String,
     router: Router,
     queue: mpsc::Receiver<Asked>,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(in super::super) struct Answer {
+    pub(in super::super) status: u16,
+    pub(in super::super) headers: HeaderMap,
+    pub(in super::super) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(in super::super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
     /// The status and the code of the problem that this is; it names something to do next.
-    pub(super) fn problem(&self) -> (u16, String) {
+    pub(in super::super) fn problem(&self) -> (u16, String) {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
         let json = self.json();
         assert_eq!(json["status"], self.status);
@@ -49,7 +49,7 @@ impl Answer {
 }
 
 impl Rig {
-    pub(super) fn open() -> Self {
+    pub(in super::super) fn open() -> Self {
         let entrance = Entrance::new(SocketAddr::from(([127, 0, 0, 1], 4711)));
         let (ask, queue) = mpsc::channel(4);
         let house = House::new(entrance.clone(), ask, Watchers::default());
@@ -58,7 +58,7 @@ impl Rig {
     }
 
     /// The headers of a program that is in.
-    pub(super) fn headers(&self) -> Vec<(String, String)> {
+    pub(in super::super) fn headers(&self) -> Vec<(String, String)> {
         vec![
             ("host".into(), "127.0.0.1:4711".into()),
             ("authorization".into(), format!("Bearer {}", self.bearer)),
@@ -67,7 +67,7 @@ impl Rig {
     }
 
     /// Sends a request that no driver has to answer.
-    pub(super) async fn send(
+    pub(in super::super) async fn send(
         &self,
         (method, path): (Method, &str),
         headers: &[(String, String)],
@@ -84,7 +84,7 @@ impl Rig {
     }
 
     /// Asks as somebody who is in; the driver answers these in order. What came back, and what the driver was asked.
-    pub(super) async fn ask(
+    pub(in super::super) async fn ask(
         &mut self,
         method: Method,
         path: &str,
@@ -109,13 +109,18 @@ impl Rig {
     }
 
     /// Asks something that is refused before a driver hears of it.
-    pub(super) async fn refused(&mut self, method: Method, path: &str, body: Value) -> (u16, String) {
+    pub(in super::super) async fn refused(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (u16, String) {
         self.ask(method, path, body, Vec::new()).await.0.problem()
     }
 }
 
 /// A group as the driver lists it.
-pub(super) fn group(id: &str, name: &str) -> Value {
+pub(in super::super) fn group(id: &str, name: &str) -> Value {
     json!({
         "group": id, "name": name, "member": true, "member_count": 3, "last_active_ms": 1_700_000_000_000_u64,
         "unread": 2, "with": null,
@@ -123,7 +128,7 @@ pub(super) fn group(id: &str, name: &str) -> Value {
 }
 
 /// An invite as the driver answers it.
-pub(super) fn invite() -> Value {
+pub(in super::super) fn invite() -> Value {
     json!({
         "code": "7-otter-quartz", "link": "https://halloo.invalid/i/x", "qr": "halloo:i/x", "by": OTHER, "role": "member",
         "uses": 0, "max_uses": 16, "expires_ms": 1_700_000_000_000_u64, "open": true,
@@ -131,6 +136,6 @@ pub(super) fn invite() -> Value {
 }
 
 /// A refusal of the driver.
-pub(super) fn no(code: &str) -> Result<Value, DoorError> {
+pub(in super::super) fn no(code: &str) -> Result<Value, DoorError> {
     Err(DoorError::new(code, "it cannot be", "do something else"))
 }
