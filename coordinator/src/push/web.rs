@@ -18,10 +18,12 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tower::Service;
 
 /// How long a connection may take to stand.
@@ -61,9 +63,16 @@ pub(super) struct Answer {
 #[error("nobody answers there")]
 pub(super) struct Unreachable;
 
-/// The way there; cheap to clone, clones share connections.
+type Way = Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>;
+
+/// The way there; cheap to clone, clones share connections. The authorities of the system take a megabyte: they are read when something is
+/// sent for the first time.
 #[derive(Clone)]
-pub(super) struct Web(Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>);
+pub(super) struct Web {
+    root: PathBuf,
+    peers: Option<Arc<Peers>>,
+    way: Arc<OnceCell<Way>>,
+}
 
 impl std::fmt::Debug for Web {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,12 +92,28 @@ impl Web {
     }
 
     fn with(config: &PushConfig, peers: Option<Arc<Peers>>) -> Result<Self> {
+        if !config.root.as_os_str().is_empty() {
+            // What is wrong with a file of the settings is said at the start.
+            crate::tls::trusting(&config.root, "push.root")?;
+        }
+        Ok(Web { root: config.root.clone(), peers, way: Arc::default() })
+    }
+
+    async fn way(&self) -> Result<&Way> {
+        let build = || async {
+            let (root, peers) = (self.root.clone(), self.peers.clone());
+            tokio::task::spawn_blocking(move || Self::build(&root, peers)).await?
+        };
+        self.way.get_or_try_init(build).await
+    }
+
+    fn build(root: &Path, peers: Option<Arc<Peers>>) -> Result<Way> {
         let mut http = HttpConnector::new_with_resolver(Guard(peers));
         http.enforce_http(false);
         http.set_connect_timeout(Some(CONNECT_WAIT));
         http.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(crate::tls::trusting(&config.root, "push.root")?)
+            .with_tls_config(crate::tls::trusting(root, "push.root")?)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(http);
@@ -100,7 +125,7 @@ impl Web {
             .pool_idle_timeout(IDLE_WAIT)
             .pool_max_idle_per_host(IDLE_MAX)
             .build(connector);
-        Ok(Web(client))
+        Ok(client)
     }
 
     /// Sends it.
@@ -110,8 +135,12 @@ impl Web {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(post.body))).map_err(|_| Unreachable)?;
+        let way = self.way().await.map_err(|error| {
+            tracing::error!(%error, "nothing can be pushed");
+            Unreachable
+        })?;
         let asked = async {
-            let (head, body) = self.0.request(request).await.map_err(|_| Unreachable)?.into_parts();
+            let (head, body) = way.request(request).await.map_err(|_| Unreachable)?.into_parts();
             let retry =
                 head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
             let retry_ms = retry.map(|seconds: u64| seconds.saturating_mul(1_000));
