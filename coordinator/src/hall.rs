@@ -13,6 +13,7 @@ use halloo_store::batch::Batch;
 use halloo_store::error::StoreError;
 use halloo_store::store::Store;
 use halloo_store::writer::{self, Writer};
+use halloo_wire::mailbox::AskError;
 use halloo_wire::origin::Origin;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -240,6 +241,23 @@ impl std::fmt::Debug for Held {
 pub struct Here {
     /// The one that was set, and on a LAN the address that the client reached.
     pub origins: Vec<Origin>,
+}
+
+impl Here {
+    /// What the owner of an address asks, where it was signed for one of these origins.
+    ///
+    /// # Errors
+    /// What is wrong with it by the last of them.
+    pub fn verified<T>(&self, verify: impl Fn(&Origin) -> Result<T, AskError>) -> Result<T, AskError> {
+        let mut refused = AskError::BadSignature;
+        for origin in &self.origins {
+            match verify(origin) {
+                Ok(ask) => return Ok(ask),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
 }
 
 impl<S> FromRequestParts<S> for Here

@@ -1,6 +1,6 @@
 //! `POST /api/v1/mailboxes/acknowledge`.
 
-use super::door::{Mail, verified};
+use super::door::Mail;
 use crate::described::Octets;
 use crate::hall::{Asker, Here};
 use crate::problem::{Details, Kind, Problem};
@@ -35,7 +35,8 @@ pub(super) async fn acknowledge(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     mail.asks.pass(&name)?;
-    let ask = verified(&SignedAsk::read(&body?)?, &here, mail.hall.world.now_ms())?;
+    let (ask, now_ms) = (SignedAsk::read(&body?)?, mail.hall.world.now_ms());
+    let ask = here.verified(|origin| ask.clone().verify(origin, now_ms))?;
     let What::Acknowledge(items) = ask.what else {
         return Err(Problem::new(Kind::Malformed, "this asks for something else than acknowledging"));
     };

@@ -4,7 +4,7 @@ use super::config::MailboxConfig;
 use super::service::{Mailboxes, Prepared};
 use super::watchers::Watchers;
 use super::{acknowledge, deposits, fetch, subscribe};
-use crate::hall::{Commit, Hall, Here, Turn, store_problem};
+use crate::hall::{Commit, Hall, Turn, store_problem};
 use crate::limits::Limit;
 use crate::problem::{Kind, Problem};
 use crate::ticket::Takes;
@@ -12,7 +12,7 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use halloo_crypto::id::MailboxAddress;
 use halloo_crypto::ticket::Room;
 use halloo_store::error::StoreError;
-use halloo_wire::mailbox::{Ask, AskError, DEPOSITS_BODY_MAX, Malformed, SignedAsk};
+use halloo_wire::mailbox::{AskError, DEPOSITS_BODY_MAX, Malformed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
@@ -114,18 +114,6 @@ impl Mail {
         }
         Ok(())
     }
-}
-
-/// Checks that the owner of an address asks, by one of the origins of this coordinator.
-pub(super) fn verified(ask: &SignedAsk, here: &Here, now_ms: u64) -> Result<Ask, AskError> {
-    let mut refused = AskError::BadSignature;
-    for origin in &here.origins {
-        match ask.clone().verify(origin, now_ms) {
-            Ok(ask) => return Ok(ask),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused)
 }
 
 impl From<AskError> for Problem {

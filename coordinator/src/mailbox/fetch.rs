@@ -1,6 +1,6 @@
 //! `POST /api/v1/mailboxes/fetch`.
 
-use super::door::{Mail, verified};
+use super::door::Mail;
 use super::service::Mailboxes;
 use crate::described::Octets;
 use crate::hall::{Asker, Here, store_problem};
@@ -36,7 +36,8 @@ pub(super) async fn fetch(
 ) -> Result<impl IntoResponse, Problem> {
     mail.asks.pass(&name)?;
     let now_ms = mail.hall.world.now_ms();
-    let ask = verified(&SignedAsk::read(&body?)?, &here, now_ms)?;
+    let ask = SignedAsk::read(&body?)?;
+    let ask = here.verified(|origin| ask.clone().verify(origin, now_ms))?;
     let What::Fetch { after, limit } = ask.what else {
         return Err(Problem::new(Kind::Malformed, "this asks for something else than fetching"));
     };

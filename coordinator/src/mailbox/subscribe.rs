@@ -4,7 +4,7 @@
 //! watches first and fetches then misses nothing. Closed by: 1012 the coordinator restarts (reason `retry N ms`), 4000 a frame that
 //! is none, 4008 a client that does not take what it is told or has fallen silent.
 
-use super::door::{Mail, verified};
+use super::door::Mail;
 use super::watchers::Watch;
 use crate::hall::{Asker, Held, Here};
 use crate::limits::Name;
@@ -171,7 +171,8 @@ impl Session {
         if self.mail.asks.pass(&self.name).is_err() {
             return refuse(NotWatched::TooMany);
         }
-        match verified(&ask, &self.here, self.mail.hall.world.now_ms()) {
+        let now_ms = self.mail.hall.world.now_ms();
+        match self.here.verified(|origin| ask.clone().verify(origin, now_ms)) {
             Ok(ask) if ask.what != What::Watch => Err(malformed()),
             Ok(_) if self.watch.add(address) => Ok(None),
             Ok(_) => refuse(NotWatched::TooMany),

@@ -4,15 +4,14 @@ use super::config::{PushConfig, Role};
 use super::relay::Relay;
 use super::waker::Waker;
 use super::{forget, gateway, line, poke, register};
-use crate::hall::{Hall, Here};
+use crate::hall::Hall;
 use crate::limits::Limit;
 use crate::problem::{Kind, Problem};
 use anyhow::{Result, ensure};
 use axum::extract::{DefaultBodyLimit, FromRef};
 use halloo_crypto::id::MailboxAddress;
 use halloo_crypto::secret::Secret;
-use halloo_wire::mailbox::AskError;
-use halloo_wire::push::{ASK_BODY_MAX, Ask, POKE_BYTES, SignedAsk};
+use halloo_wire::push::{ASK_BODY_MAX, POKE_BYTES};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
@@ -95,18 +94,6 @@ impl Push {
             None => Ok(()),
         }
     }
-}
-
-/// Checks that the owner of an address asks, by one of the origins of this coordinator.
-pub(super) fn verified(ask: &SignedAsk, here: &Here, now_ms: u64) -> Result<Ask, AskError> {
-    let mut refused = AskError::BadSignature;
-    for origin in &here.origins {
-        match ask.clone().verify(origin, now_ms) {
-            Ok(ask) => return Ok(ask),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused)
 }
 
 /// The routes of the room, below `/api/v1/push`: those of the roles that are played here.

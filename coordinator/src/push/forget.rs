@@ -1,6 +1,6 @@
 //! `POST /api/v1/push/registrations/forget`.
 
-use super::door::{Push, verified};
+use super::door::Push;
 use crate::described::Octets;
 use crate::hall::{Asker, Here};
 use crate::problem::{Details, Kind, Problem};
@@ -32,7 +32,8 @@ pub(super) async fn forget(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     push.asks.pass(&name)?;
-    let ask = verified(&SignedAsk::read(&body?)?, &here, push.hall.world.now_ms())?;
+    let (ask, now_ms) = (SignedAsk::read(&body?)?, push.hall.world.now_ms());
+    let ask = here.verified(|origin| ask.clone().verify(origin, now_ms))?;
     if ask.what != What::Forget {
         return Err(Problem::new(Kind::Malformed, "this asks for something else than forgetting"));
     }

@@ -1,6 +1,6 @@
 //! `POST /api/v1/push/registrations`.
 
-use super::door::{Push, verified};
+use super::door::Push;
 use super::service::Registered;
 use crate::described::Octets;
 use crate::hall::{Asker, Here};
@@ -34,7 +34,8 @@ pub(super) async fn register(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     push.asks.pass(&name)?;
-    let ask = verified(&SignedAsk::read(&body?)?, &here, push.hall.world.now_ms())?;
+    let (ask, now_ms) = (SignedAsk::read(&body?)?, push.hall.world.now_ms());
+    let ask = here.verified(|origin| ask.clone().verify(origin, now_ms))?;
     let What::Register { days, gateway, token } = ask.what else {
         return Err(Problem::new(Kind::Malformed, "this asks for something else than registering"));
     };
