@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod figures;
 mod heal;
+mod homes;
 mod hostile;
 mod join;
 mod kill;
@@ -242,7 +243,9 @@ pub fn small() -> Result<()> {
 
 fn execute(lines: &[&Line], size: Size) -> Result<()> {
     for line in lines {
-        crate::shell::step(&format!("{}: {}", line.name, line.what), || (line.run)(size))?;
+        let outcome = crate::shell::step(&format!("{}: {}", line.name, line.what), || (line.run)(size));
+        homes::end(outcome.is_ok())?;
+        outcome?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What goes wrong in front of a person: each fault gives a clear error that names the next step, and nothing is lost.
 
+use super::homes::Homes;
 use super::people::{self, Person, texts};
 use super::{Size, noise};
 use anyhow::{Context, Result, bail};
@@ -14,7 +15,7 @@ const ADDRESS: &str = "/ip4/127.0.0.1/udp/47321/quic-v1";
 /// `prove first-halloo.7`.
 pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let mut inviter =
         Person::new(&bin, folder.path(), "inviter", None).with(&["--loopback", "--port", "47321"]);
     inviter.up()?;

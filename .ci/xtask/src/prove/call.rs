@@ -1,6 +1,7 @@
 //! A conversation of two out of a group of three: one writes to and calls another, and the third sees nothing of it.
 
 use super::Size;
+use super::homes::Homes;
 use super::people::{self, PATIENCE, Person, clip, frames_played, texts};
 use anyhow::{Context, Result, bail};
 use halloo_lab::Lab;
@@ -16,7 +17,7 @@ pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
     let Some(mut lab) = Lab::or_skip() else { return Ok(()) };
     let hosts = [lab.host("a")?, lab.host("b")?, lab.host("c")?];
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let person = |name: &str, host| {
         let (record, tap) = (path("voice"), path(&format!("{name}.tap")));

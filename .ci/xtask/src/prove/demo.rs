@@ -1,5 +1,6 @@
 //! The demonstration as a proof: everything that it measures, against what was promised.
 
+use super::homes::Homes;
 use super::{Size, people};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ pub fn run(size: Size) -> Result<()> {
     let runs = if size == Size::Full { 3 } else { 1 };
     let mut outcomes = Vec::new();
     for _ in 0..runs {
-        let folder = tempfile::tempdir()?;
+        let folder = Homes::open()?;
         let dir = folder.path().join("demo");
         let output = Command::new(&bin)
             .args(["--json", "demo", "--members", "3", "--dir"])

@@ -1,6 +1,7 @@
 //! `halloo doctor` names the fault: each is made on purpose, and its words are looked at. `halloo echo` hears itself on files.
 
 use super::Size;
+use super::homes::Homes;
 use super::people::{self, Person, clip, wrong_clock};
 use crate::shell;
 use anyhow::{Context, Result, bail};
@@ -17,7 +18,7 @@ const PORT: u16 = 47_412;
 pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
     let Some(mut lab) = Lab::or_skip() else { return Ok(()) };
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let room = Room { bin, folder: folder.path().to_path_buf(), host: lab.host("a")? };
     healthy(&room)?;
     echo_on_files(&room)?;

@@ -1,6 +1,7 @@
 //! Three hosts on a bridge without a default route: how soon a newcomer hears somebody, and what one who was away catches up on.
 
 use super::Size;
+use super::homes::Homes;
 use super::people::{self, Person, clip, texts};
 use anyhow::{Context, Result, bail};
 use halloo_lab::Lab;
@@ -16,7 +17,7 @@ pub fn run(size: Size) -> Result<()> {
     let runs = if size == Size::Full { 20 } else { 2 };
     let mut heard_ms = Vec::new();
     for run in 0..runs {
-        let folder = tempfile::tempdir()?;
+        let folder = Homes::open()?;
         let mut inviter = Person::new(&bin, folder.path(), "a", Some(&hosts[0]));
         let record = folder.path().to_string_lossy().into_owned();
         let mut joiner = Person::new(&bin, folder.path(), "b", Some(&hosts[1]))

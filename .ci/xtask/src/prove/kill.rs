@@ -1,6 +1,7 @@
 //! `kill -9` of a member at random moments: it comes back, has lost nothing that was acknowledged, and repeats no key with another text.
 
 use super::Size;
+use super::homes::Homes;
 use super::people::{self, Person, texts};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -24,7 +25,7 @@ pub fn times(size: Size, kills: u64) -> Result<()> {
 
 fn kill(size: Size, goes_on: impl Fn(u64, Duration) -> bool) -> Result<()> {
     let bin = people::halloo(size)?;
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let mut steady =
         Person::new(&bin, folder.path(), "steady", None).with(&["--loopback", "--port", "47331"]);
     steady.up()?;

@@ -2,6 +2,7 @@
 //! forbids.
 
 use super::Size;
+use super::homes::Homes;
 use super::peers::{asked, cases};
 use super::people::{Person, halloo};
 use crate::setup;
@@ -17,7 +18,7 @@ const ENTER: &str = "import json, sys, urllib.request as u; \
 pub fn run(size: Size) -> Result<()> {
     let python = setup::python_with_peers()?;
     let bin = halloo(size)?;
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let mut ada = Person::new(&bin, folder.path(), "ada", None).with(&["--loopback", "--no-mdns", "--rest"]);
     ada.up()?;
     // With a group that has lines, what is found by its id is more than refusals.

@@ -1,6 +1,7 @@
 //! Two who are never online together: what one writes lies at their coordinator until the other comes, and nowhere afterwards.
 
 use super::Size;
+use super::homes::Homes;
 use super::office::Office;
 use super::people::{self, Person, texts};
 use anyhow::{Context, Result, bail};
@@ -18,7 +19,7 @@ pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
     let Some(mut lab) = Lab::or_skip() else { return Ok(()) };
     let hosts = [lab.host("a")?, lab.host("b")?, lab.host("c")?];
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let office = Office::open(size, folder.path(), &hosts[2])?;
     let mut ada = Person::new(&bin, folder.path(), "ada", Some(&hosts[0])).with(&["--no-mdns"]);
     let mut ben = Person::new(&bin, folder.path(), "ben", Some(&hosts[1])).with(&["--no-mdns"]);

@@ -1,6 +1,7 @@
 //! A machine that gets another address in the middle of a call: voice flows again both ways, and new links name the new place.
 
 use super::Size;
+use super::homes::Homes;
 use super::people::{self, Person, clip, frames_played};
 use anyhow::{Context, Result, bail};
 use halloo_lab::Lab;
@@ -22,7 +23,7 @@ pub fn run(size: Size) -> Result<()> {
     let runs = if size == Size::Full { 5 } else { 1 };
     let mut away_ms = Vec::new();
     for run in 0..runs {
-        let folder = tempfile::tempdir()?;
+        let folder = Homes::open()?;
         let record = folder.path().to_string_lossy().into_owned();
         let host = mover.clone();
         let mut a =

@@ -1,6 +1,7 @@
 //! Two homes behind NATs and a coordinator between them: how soon a newcomer hears somebody, and what the coordinator's death costs.
 
 use super::Size;
+use super::homes::Homes;
 use super::join::{first_heard, mono_ns};
 use super::moved::flows;
 use super::office::Office;
@@ -65,7 +66,7 @@ pub fn run(size: Size) -> Result<()> {
 }
 
 fn ride(size: Size, bin: &Path, lab: &mut Lab, (nats, direct): ([Nat; 2], bool), run: usize) -> Result<Took> {
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let public = lab.host("public")?;
     let homes = [lab.home("home-a", nats[0])?, lab.home("home-b", nats[1])?];
     let hosts = [lab.host_in(&homes[0], "a")?, lab.host_in(&homes[1], "b")?];

@@ -16,6 +16,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(25);
 
+/// How loud the logs of daemons are: enough to see afterwards who did not find whom.
+const LOUD: &str = "info,halloo_node=debug,halloo_mesh=debug,libp2p_swarm=debug";
+
 /// Events that a proof may leave unread; beyond, the watcher waits.
 const EVENTS_WAITING: usize = 256;
 
@@ -100,7 +103,7 @@ impl<'a> Person<'a> {
             Some(host) => host.command(self.bin),
             None => Command::new(self.bin),
         };
-        command.env("HALLOO_KEYRING", "off");
+        command.env("HALLOO_KEYRING", "off").env("HALLOO_LOG", LOUD);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("--home").arg(&self.home).args(["--quiet", "up"]).args(&self.extra);
         command.stdin(Stdio::null()).stdout(Stdio::null());

@@ -2,6 +2,7 @@
 //! who fell away, and the same state after a partition.
 
 use super::Size;
+use super::homes::Homes;
 use super::people::{self, PATIENCE, Person, clip, texts};
 use anyhow::{Context, Result, bail, ensure};
 use halloo_lab::{Host, Lab};
@@ -16,7 +17,7 @@ pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
     let Some(mut lab) = Lab::or_skip() else { return Ok(()) };
     let hosts = [lab.host("a")?, lab.host("b")?, lab.host("c")?];
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let [mut a, mut b, mut c] =
         ["a", "b", "c"].map(|name| Person::new(&bin, folder.path(), name, host_of(&hosts, name)));
     for one in [&mut a, &mut b, &mut c] {

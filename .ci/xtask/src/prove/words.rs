@@ -2,6 +2,7 @@
 //! where XDG says, no colour unasked, completions and manual pages that shells and `man` read.
 
 use super::Size;
+use super::homes::Homes;
 use super::people::{self, PATIENCE, Person};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -46,7 +47,7 @@ const CHANGING: &[(&[&str], bool)] = &[
 /// `prove first-halloo.11`.
 pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let mut person = Person::new(&bin, folder.path(), "ana", None).with(&["--loopback"]);
     person.up()?;
     let halloo = Halloo { bin: bin.clone(), home: person.home().to_path_buf() };

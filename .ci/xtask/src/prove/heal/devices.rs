@@ -1,6 +1,7 @@
 //! A second device of one person, with real processes: it comes in by a link, has everything, is read on and taken out.
 
 use crate::prove::Size;
+use crate::prove::homes::Homes;
 use crate::prove::people::{self, PATIENCE, Person, texts};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ pub fn run(size: Size) -> Result<()> {
     let runs = if size == Size::Full { 10 } else { 1 };
     let mut came_ms = Vec::new();
     for _ in 0..runs {
-        let folder = tempfile::tempdir()?;
+        let folder = Homes::open()?;
         came_ms.push(story(&bin, folder.path())?);
     }
     came_ms.sort_by(f64::total_cmp);

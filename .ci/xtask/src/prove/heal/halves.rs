@@ -14,6 +14,7 @@ mod words;
 
 use super::super::Size;
 use super::super::people;
+use crate::prove::homes::Homes;
 use anyhow::{Result, ensure};
 use figures::Figures;
 use halloo_lab::{Lab, mono_ns};
@@ -56,7 +57,7 @@ pub fn run(size: Size) -> Result<()> {
         let far = HALVES[1].here.contains(&at) || HALVES[1].newcomer == at;
         hosts.push(if far { lab.far_host(name)? } else { lab.host(name)? });
     }
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let cast = Cast::gather(&bin, folder.path(), &hosts)?;
     let mut before = cast.everybody_writes("before", &[0, 1, 2, 3, 4, 5], &[0, 3, 4])?;
     let (words, drafts) = Words::begin(&cast)?;

@@ -12,6 +12,7 @@
 
 use super::attacker::{Attacker, Loot, spread, voice};
 use crate::prove::Size;
+use crate::prove::homes::Homes;
 use crate::prove::people::{self, PATIENCE, Person, clip};
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
@@ -36,7 +37,7 @@ struct Taped<'a> {
 /// At full size through the steps of a call too.
 pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
-    let folder = tempfile::tempdir()?;
+    let folder = Homes::open()?;
     let mut attacker = Attacker::new(size, folder.path())?;
     let mut ana = Taped::up(&bin, folder.path(), "ana", &["--port", "47341"])?;
     let mut ben = Taped::up(&bin, folder.path(), "ben", PEER)?;
