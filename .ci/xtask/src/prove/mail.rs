@@ -14,6 +14,9 @@ const APART: Duration = Duration::from_secs(10);
 /// Lines written each time.
 const LINES: usize = 5;
 
+/// More lines than are written; without it the newest fifty are shown.
+const ALL: &str = "500";
+
 /// `prove coordinator.2`.
 pub fn run(size: Size) -> Result<()> {
     let bin = people::halloo(size)?;
@@ -52,7 +55,9 @@ pub fn run(size: Size) -> Result<()> {
         std::thread::sleep(apart);
         let began = Instant::now();
         reader.up()?;
-        reader.wait("what was written meanwhile", &["log"], |log| texts(log).len() >= expected.len())?;
+        reader.wait("what was written meanwhile", &["log", "-n", ALL], |log| {
+            texts(log).len() >= expected.len()
+        })?;
         came_ms.push(began.elapsed().as_secs_f64() * 1_000.0);
         if reader.texts()? != expected {
             bail!("round {round}: {:?} instead of {expected:?}", reader.texts()?);

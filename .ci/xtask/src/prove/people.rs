@@ -22,6 +22,9 @@ const LOUD: &str = "info,halloo_node=debug,halloo_mesh=debug,libp2p_swarm=debug"
 /// Events that a proof may leave unread; beyond, the watcher waits.
 const EVENTS_WAITING: usize = 256;
 
+/// Letters of an answer that are shown where it is not as wanted.
+const SHOWN: usize = 2_000;
+
 /// Builds the command, optimised at full size, and returns its path.
 pub fn halloo(size: Size) -> Result<PathBuf> {
     crate::setup::for_build()?;
@@ -163,7 +166,11 @@ impl<'a> Person<'a> {
                 return Ok(answer.clone());
             }
             if began.elapsed() > PATIENCE {
-                bail!("{what} did not come about; the last answer was {answer:?}");
+                let answer = match answer {
+                    Ok(answer) => answer.to_string().chars().take(SHOWN).collect(),
+                    Err(error) => format!("{error:#}"),
+                };
+                bail!("{what} did not come about; the last answer was {answer}");
             }
             std::thread::sleep(LOOK);
         }
