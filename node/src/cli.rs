@@ -10,7 +10,9 @@ mod live;
 mod progress;
 mod run;
 mod show;
+mod wake;
 
+pub use key::KeyCommand;
 pub use run::main;
 
 use crate::args::{DaemonArgs, EchoArgs, SoundArgs};
@@ -343,6 +345,12 @@ pub enum Command {
     Watch,
     /// Print another one-time URL for the door that `halloo up --rest` opened
     RestToken,
+    /// How this device is woken when something is left for it while it is away; for apps, whose push service gives what is asked for
+    Wake {
+        /// What to do; without it, how it is woken is shown
+        #[command(subcommand)]
+        what: Option<wake::WakeCommand>,
+    },
     /// Print the completion script of a shell
     Completions {
         /// The shell
@@ -383,25 +391,6 @@ pub enum DeviceCommand {
         /// Its name or the beginning of its id
         device: String,
     },
-}
-
-/// What can be done with the key of what is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum KeyCommand {
-    /// Show what closes this home, and how far a rotation is
-    Show,
-    /// Seal everything stored by a new key; the old one is useless afterwards. Groups go on meanwhile
-    Rotate,
-    /// Close this home by a passphrase, or change it (asked for, or HALLOO_NEW_PASSPHRASE)
-    Passphrase {
-        /// Open it without one again: by the keyring where one answers, else by a key file beside the data
-        #[arg(long)]
-        remove: bool,
-    },
-    /// Close this home by the keyring of the system
-    Keyring,
-    /// Close this home by a key file beside the data: who copies the folder can read it
-    File,
 }
 
 /// A key that is held or not.

@@ -4,7 +4,7 @@ use crate::args::DaemonArgs;
 use crate::backup::Notes;
 use crate::door::{Asked, Door, Entrance, OneTime, Request, Watchers};
 use crate::driver::{
-    Addresses, Driver, Membership, Memberships, Names, Parts, Recording, link_addresses, now,
+    Addresses, Driver, Membership, Memberships, Names, Parts, Recording, Waking, link_addresses, now,
 };
 use crate::home::{Home, HomeLock};
 use crate::keys::Keys;
@@ -107,6 +107,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
     let names = Names::load(&loaded.local, keys.identity().device.id());
     reach_known(&network.net, &addresses).await;
     let restoring = Notes::load(&loaded.local);
+    let waking = Waking::load(&loaded.local);
     let groups = restore(&keys, loaded, link_addresses(&network.net))?;
     let door = Door::open(&home.socket())?;
     let rest = args.rest.map(|at| open_rest(at, &door)).transpose()?;
@@ -119,6 +120,7 @@ pub async fn start(home: Home, args: &DaemonArgs) -> Result<Running> {
         addresses,
         names,
         restoring,
+        waking,
         net: network.net,
         net_events: network.events,
         storage,

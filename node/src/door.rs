@@ -16,6 +16,7 @@ mod client;
 mod entrance;
 mod request;
 mod server;
+mod wake;
 
 pub use client::{Client, ClientError};
 pub use entrance::{Entrance, OneTime, SESSION_LIFE, Session};
@@ -24,6 +25,7 @@ pub use request::{
     Request, TalkAsk, TrackAsk,
 };
 pub use server::{Asked, Door, DoorStartError, Reply, Watchers};
+pub use wake::{WakeAsk, WakeToken};
 
 /// Longest line either way: a message of 16 KiB in JSON escapes with room to spare.
 pub const LINE_MAX: usize = 256 * 1024;

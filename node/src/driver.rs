@@ -33,6 +33,7 @@ mod search;
 mod siblings;
 mod via;
 mod voice;
+mod waking;
 mod wishes;
 
 pub use addresses::Addresses;
@@ -43,6 +44,7 @@ pub use memberships::{GROUPS_MAX, Membership, Memberships};
 pub use returning::no_account_key;
 pub use siblings::Names;
 pub use voice::Recording;
+pub use waking::Waking;
 
 use crate::door::{Asked, Door, DoorError, Entrance, Watchers};
 use crate::keys::Keys;
@@ -88,6 +90,8 @@ pub struct Parts {
     pub addresses: Addresses,
     /// How the devices of this person are called.
     pub names: siblings::Names,
+    /// How this device is woken.
+    pub waking: waking::Waking,
     /// What is left of a restore.
     pub restoring: crate::backup::Notes,
     /// The network and its events.
@@ -147,6 +151,7 @@ pub struct Driver {
     granting: bool,
     later: later::Later,
     parting: Option<parting::Parting>,
+    waking: waking::Waking,
 }
 
 /// One thing that happened.
@@ -211,6 +216,7 @@ impl Driver {
             granting: false,
             later: later::Later::default(),
             parting: None,
+            waking: parts.waking,
         }
     }
 
@@ -240,6 +246,7 @@ impl Driver {
             self.next_way().await;
             self.next_conversation().await;
             self.ask_relays().await;
+            self.tend_waking().await;
             self.tell_news().await;
             if self.has_parted() {
                 break;

@@ -30,6 +30,7 @@ mod session;
 mod sessions;
 mod socket;
 mod taken;
+mod wake;
 mod whole;
 
 pub use house::House;
@@ -109,6 +110,7 @@ fn described(house: &House) -> OpenApiRouter {
         .routes(routes!(sessions::list, sessions::enter))
         .routes(routes!(sessions::leave))
         .routes(routes!(socket::communication))
+        .routes(routes!(wake::show, wake::set, wake::stop))
         .routes(routes!(session::end))
         .route_layer(from_fn_with_state(house.clone(), gate::only_who_is_in));
     OpenApiRouter::with_openapi(described::Api::openapi())

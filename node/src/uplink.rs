@@ -7,6 +7,7 @@
 //!         <-- news (one queue of all stations) ------- doors      fetches, acknowledges
 //!                                                      meetings   publishes, looks
 //!                                                      relayed    credentials for relayed voice
+//!         --- how to be woken (newest) --------------> wakes      leaves that at own addresses of days to come
 //! ```
 //! Nothing here decides: engines say what lies where and what is sealed. When a coordinator is away its tasks wait for its return,
 //! what should be left there goes back to the engine that wishes it, and nothing else stops. A full queue of news makes the errands
@@ -21,10 +22,12 @@ mod doors;
 mod meetings;
 mod presence;
 mod relayed;
+mod wakes;
 
 pub use deposits::{Fate, Post};
 pub use doors::{Door, Taken};
 pub use meetings::Rendezvous;
+pub use wakes::{WakeBy, WakeWish, Waking, kind};
 pub use way::Standing;
 
 use crate::media::endpoint::IceServer;
@@ -73,6 +76,8 @@ pub enum News {
     },
     /// Voice that finds no direct path may go through this, in connections that begin from now on.
     Helper(IceServer),
+    /// What came of a wish to be woken.
+    Waking(Waking),
     /// It was found, or found again after it was away, or it is gone.
     Stands(Box<Standing>),
 }
@@ -84,6 +89,7 @@ struct Station {
     places: watch::Sender<Vec<Rendezvous>>,
     posts: mpsc::Sender<Post>,
     taken: mpsc::Sender<Taken>,
+    wakes: watch::Sender<Vec<WakeWish>>,
     /// Ends the errands when it is dropped.
     _errands: JoinSet<()>,
 }
@@ -147,8 +153,10 @@ impl Uplink {
             home: self.home.clone(),
         };
         errands.spawn(meetings::run(Arc::clone(&way), ends));
-        errands.spawn(relayed::run(Arc::clone(&way), news));
-        Station { way, doors, places, posts, taken, _errands: errands }
+        errands.spawn(relayed::run(Arc::clone(&way), news.clone()));
+        let (wakes, wishes) = watch::channel(Vec::new());
+        errands.spawn(wakes::run(Arc::clone(&way), wakes::Ends { wishes, news }));
+        Station { way, doors, places, posts, taken, wakes, _errands: errands }
     }
 
     /// The coordinators in use, and how each stands.
@@ -189,6 +197,13 @@ impl Uplink {
     pub fn places(&self, origin: &Origin, places: Vec<Rendezvous>) {
         if let Some(station) = self.stations.get(origin) {
             station.places.send_if_modified(|old| replaced(old, places));
+        }
+    }
+
+    /// What is still to be done at a coordinator so that this device is woken, or no longer is: the whole list.
+    pub fn wakes(&self, origin: &Origin, wishes: Vec<WakeWish>) {
+        if let Some(station) = self.stations.get(origin) {
+            station.wakes.send_if_modified(|old| replaced(old, wishes));
         }
     }
 

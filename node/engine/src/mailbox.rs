@@ -173,6 +173,14 @@ impl Mailboxes {
     }
 }
 
+/// The addresses of the mailbox in use from today on, so many days, soonest first: where things will be left while this device is away.
+pub(crate) fn ahead(room: &Mailboxes, state: &State, days: u32) -> Vec<MailboxDoor> {
+    let Some(own) = room.in_use().filter(|_| state.is_member()) else { return Vec::new() };
+    let today = Day::of_ms(state.now.wall_ms);
+    let door = |day| MailboxDoor { via: own.via.clone(), key: own.secret.day_key(day), watch: true };
+    (0..days).map(|later| today.after(later)).map(door).collect()
+}
+
 /// The log or the keys changed: is somebody out who knows the mailbox in use?
 pub(crate) fn look_who_left(room: &mut Mailboxes, state: &State) {
     room.outdated = room.in_use().is_some_and(|own| topics::somebody_left(&state.log, &own.heads));

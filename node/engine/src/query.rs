@@ -12,10 +12,11 @@ use crate::engine::Engine;
 use crate::invites;
 use crate::lane::PeerKey;
 use crate::location;
+use crate::mailbox;
 use crate::membership::invite_name;
 use crate::output::{
-    Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MemberView, PollView,
-    StatusView, TaskView, VersionView,
+    Activity, ActivityEntry, ChatEntry, DeviceView, InviteView, LocationView, MailboxDoor, MemberView,
+    PollView, StatusView, TaskView, VersionView,
 };
 use crate::pairing::Tag;
 use crate::readmission;
@@ -37,6 +38,12 @@ impl Engine {
     /// By which coordinator the group meets, as [`StatusView::via`] without all the rest.
     pub fn via(&self) -> Option<String> {
         self.state.document.via()
+    }
+
+    /// The own mailbox in use as it will be from today on, a door a day, for so many days; each costs a multiplication on the curve.
+    /// Empty without a coordinator, and for who is no member.
+    pub fn mailbox_ahead(&self, days: u32) -> Vec<MailboxDoor> {
+        mailbox::ahead(&self.mail.mailboxes, &self.state, days)
     }
 
     /// Whether deposits wait for their answer: until then a node that ends loses time, not mail.

@@ -1,6 +1,6 @@
 //! From what was typed to what is asked at the local door.
 
-use super::{Command, DeviceCommand, Key, agenda};
+use super::{Command, DeviceCommand, Key, agenda, wake};
 use crate::args::SoundArgs;
 use crate::door::{FixAsk, InviteAsk, Request, TalkAsk, TrackAsk};
 use anyhow::{Context as _, Result, bail};
@@ -41,6 +41,7 @@ pub fn request(command: &Command) -> Result<Option<Request>> {
         Command::Hush => Request::Hush,
         Command::Calls => Request::Calls,
         Command::RestToken => Request::RestToken,
+        Command::Wake { what } => wake::request(what.as_ref()),
         Command::Rename { name } => Request::Rename { name: name.clone() },
         Command::Log { limit, before } => Request::Log { limit: *limit, before: before.clone() },
         Command::Search { text, limit, before } => {

@@ -1,6 +1,6 @@
 //! `halloo key`: asks the running daemon, or does it here where none runs.
 
-use super::{Cli, KeyCommand, show};
+use super::{Cli, show};
 use crate::daemon::open_vault;
 use crate::door::{Client, ClientError, CloseAsk, DoorError, Passphrase, Request};
 use crate::driver::{close_by, now, refusal};
@@ -10,9 +10,29 @@ use crate::storage::{Storage, StorageEvent};
 use crate::terminal::{exit, secret, tell};
 use crate::vault::{Place, Vault, VaultError};
 use anyhow::{Result, bail};
+use clap::Subcommand;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use zeroize::Zeroizing;
+
+/// What can be done with the key of what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum KeyCommand {
+    /// Show what closes this home, and how far a rotation is
+    Show,
+    /// Seal everything stored by a new key; the old one is useless afterwards. Groups go on meanwhile
+    Rotate,
+    /// Close this home by a passphrase, or change it (asked for, or HALLOO_NEW_PASSPHRASE)
+    Passphrase {
+        /// Open it without one again: by the keyring where one answers, else by a key file beside the data
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Close this home by the keyring of the system
+    Keyring,
+    /// Close this home by a key file beside the data: who copies the folder can read it
+    File,
+}
 
 /// Runs one of the commands.
 ///

@@ -68,6 +68,7 @@ pub fn answer(command: &Command, answer: &Value, json_wanted: bool) -> Result<()
         Command::Activity { .. } => rows("activity").iter().rev().try_for_each(|a| line(&activity(a))),
         Command::Calls => rows("calls").iter().try_for_each(|c| line(&call(c))),
         Command::RestToken => line(text(answer, "url")),
+        Command::Wake { .. } => super::wake::shown(answer),
         Command::Where => rows("locations").iter().try_for_each(|l| line(&location(l))),
         Command::Invite { .. } => {
             rows("invites").iter().try_for_each(invite)?;
@@ -137,6 +138,7 @@ pub fn event(event: &Value) -> Option<String> {
         "coordinator" => {
             format!("! {} is away; it is tried again, everything else goes on", text(event, "origin"))
         }
+        "not-woken" => format!("! not woken by {}: {}", text(event, "origin"), text(event, "trouble")),
         "via-changed" => match event["via"].as_str() {
             Some(via) => format!("* the group meets by {via}"),
             None => "* the group meets by no coordinator any more".to_owned(),

@@ -1,5 +1,6 @@
 //! What can be asked at the local door, and how a refusal looks.
 
+use super::WakeAsk;
 use crate::place_name::PrecisionName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -297,6 +298,12 @@ pub enum Request {
     Status,
     /// Another one-time token for the door of browsers and of other languages, where it is open.
     RestToken,
+    /// How this device is woken while it is away.
+    Wake,
+    /// Say how it is woken.
+    WakeBy(WakeAsk),
+    /// It is woken no more.
+    WakeOff,
     /// All events from now on, one a line.
     Watch,
     /// End the daemon.

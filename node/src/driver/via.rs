@@ -98,6 +98,7 @@ impl Driver {
     pub(super) fn mailboxes(&mut self, group: GroupId, doors: Vec<MailboxDoor>) {
         let doors = doors.into_iter().filter_map(|door| Some((origin(&door.via)?, door))).collect();
         self.wanted.doors.insert(group, doors);
+        self.waking.touch();
         self.tend();
     }
 
@@ -213,6 +214,7 @@ impl Driver {
                 self.wanted.voice_servers.insert(origin, server);
                 self.voice.set_servers(self.wanted.voice_servers.values().cloned().collect());
             }
+            News::Waking(news) => self.on_waking(origin, news).await,
             News::Stands(standing) => {
                 if standing.reachable {
                     // Told again even if nothing changed: a relay that has come back is asked at once.

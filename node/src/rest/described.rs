@@ -15,6 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         (name = "messages", description = "What was written"),
         (name = "location", description = "Where everybody is"),
         (name = "communication", description = "Who talks with whom"),
+        (name = "wake", description = "How this device is woken"),
     )
 )]
 pub(super) struct Api;

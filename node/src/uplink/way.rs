@@ -296,5 +296,13 @@ pub(super) struct AskParts {
     pub(super) most: usize,
 }
 
+impl AskParts {
+    /// To be told something.
+    pub(super) fn get(path: &str) -> Self {
+        let most = super::http::ANSWER_MAX;
+        AskParts { method: hyper::Method::GET, path: path.to_owned(), kind: None, body: Vec::new(), most }
+    }
+}
+
 #[cfg(test)]
 mod tests;
