@@ -14,6 +14,8 @@ pub mod access;
 #[cfg(feature = "server")]
 pub mod dpop;
 #[cfg(feature = "server")]
+pub mod rights;
+#[cfg(feature = "server")]
 pub mod totp;
 #[cfg(feature = "server")]
 pub mod book;
@@ -27,11 +29,15 @@ pub mod service;
 #[cfg(feature = "server")]
 mod object;
 #[cfg(feature = "server")]
+mod cursor;
+#[cfg(feature = "server")]
 pub mod office;
 #[cfg(feature = "server")]
 mod named;
 #[cfg(feature = "server")]
 mod signed;
+#[cfg(feature = "server")]
+mod caller;
 #[cfg(feature = "server")]
 pub mod ticket;
 #[cfg(feature = "server")]
@@ -58,7 +64,11 @@ mod password_set;
 mod authenticator;
 #[cfg(feature = "server")]
 mod jwks;
+#[cfg(feature = "server")]
+pub mod admin;
 
+#[cfg(feature = "server")]
+pub use admin::door as admin_door;
 #[cfg(feature = "server")]
 pub use door::{door, open, root_door, users_door};
 

@@ -140,6 +140,12 @@ impl Meters {
         self.circuits.dec();
     }
 
+    /// Sockets and circuits that are open now.
+    pub(crate) fn open(&self) -> (u64, u64) {
+        let now = |gauge: &Gauge| u64::try_from(gauge.get()).unwrap_or(0);
+        (now(&self.sockets), now(&self.circuits))
+    }
+
     /// A poke of a coordinator for one of its mailboxes.
     pub(crate) fn poked(&self, outcome: Pushed) {
         self.pokes.get_or_create(&Sent { outcome }).inc();

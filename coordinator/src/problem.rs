@@ -54,6 +54,16 @@ pub enum Kind {
     InvitationNeeded,
     /// A gateway of pushes to which nothing is sent from here.
     GatewayNotListed,
+    /// Who hosts has closed this account for now.
+    AccountSuspended,
+    /// No API key that is good here.
+    KeyNeeded,
+    /// The account that asks has no role that allows this.
+    RoleNeeded,
+    /// The API key was not made for this.
+    ScopeNeeded,
+    /// The account has a role that who asks does not reach.
+    RoleProtected,
     /// This very request was seen before.
     Replayed,
     /// Somebody has this already.
@@ -73,7 +83,7 @@ pub enum Kind {
 }
 
 /// All kinds, for the pages that explain them.
-pub const KINDS: [Kind; 22] = [
+pub const KINDS: [Kind; 27] = [
     Kind::Malformed,
     Kind::TooLarge,
     Kind::TicketNeeded,
@@ -87,6 +97,11 @@ pub const KINDS: [Kind; 22] = [
     Kind::WorkNeeded,
     Kind::InvitationNeeded,
     Kind::GatewayNotListed,
+    Kind::AccountSuspended,
+    Kind::KeyNeeded,
+    Kind::RoleNeeded,
+    Kind::ScopeNeeded,
+    Kind::RoleProtected,
     Kind::Replayed,
     Kind::Taken,
     Kind::NameNeeded,
@@ -121,6 +136,11 @@ impl Kind {
             Kind::WorkNeeded => (403, "work-needed"),
             Kind::InvitationNeeded => (403, "invitation-needed"),
             Kind::GatewayNotListed => (403, "gateway-not-listed"),
+            Kind::AccountSuspended => (403, "account-suspended"),
+            Kind::KeyNeeded => (401, "key-needed"),
+            Kind::RoleNeeded => (403, "role-needed"),
+            Kind::ScopeNeeded => (403, "scope-needed"),
+            Kind::RoleProtected => (403, "role-protected"),
             Kind::NameNeeded => (409, "name-needed"),
             Kind::Taken => (409, "taken"),
             Kind::Replayed => (409, "replayed"),
@@ -148,6 +168,11 @@ impl Kind {
             Kind::WorkNeeded => "Work is needed for an account",
             Kind::InvitationNeeded => "An invitation is needed for an account",
             Kind::GatewayNotListed => "Nothing is sent to this gateway from here",
+            Kind::AccountSuspended => "The account is suspended",
+            Kind::KeyNeeded => "An API key is needed that is good here",
+            Kind::RoleNeeded => "A role is needed that allows this",
+            Kind::ScopeNeeded => "The API key was not made for this",
+            Kind::RoleProtected => "The account has a role that protects it",
             Kind::NameNeeded => "A password needs a username",
             Kind::Taken => "Somebody has this already",
             Kind::Replayed => "This request was seen before",
@@ -186,6 +211,19 @@ impl Kind {
             Kind::InvitationNeeded => "Ask who hosts this coordinator for one and send it as `invitation`.",
             Kind::GatewayNotListed => {
                 "Register by the gateway of GET /api/v1/push/gateway here; who hosts allows others in `push.gateways`."
+            }
+            Kind::AccountSuspended => "Ask who hosts this coordinator; groups go on without an account.",
+            Kind::KeyNeeded => {
+                "Send `Authorization: Bearer hk_...`; an operator makes one by POST /api/v1/admin/keys, who hosts by `halloo-coordinator admin key make`."
+            }
+            Kind::RoleNeeded => {
+                "Who hosts gives one by `halloo-coordinator admin role USER ROLE`; docs/spec/coordinator.md says which allows what."
+            }
+            Kind::ScopeNeeded => {
+                "Make another key with that scope; one does no more than who made it may do now."
+            }
+            Kind::RoleProtected => {
+                "Who hosts takes its role away first, by `halloo-coordinator admin role USER none`."
             }
             Kind::NameNeeded => "Set a username first; take the password away before the username.",
             Kind::Taken => "Choose another, or log in.",
@@ -247,6 +285,12 @@ impl Problem {
         self
     }
 
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Which kind it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -283,6 +327,7 @@ impl IntoResponse for Problem {
         let scheme = match self.kind {
             Kind::TicketNeeded => Some("Halloo"),
             Kind::TokenNeeded => Some(r#"DPoP algs="EdDSA""#),
+            Kind::KeyNeeded => Some("Bearer"),
             _ => None,
         };
         if let Some(scheme) = scheme {

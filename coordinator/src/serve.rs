@@ -2,6 +2,7 @@
 
 use crate::acme::Renewal;
 use crate::auth;
+use crate::auth::admin::InForce;
 use crate::auth::office::Office;
 use crate::config::{Config, Room};
 use crate::door::Door;
@@ -35,7 +36,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use utoipa::OpenApi as _;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -91,6 +92,7 @@ impl Running {
         (name = "server", description = "What this coordinator is"),
         (name = "auth", description = "Tickets, accounts and their sessions"),
         (name = "users", description = "Settings of accounts"),
+        (name = "admin", description = "What operators do to accounts"),
         (name = "mailbox", description = "Items for who is away"),
         (name = "rendezvous", description = "Where members find each other"),
         (name = "push", description = "Waking devices that are away"),
@@ -99,7 +101,7 @@ impl Running {
 )]
 struct Api;
 
-/// How a ticket and how a token is sent.
+/// How a ticket, a token and a key are sent.
 struct Schemes;
 
 impl utoipa::Modify for Schemes {
@@ -116,6 +118,9 @@ impl utoipa::Modify for Schemes {
             let scheme = SecurityScheme::ApiKey(ApiKey::Header(header));
             api.components.get_or_insert_default().add_security_scheme(name, scheme);
         }
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.description = Some("An API key, `hk_...`, from POST /api/v1/admin/keys".to_owned());
+        api.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(bearer));
     }
 }
 
@@ -283,6 +288,7 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>)
         doors = doors
             .nest("/api/v1/auth", auth::door(office))
             .nest("/api/v1/users", auth::users_door(office))
+            .nest("/api/v1/admin", auth::admin_door(office, InForce::new(config.numbers())))
             .merge(auth::root_door(office));
     }
     if let Some(mail) = &rooms.mail {

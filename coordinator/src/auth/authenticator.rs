@@ -50,7 +50,7 @@ pub(super) struct RecoveryCodes {
     responses(
         (status = 200, description = "A secret, told this once", body = TotpGiven),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "There is one already, or this proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
@@ -81,7 +81,7 @@ pub(super) async fn enrol(State(office): State<Office>, signed: Signed) -> Resul
         (status = 200, description = "Codes are asked for from now on", body = RecoveryCodes),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The code is wrong, or the clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The code is wrong, the account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "It was verified before, or this proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
@@ -118,7 +118,7 @@ pub(super) async fn verify(
     responses(
         (status = 204, description = "It is forgotten"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "There is none", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

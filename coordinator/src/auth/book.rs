@@ -3,13 +3,16 @@
 //! A change is worked out (what is to be written, what is noted of it), made durable by the caller, and true then. Whoever works on
 //! an account, a device or a name keeps others from it meanwhile.
 
+pub mod api_key;
 pub mod audit;
 pub mod by_password;
 pub mod refresh;
 pub mod rows;
+pub mod standing;
 
 use super::access::Id;
 use super::invitation::InvitationError;
+use super::rights::Hand;
 use audit::{Event, What};
 use halloo_crypto::id::ClientId;
 use halloo_crypto::kdf;
@@ -56,6 +59,24 @@ pub enum Refused {
     /// An invitation that is no good.
     #[error(transparent)]
     Invitation(#[from] InvitationError),
+    /// Who hosts has closed the account for now.
+    #[error("this account is suspended")]
+    Suspended,
+    /// The account that asks may not do this to others.
+    #[error("this account has no role that allows this")]
+    RoleNeeded,
+    /// The account has a role that who asks does not reach.
+    #[error("this account has a role, and who asks has none above it")]
+    Protected,
+    /// No API key that is good.
+    #[error("this is no API key of this coordinator, or it has ended")]
+    KeyNeeded,
+    /// The key was not made for this.
+    #[error("this key was not made for this, or who made it may not do this any more")]
+    ScopeNeeded,
+    /// As many API keys as there may be.
+    #[error("there are at most {} API keys: revoke one", api_key::KEYS_MAX)]
+    Keys,
     /// More devices than one account has.
     #[error("an account has at most {DEVICES_MAX} devices")]
     Devices,
@@ -85,7 +106,13 @@ impl std::fmt::Debug for Change {
 
 impl Change {
     fn note(&mut self, what: What, account: Id) {
-        self.events.push(Event { what, account });
+        self.events.push(Event::own(what, account));
+    }
+
+    /// The same change, done by somebody else than the owner.
+    fn by(mut self, hand: Hand) -> Self {
+        self.events.iter_mut().for_each(|event| event.by = Some(hand.by()));
+        self
     }
 }
 
@@ -208,6 +235,7 @@ impl Book {
         (now_ms, rng): (u64, &mut ChaCha20Rng),
     ) -> Result<(Change, Opened), Refused> {
         let mut row = self.rows.device(store, &device)?.ok_or(Refused::Unknown)?;
+        self.admit(store, &row.account)?;
         let (session, refresh) = self.begin_session(Day::of_ms(now_ms), rng);
         let (account, id) = (row.account, session.id);
         row.session = Some(session);
@@ -271,6 +299,7 @@ impl Book {
             Err(error) => return Err(error),
         };
         let account = row.account;
+        self.admit(store, &account)?;
         let Some(session) = &mut row.session else { return ended(change) };
         let id = session.id;
         let refresh = match session.present(token) {
@@ -317,6 +346,18 @@ impl Book {
         keys.filter_map(|key| row(key).transpose()).collect()
     }
 
+    /// The devices of an account, if they are these: whoever works on all of them keeps others from these only.
+    fn devices_are(
+        &self,
+        store: &dyn Store,
+        account: &Id,
+        devices: &[ClientId],
+    ) -> Result<Vec<(ClientId, Device)>, Refused> {
+        let there = self.devices(store, account)?;
+        let same = there.len() == devices.len() && there.iter().all(|(key, _)| devices.contains(key));
+        if same { Ok(there) } else { Err(Refused::Moved) }
+    }
+
     /// Takes a device away from an account; whether the account is forgotten with it, being the last.
     pub fn revoke_device(
         &self,
@@ -341,12 +382,10 @@ impl Book {
     /// Forgets an account whose devices are these.
     pub fn forget(&self, store: &dyn Store, account: &Id, devices: &[ClientId]) -> Result<Change, Refused> {
         let (names, _) = self.profile(store, account)?;
-        let there = self.devices(store, account)?;
-        if there.len() != devices.len() || there.iter().any(|(key, _)| !devices.contains(key)) {
-            return Err(Refused::Moved);
-        }
+        self.devices_are(store, account, devices)?;
         let mut change = Change::default();
         change.batch.del(rows::account_key(account));
+        change.batch.del(standing::key(account));
         if let Some(username) = &names.username {
             change.batch.del(rows::name_key(&self.tag(username)));
         }

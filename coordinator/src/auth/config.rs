@@ -52,6 +52,10 @@ pub struct AuthConfig {
     pub account_burst: NonZeroU32,
     /// And how many more in a minute.
     pub account_per_minute: NonZeroU32,
+    /// Most changes to accounts and keys of others by one account with a role, or by one API key, at once.
+    pub admin_changes_burst: NonZeroU32,
+    /// And how many more in an hour.
+    pub admin_changes_per_hour: NonZeroU32,
     /// Memory of one guess of a password, KiB.
     pub password_memory_kib: u32,
     /// Passes over it.
@@ -85,6 +89,8 @@ impl Default for AuthConfig {
             password_registrations_per_hour: number(3),
             account_burst: number(60),
             account_per_minute: number(30),
+            admin_changes_burst: number(1_000),
+            admin_changes_per_hour: number(1_000),
             password_memory_kib: 19_456,
             password_passes: 2,
         }

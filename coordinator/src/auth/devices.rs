@@ -46,7 +46,7 @@ pub(super) struct DeviceShown {
     responses(
         (status = 200, description = "Its devices", body = DeviceList),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
         (status = 503, description = "Not now", body = Details, content_type = "application/problem+json"),
@@ -78,7 +78,7 @@ pub(super) async fn list(State(office): State<Office>, signed: Signed) -> Result
         (status = 204, description = "It is gone"),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Longest body of all others than tickets: names, a description of a device, a proof and a token.
-const BODY_MAX: usize = 4_096;
+pub(super) const BODY_MAX: usize = 4_096;
 
 /// Opens the room, with secrets of its own.
 pub fn open(hall: &Hall, config: &AuthConfig, secrets: &Secrets) -> Result<Office> {

@@ -63,7 +63,7 @@ struct Typed {
     responses(
         (status = 200, description = "A session", body = TokensGiven),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "Nobody logs in by this, a code is needed, or the signature does not hold", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "Nobody logs in by this, a code is needed, the account is suspended, or the signature does not hold", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "The challenge was answered before, or the key has another account", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

@@ -19,7 +19,7 @@ use axum::http::StatusCode;
     responses(
         (status = 204, description = "It has ended"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "It had ended", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

@@ -7,8 +7,8 @@ use crate::problem::{Kind, Problem};
 const EMAIL_BYTES_MAX: usize = 254;
 /// Shortest and longest username.
 const USERNAME_BYTES: std::ops::RangeInclusive<usize> = 3..=32;
-/// Longest name of a device, characters: what a list shows in a line.
-const DEVICE_NAME_MAX: usize = 64;
+/// Longest name of a device or an API key, characters: what a list shows in a line.
+const LINE_MAX: usize = 64;
 
 /// What a device is, for the list of its owner.
 #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
@@ -50,10 +50,15 @@ pub(super) fn names(username: Option<String>, email: Option<String>) -> Result<N
     Ok(Names { username, email })
 }
 
+/// Whether a name that somebody gives to a thing of theirs fits on one line of a list.
+pub(super) fn is_line(name: &str) -> bool {
+    name.chars().count() <= LINE_MAX && !name.chars().any(char::is_control)
+}
+
 /// A name of a device that may be kept; an empty one where none was given.
 pub(super) fn device_name(info: Option<DeviceInfo>) -> Result<String, Problem> {
     let name = info.map(|info| info.name).unwrap_or_default();
-    if name.chars().count() > DEVICE_NAME_MAX || name.chars().any(char::is_control) {
+    if !is_line(&name) {
         return Err(refuse("a device's name has at most 64 characters, on one line"));
     }
     Ok(name)

@@ -2,9 +2,10 @@
 
 use super::access::{Access, Id, Issuer};
 use super::book::audit::{self, Event, Head};
-use super::book::{Book, Change, Opened, Refused, rows};
+use super::book::{Book, Change, Opened, Refused, api_key, rows};
 use super::challenge::{ChallengeError, Challenges};
 use super::config::{AuthConfig, Registration};
+use super::cursor::Cursors;
 use super::invitation::{self, InvitationError, Invitations};
 use super::jose;
 use super::object::Object;
@@ -78,6 +79,8 @@ pub struct Office {
     pub(super) by_account: Arc<Limit>,
     pub(super) codes: Arc<Limit>,
     pub(super) changes: Arc<Limit>,
+    pub(super) admin_changes: Arc<Limit>,
+    pub(super) cursors: Arc<Cursors>,
     pub(super) stretcher: Stretcher,
     pub(super) registration: Registration,
     work_bits: u8,
@@ -141,6 +144,9 @@ impl Office {
             ),
             by_account: hall.limit(config.account_burst, config.account_per_minute),
             changes: hall.limit_every(CHANGES_BURST, hour / CHANGES_PER_HOUR),
+            admin_changes: hall
+                .limit_every(config.admin_changes_burst, hour / config.admin_changes_per_hour.get()),
+            cursors: Arc::new(Cursors::new(&secrets.accounts)),
             codes: hall.limit_every(CODES_BURST, hour / CODES_PER_HOUR),
             stretcher: Stretcher::new(config.cost()).context(
                 "auth.password_memory_kib and auth.password_passes: Argon2 takes at least 8 KiB and one pass",
@@ -286,9 +292,10 @@ impl Office {
         }
     }
 
-    /// Forgets rows of the audit log that are too old, and what was noted of invitations that have ended; now and then.
+    /// Forgets rows of the audit log that are too old, API keys that have ended, and what was noted of invitations that have; now and then.
     pub async fn round(&self) -> Result<(), Problem> {
         self.forget_invitations().await?;
+        self.forget_keys().await?;
         let kept_ms = u64::from(self.audit_days) * 86_400_000;
         let before_ms = self.hall.world.now_ms().saturating_sub(kept_ms);
         loop {
@@ -303,6 +310,13 @@ impl Office {
                 return Ok(());
             }
         }
+    }
+
+    async fn forget_keys(&self) -> Result<(), Problem> {
+        let today = Day::of_ms(self.hall.world.now_ms());
+        let turn = self.hall.turn().await;
+        let over = api_key::forget(&*self.hall.store, today)?;
+        if over.is_empty() { Ok(()) } else { turn.submit(over, |_| {}).durable().await }
     }
 
     async fn forget_invitations(&self) -> Result<(), Problem> {
@@ -416,7 +430,12 @@ impl From<Refused> for Problem {
             Refused::NameNeeded => Kind::NameNeeded,
             Refused::Ended => Kind::SessionEnded,
             Refused::Absent => Kind::NotFound,
-            Refused::Devices => Kind::Full,
+            Refused::Devices | Refused::Keys => Kind::Full,
+            Refused::Suspended => Kind::AccountSuspended,
+            Refused::KeyNeeded => Kind::KeyNeeded,
+            Refused::RoleNeeded => Kind::RoleNeeded,
+            Refused::ScopeNeeded => Kind::ScopeNeeded,
+            Refused::Protected => Kind::RoleProtected,
             Refused::Invitation(InvitationError::Store(error)) => return store_problem(error),
             Refused::Invitation(_) => Kind::InvitationNeeded,
             Refused::Moved => {

@@ -60,7 +60,7 @@ fn shown(account: &[u8; 16], names: Names, created: u32) -> Json<Profile> {
     responses(
         (status = 200, description = "Its settings", body = Profile),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
@@ -86,7 +86,7 @@ pub(super) async fn get(State(office): State<Office>, signed: Signed) -> Result<
         (status = 200, description = "They are set", body = Profile),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken, or needed by a password, or this proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
@@ -123,7 +123,7 @@ pub(super) async fn put(
     responses(
         (status = 204, description = "It is forgotten"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "Nothing of this name", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

@@ -35,7 +35,7 @@ pub(super) struct RefreshAsk {
         (status = 200, description = "The session goes on", body = TokensGiven),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No proof of the key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The session has ended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The session has ended, the account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

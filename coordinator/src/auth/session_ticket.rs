@@ -42,7 +42,7 @@ pub(super) struct AskShape {
         (status = 200, description = "A ticket for ten minutes", body = GivenShape),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

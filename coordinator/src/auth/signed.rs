@@ -42,14 +42,14 @@ fn ended() -> Problem {
 }
 
 /// The one value of a header; several would leave it open which of them counts.
-fn only<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+pub(super) fn only<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     let mut values = parts.headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()
 }
 
 /// Counts the request before anything is computed for it.
-async fn counted(parts: &mut Parts, office: &Office) -> Result<(), Problem> {
+pub(super) async fn counted(parts: &mut Parts, office: &Office) -> Result<(), Problem> {
     let Ok(Asker(name)) = Asker::from_request_parts(parts, office).await;
     office.limit.pass(&name)
 }
@@ -117,9 +117,13 @@ impl Office {
         })
     }
 
+    /// Whether the session is the one that is open; refused where its account is suspended.
     fn is_open(&self, signed: &Signed, store: &dyn Store) -> Result<bool, Refused> {
         match self.book.session(store, &signed.device, &signed.session, self.hall.world.now_ms()) {
-            Ok(row) => Ok(row.account == signed.account),
+            Ok(row) if row.account == signed.account => {
+                self.book.admit(store, &signed.account).map(|()| true)
+            }
+            Ok(_) => Ok(false),
             Err(Refused::Ended) => Ok(false),
             Err(error) => Err(error),
         }

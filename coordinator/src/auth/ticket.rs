@@ -86,7 +86,7 @@ pub(super) struct GivenShape {
     responses(
         (status = 200, description = "A ticket for ten minutes", body = GivenShape),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "Signature or clock", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "Signature or clock, or the account of this key is suspended", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "Seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
@@ -103,7 +103,10 @@ pub(super) async fn ticket(
     let ask: TicketAsk = serde_json::from_slice(&body?)
         .map_err(|_| Problem::new(Kind::Malformed, "the body is no request for a ticket"))?;
     let now_ms = office.hall.world.now_ms();
-    Ok(Json(office.desk().ask(&ask, &here.origins, now_ms)?))
+    let given = office.desk().ask(&ask, &here.origins, now_ms)?;
+    // After the signature: whether the account of a key is suspended is told to who has the key.
+    office.book.admit_device(&*office.hall.store, &ask.client)?;
+    Ok(Json(given))
 }
 
 #[cfg(test)]

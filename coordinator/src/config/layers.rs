@@ -180,6 +180,16 @@ impl Effective {
     }
 }
 
+impl Config {
+    /// Every setting that is a whole number, under its key: most of them are limits. Ports are none.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<(String, u64)> {
+        let rows = Table::try_from(self).map(|table| flat(&table)).unwrap_or_default();
+        let number = |(key, value): (String, Value)| Some((key, u64::try_from(value.as_integer()?).ok()?));
+        rows.into_iter().filter_map(number).filter(|(key, _)| !key.ends_with("_port")).collect()
+    }
+}
+
 /// All values that are no tables, under keys with dots.
 fn flat(table: &Table) -> Vec<(String, Value)> {
     let mut rows = Vec::new();

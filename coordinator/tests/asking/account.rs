@@ -6,9 +6,10 @@ use halloo_coordinator::auth::jose;
 use halloo_coordinator::config::Config;
 use halloo_crypto::base16;
 use halloo_crypto::secret::Secret;
-use halloo_crypto::ticket::ClientSecret;
+use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
 use halloo_wire::login::{CHALLENGE_PATH, LOGIN_PATH, LoginProof, Purpose, REGISTER_PATH};
 use halloo_wire::origin::Origin;
+use halloo_wire::ticket::TicketAsk;
 use hyper::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -103,6 +104,19 @@ impl Device {
     pub async fn try_login(&self) -> Answer {
         let body = json!({"proof": self.proof(Purpose::Login).await});
         self.post(LOGIN_PATH, &body, &[]).await
+    }
+
+    /// A request for a ticket by the key of the device.
+    pub fn ticket_ask(&self, room: Room) -> TicketAsk {
+        let nonce = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let request = TicketRequest {
+            room,
+            client: self.secret.id(),
+            time_ms: super::NOW_MS,
+            nonce: u128::from(nonce).to_be_bytes(),
+            origin: self.origin.to_string(),
+        };
+        TicketAsk::new(&request, self.secret.sign(&request).unwrap())
     }
 
     /// A proof for one request, dated as the coordinator's clock at the start of the tests unless said otherwise.

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod account;
+pub mod operators;
 
 use halloo_coordinator::config::Config;
 use halloo_coordinator::serve::{self, Running};

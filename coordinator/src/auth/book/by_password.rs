@@ -62,6 +62,7 @@ impl Book {
                 None => return Ok((Self::refused(id), Err(Refused::Unknown))),
             }
         }
+        self.admit(store, &id)?;
         if checked.renewed.is_some() {
             account.password = checked.renewed;
         }
@@ -82,7 +83,7 @@ impl Book {
 
     /// What is noted of a password or a code that was wrong.
     pub fn refused(account: Id) -> Change {
-        Change { events: vec![Event { what: What::LoginRefused, account }], ..Change::default() }
+        Change { events: vec![Event::own(What::LoginRefused, account)], ..Change::default() }
     }
 
     /// Uses up a code; what is to be noted of it, or nothing where it is wrong.
@@ -96,7 +97,7 @@ impl Book {
         let hash = recovery_hash(id, text);
         let at = second.recovery.iter().position(|kept| kdf::equal(kept, &hash))?;
         second.recovery.remove(at);
-        Some(Some(Event { what: What::RecoveryUsed, account: *id }))
+        Some(Some(Event::own(What::RecoveryUsed, *id)))
     }
 
     /// Sets the password of an account, or takes it away.

@@ -6,6 +6,8 @@
 //!  "an" | tag of the username 32             account 16
 //!  "ad" | device key 32                      version | postcard of Device
 //!  "al" | account 16 | device key 32         nothing
+//!  "as" | account 16                         role and suspension, drawn in `standing`
+//!  "ak" | key id 16                          version | postcard of ApiKey, drawn in `api_key`
 //!  "ag" | number u64                         a row of the audit log, drawn in `audit`
 //!  "av" | id 8                               uses of an invitation, drawn in `invitation`
 //! ```
@@ -187,11 +189,11 @@ impl Session {
     }
 }
 
-fn write<T: Serialize>(row: &T) -> Vec<u8> {
+pub(super) fn write<T: Serialize>(row: &T) -> Vec<u8> {
     postcard::to_extend(row, vec![VERSION]).expect("rows have a form in bytes")
 }
 
-fn read<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+pub(super) fn read<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
     let (version, body) = value.split_first()?;
     let (row, rest) = postcard::take_from_bytes(body).ok().filter(|_| *version == VERSION)?;
     rest.is_empty().then_some(row)
