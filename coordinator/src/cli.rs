@@ -1,6 +1,7 @@
-//! The command line: `serve`, `init`, `invite`, `backup`, `restore`, `doctor`, `config check`, `audit verify`; data on stdout, talk on stderr.
+//! The command line: `serve`, `init`, `invite`, `admin`, `backup`, `restore`, `doctor`, `config check`, `audit verify`; data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod admin;
 mod copies;
 mod doctor;
 mod init;
@@ -47,6 +48,8 @@ enum Command {
     Backup(copies::From),
     /// Prints the code of an invitation to an account, where `auth.registration` wants one; while it serves.
     Invite(invite::Told),
+    /// Looks at accounts, suspends them, gives them roles, makes API keys; while it serves.
+    Admin(admin::Told),
     /// Puts a backup into an empty data folder.
     Restore(copies::To),
     /// Looks at settings, data folder, port, certificate, clock and DNS, and says what is wrong.
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Init(told) => init::run(told),
         Command::Backup(from) => copies::backup(&from),
         Command::Invite(told) => invite::run(&told),
+        Command::Admin(told) => admin::run(told),
         Command::Restore(to) => copies::restore(&to),
         Command::Doctor(settings) => doctor::run(&settings),
         Command::Config { what: ConfigCommand::Check(settings) } => check(&settings),

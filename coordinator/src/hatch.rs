@@ -1,11 +1,13 @@
 //! The hatch: a socket in the data folder by which a command on this machine asks the coordinator that serves from it.
 //!
 //! ```text
-//!   asked      "backup\n"                                       "invite\n" | accounts u16 | days u16
-//!   answer     0 | bytes u64 | so many bytes: an export of the store, the code of an invitation         or 1 | text of what went wrong
+//!   asked      "backup\n"              "invite\n" | accounts u16 | days u16              "office\n" | length u16 | an order as JSON
+//!   answer     0 | bytes u64 | so many bytes: an export of the store, the code of an invitation, what came of the order as JSON
+//!              1 | text of what went wrong
 //! ```
 //! Only who may enter the data folder reaches it; that is who could read the store itself.
 
+use crate::auth::admin::host::{Done, Order};
 use crate::auth::office::Office;
 use crate::hall::Closing;
 use anyhow::{Context as _, Result, bail};
@@ -27,10 +29,15 @@ const EXPORT: &str = "hatch.export";
 /// What is asked for.
 const BACKUP: &[u8; 7] = b"backup\n";
 const INVITE: &[u8; 7] = b"invite\n";
+const OFFICE: &[u8; 7] = b"office\n";
 /// How long who asks may take to say what: the next one waits behind it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it waits when a caller could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// What an older coordinator says to a newer command.
+const UNKNOWN: &str = "this coordinator does not know what was asked: use the command of its version";
+/// What one says that gives no accounts.
+const CLOSED: &str = "the room auth is closed here: open it with `rooms`";
 /// Longest word on what went wrong.
 const WORD_MAX: u64 = 4_096;
 
@@ -107,10 +114,8 @@ impl Hatch {
         match &asked {
             BACKUP => self.export(caller, &given.store).await,
             INVITE => invite(caller, given.office.as_ref()).await,
-            _ => {
-                say(caller, "this coordinator does not know what was asked: use the command of its version")
-                    .await
-            }
+            OFFICE => obey(caller, given.office.as_ref()).await,
+            _ => say(caller, UNKNOWN).await,
         }
     }
 
@@ -141,13 +146,33 @@ async fn invite(caller: &mut UnixStream, office: Option<&Office>) -> io::Result<
         Err(_) => return say(caller, "it was not said how many accounts, for how long").await,
     };
     let [accounts, days] = [[told[0], told[1]], [told[2], told[3]]].map(u16::from_be_bytes);
-    let Some(office) = office else {
-        return say(caller, "the room auth is closed here: open it with `rooms`").await;
+    let Some(office) = office else { return say(caller, CLOSED).await };
+    give(caller, office.invite(accounts, days).as_bytes()).await
+}
+
+/// Does what who hosts orders.
+async fn obey(caller: &mut UnixStream, office: Option<&Office>) -> io::Result<()> {
+    let read = async {
+        let mut order = vec![0; usize::from(caller.read_u16().await?)];
+        caller.read_exact(&mut order).await?;
+        io::Result::Ok(order)
     };
-    let code = office.invite(accounts, days);
+    let order = match tokio::time::timeout(PATIENCE, read).await {
+        Ok(read) => read?,
+        Err(_) => return say(caller, "it was not said what is to be done").await,
+    };
+    let Ok(order) = serde_json::from_slice::<Order>(&order) else { return say(caller, UNKNOWN).await };
+    let Some(office) = office else { return say(caller, CLOSED).await };
+    match office.obey(order).await {
+        Ok(done) => give(caller, &serde_json::to_vec(&done).map_err(io::Error::other)?).await,
+        Err(problem) => say(caller, problem.detail()).await,
+    }
+}
+
+async fn give(caller: &mut UnixStream, answer: &[u8]) -> io::Result<()> {
     caller.write_all(&[0]).await?;
-    caller.write_all(&(code.len() as u64).to_be_bytes()).await?;
-    caller.write_all(code.as_bytes()).await?;
+    caller.write_all(&(answer.len() as u64).to_be_bytes()).await?;
+    caller.write_all(answer).await?;
     caller.shutdown().await
 }
 
@@ -181,6 +206,21 @@ pub fn invitation(data: &Path, accounts: u16, days: u16) -> Result<Option<String
     let mut code = String::new();
     given.read_to_string(&mut code).context("the coordinator broke off; try again")?;
     Ok(Some(code))
+}
+
+/// Has it do something to accounts.
+///
+/// # Errors
+/// When it refuses.
+pub fn order(data: &Path, order: &Order) -> Result<Option<Done>> {
+    let order = serde_json::to_vec(order).context("writing the order")?;
+    let length = u16::try_from(order.len()).context("this is longer than any order is")?;
+    let Some(given) = ask(data, &[&OFFICE[..], &length.to_be_bytes(), &order].concat())? else {
+        return Ok(None);
+    };
+    let done =
+        serde_json::from_reader(given).context("the coordinator broke off, or is of another version")?;
+    Ok(Some(done))
 }
 
 fn ask(data: &Path, asked: &[u8]) -> Result<Option<Take<Caller>>> {

@@ -34,6 +34,9 @@ async fn who_asks_is_given_all_rows_as_long_as_it_serves() {
     let asked = data.clone();
     let refused = tokio::task::spawn_blocking(move || invitation(&asked, 1, 7)).await.unwrap();
     assert!(refused.unwrap_err().to_string().contains("the room auth is closed"));
+    let asked = data.clone();
+    let refused = tokio::task::spawn_blocking(move || order(&asked, &Order::Roles)).await.unwrap();
+    assert!(refused.unwrap_err().to_string().contains("the room auth is closed"));
     closer.close();
     running.await.unwrap();
     assert!(!is_served(&data));
