@@ -4,6 +4,7 @@ mod asking;
 
 use asking::{NOW_MS, open};
 use hyper::Method;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -55,6 +56,10 @@ async fn the_interface_is_described_and_its_page_fetches_nothing_from_elsewhere(
     let api = place.get("/api/v1/openapi.json").await.json();
     assert_eq!(api["openapi"], "3.1.0");
     assert!(api["paths"]["/api/v1/server"]["get"].is_object());
+    let paths = api["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+    let names: Vec<_> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "one name twice: {names:?}");
     for file in ["", "swagger-ui.css", "swagger-initializer.js", "index.css"] {
         let page = place.get(&format!("/api/v1/docs/{file}")).await;
         assert_eq!(page.status, 200, "{file}");

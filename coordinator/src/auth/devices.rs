@@ -38,6 +38,7 @@ pub(super) struct DeviceShown {
 #[utoipa::path(
     get,
     path = "/devices",
+    operation_id = "list_devices",
     tag = "auth",
     security(("token" = [])),
     params(
@@ -68,6 +69,7 @@ pub(super) async fn list(State(office): State<Office>, signed: Signed) -> Result
 #[utoipa::path(
     delete,
     path = "/devices/{device_key}",
+    operation_id = "revoke_device",
     tag = "auth",
     security(("token" = [])),
     params(

@@ -52,6 +52,7 @@ fn shown(account: &[u8; 16], names: Names, created: u32) -> Json<Profile> {
 #[utoipa::path(
     get,
     path = "/profile",
+    operation_id = "get_profile",
     tag = "users",
     security(("token" = [])),
     params(
@@ -76,6 +77,7 @@ pub(super) async fn get(State(office): State<Office>, signed: Signed) -> Result<
 #[utoipa::path(
     put,
     path = "/profile",
+    operation_id = "set_profile",
     tag = "users",
     security(("token" = [])),
     params(
@@ -115,6 +117,7 @@ pub(super) async fn put(
 #[utoipa::path(
     delete,
     path = "/profile",
+    operation_id = "forget_profile",
     tag = "users",
     security(("token" = [])),
     params(

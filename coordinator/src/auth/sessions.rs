@@ -42,6 +42,7 @@ pub(super) struct SessionShown {
 #[utoipa::path(
     get,
     path = "/sessions",
+    operation_id = "list_sessions",
     tag = "auth",
     security(("token" = [])),
     params(
@@ -76,6 +77,7 @@ pub(super) async fn list(State(office): State<Office>, signed: Signed) -> Result
 #[utoipa::path(
     delete,
     path = "/sessions/{session_id}",
+    operation_id = "end_session",
     tag = "auth",
     security(("token" = [])),
     params(

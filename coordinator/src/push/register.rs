@@ -15,6 +15,7 @@ use halloo_wire::push::{SignedAsk, What};
 #[utoipa::path(
     post,
     path = "/registrations",
+    operation_id = "register_push",
     tag = "push",
     request_body(content = Octets, content_type = "application/octet-stream", description = "A signed ask, drawn in docs/spec/coordinator.md"),
     responses(

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 #[utoipa::path(
     delete,
     path = "/{place}/{slot}",
+    operation_id = "delete_record",
     tag = "rendezvous",
     security(("ticket" = [])),
     params(

@@ -13,6 +13,7 @@ use halloo_wire::rendezvous::write_records;
 #[utoipa::path(
     get,
     path = "/{place}",
+    operation_id = "get_records",
     tag = "rendezvous",
     params(("place" = String, Path, description = "32 bytes in hex", pattern = "^[0-9a-f]{64}$")),
     responses(

@@ -25,6 +25,7 @@ pub(super) struct LeaseQuery {
 #[utoipa::path(
     put,
     path = "/{place}/{slot}",
+    operation_id = "put_record",
     tag = "rendezvous",
     security(("ticket" = [])),
     params(

@@ -83,6 +83,7 @@ pub(super) struct AccountShown {
 #[utoipa::path(
     get,
     path = "/accounts",
+    operation_id = "list_accounts",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(
@@ -131,6 +132,7 @@ pub(super) fn page(office: &Office, limit: usize, after: Option<&Id>) -> Result<
 #[utoipa::path(
     get,
     path = "/accounts/{user_id}",
+    operation_id = "show_account",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(
@@ -178,6 +180,7 @@ pub(super) async fn show(
 #[utoipa::path(
     delete,
     path = "/accounts/{user_id}",
+    operation_id = "forget_account",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(

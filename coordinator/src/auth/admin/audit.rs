@@ -90,6 +90,7 @@ fn shown(noted: &Noted) -> RowShown {
 #[utoipa::path(
     get,
     path = "/audit",
+    operation_id = "list_audit_rows",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(

@@ -75,6 +75,7 @@ pub(super) fn begin(name: String, scopes: BTreeSet<Scope>, days: Option<u16>) ->
 #[utoipa::path(
     get,
     path = "/keys",
+    operation_id = "list_keys",
     tag = "admin",
     security(("token" = [])),
     params(
@@ -100,6 +101,7 @@ pub(super) async fn list(
 #[utoipa::path(
     post,
     path = "/keys",
+    operation_id = "make_key",
     tag = "admin",
     security(("token" = [])),
     params(
@@ -143,6 +145,7 @@ pub(super) async fn make(
 #[utoipa::path(
     delete,
     path = "/keys/{key_id}",
+    operation_id = "revoke_key",
     tag = "admin",
     security(("token" = [])),
     params(

@@ -48,6 +48,7 @@ pub(super) struct Quota {
 #[utoipa::path(
     get,
     path = "/quotas",
+    operation_id = "list_quotas",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(

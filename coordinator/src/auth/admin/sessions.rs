@@ -12,6 +12,7 @@ use halloo_store::store::Store;
 #[utoipa::path(
     delete,
     path = "/accounts/{user_id}/sessions",
+    operation_id = "end_sessions_of_account",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(

@@ -14,6 +14,7 @@ use halloo_store::store::Store;
 #[utoipa::path(
     put,
     path = "/accounts/{user_id}/suspension",
+    operation_id = "suspend_account",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(
@@ -44,6 +45,7 @@ pub(super) async fn suspend(
 #[utoipa::path(
     delete,
     path = "/accounts/{user_id}/suspension",
+    operation_id = "unsuspend_account",
     tag = "admin",
     security(("token" = []), ("key" = [])),
     params(
