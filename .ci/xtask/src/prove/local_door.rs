@@ -29,6 +29,6 @@ pub fn run(size: Size) -> Result<()> {
     let (origin, token) = url.split_once("/#").context("a URL without a token")?;
     let bearer = capture(&python, &["-c", ENTER, origin, token])?;
     let header = format!("Authorization: Bearer {}", bearer.trim());
-    asked(&python, origin, ("local_door.toml", cases(size)), &["--header", &header], folder.path())?;
+    asked(&python, origin, ("local_door.toml", cases(size)), (&["--header", &header], None), folder.path())?;
     ada.stop()
 }

@@ -1,8 +1,9 @@
-//! What others have written against the coordinator: schemathesis asks it everything that its description allows and forbids, PyJWT and pyotp log in, http-ece opens pushes.
+//! What others have written against the coordinator: schemathesis asks it everything that its description allows and forbids, with an API key
+//! where operators ask, PyJWT and pyotp log in, http-ece opens pushes.
 
 use super::Size;
 use crate::setup;
-use crate::shell::{cargo, command, finish, root, run, target};
+use crate::shell::{capture, cargo, command, finish, root, run, target};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -12,12 +13,13 @@ use std::process::{Child, Command, Stdio};
 const CASES: [(Size, &str); 2] = [(Size::Small, "10"), (Size::Full, "100")];
 
 /// Anybody may register, and nobody asks too often: refusals for that would hide all others.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "auth.registration=open",
     "auth.burst=1000000",
     "auth.registrations_burst=1000000",
     "auth.passwords_burst=1000000",
     "auth.password_registrations_burst=1000000",
+    "auth.admin_changes_burst=1000000",
     "mailbox.asks_burst=1000000",
     "rendezvous.looks_burst=1000000",
     "push.asks_burst=1000000",
@@ -25,6 +27,12 @@ const SETTINGS: [&str; 10] = [
     // The push service of the proof is on loopback.
     "push.allow=[\"127.0.0.0/8\"]",
 ];
+
+/// Accounts that operators look at, suspend and forget: schemathesis finds their names in the list.
+const PEOPLE: &str = "100";
+
+/// All that a key can be made for: with it schemathesis gets behind the doors of operators, and cannot take its own key away.
+const SCOPES: [&str; 5] = ["accounts:read", "accounts:write", "accounts:delete", "audit:read", "quotas:read"];
 
 /// `prove coordinator.4`, as far as it is built.
 pub fn line(size: Size) -> Result<()> {
@@ -35,11 +43,12 @@ pub fn line(size: Size) -> Result<()> {
     )?;
     let folder = tempfile::tempdir()?;
     let served = Served::start(folder.path())?;
-    for script in ["login.py", "push.py"] {
+    for (script, more) in [("login.py", &[PEOPLE][..]), ("push.py", &[])] {
         let script = root().join(".ci/xtask/src/prove/peers").join(script);
-        run(&python, &[&script.to_string_lossy(), &served.origin])?;
+        run(&python, &[&[&*script.to_string_lossy(), &*served.origin], more].concat())?;
     }
-    asked(&python, &served.origin, ("schemathesis.toml", cases(size)), &[], folder.path())
+    let key = Served::key(folder.path())?;
+    asked(&python, &served.origin, ("schemathesis.toml", cases(size)), (&[], Some(&key)), folder.path())
 }
 
 /// How many cases schemathesis tries.
@@ -47,12 +56,13 @@ pub fn cases(size: Size) -> &'static str {
     CASES.iter().find(|(of, _)| *of == size).map_or("10", |(_, cases)| cases)
 }
 
-/// Everything that the description allows and forbids, in all phases; a failure is one of ours or of the description.
+/// Everything that the description allows and forbids, in all phases; a failure is one of ours or of the description. The settings of
+/// schemathesis say where it sends a key.
 pub fn asked(
     python: &str,
     origin: &str,
     (config, cases): (&str, &str),
-    more: &[&str],
+    (more, key): (&[&str], Option<&str>),
     folder: &Path,
 ) -> Result<()> {
     let description = format!("{origin}/api/v1/openapi.json");
@@ -63,7 +73,7 @@ pub fn asked(
     let args = [&["--config-file", &config, "run", &description], &limits[..], more].concat();
     let mut asks = command(&program, &args);
     // It keeps notes where it runs.
-    asks.current_dir(folder);
+    asks.current_dir(folder).envs(key.map(|key| ("HALLOO_KEY", key)));
     finish(asks, &program, &args)
 }
 
@@ -93,6 +103,16 @@ impl Served {
             bail!("the coordinator says it is at `{origin}`");
         }
         Ok(Served { process, origin })
+    }
+
+    /// An API key for all that there is one for.
+    fn key(folder: &Path) -> Result<String> {
+        let program = target().join("debug/halloo-coordinator").to_string_lossy().into_owned();
+        let folder = folder.to_string_lossy();
+        let scopes = SCOPES.iter().flat_map(|scope| ["--scope", scope]);
+        let args: Vec<&str> =
+            ["admin", "key", "make", "schemathesis", "--data", &folder].into_iter().chain(scopes).collect();
+        Ok(capture(&program, &args)?.trim().to_owned())
     }
 }
 

@@ -1,6 +1,6 @@
 """A device of another make at a coordinator: registers by its key, is verified by PyJWT, enrols pyotp, brings in a second device, refreshes.
 
-Usage: login.py ORIGIN. Everything here is written from docs/spec/coordinator.md and the RFCs, with none of our code.
+Usage: login.py ORIGIN [MORE]. As many MORE devices register by their keys alone. Everything here is written from docs/spec/coordinator.md and the RFCs, with none of our code.
 """
 
 import base64
@@ -97,4 +97,6 @@ path = "/api/v1/auth/refresh"
 refreshed = ask("POST", path, {"refresh_token": entered["refresh_token"]}, {"DPoP": second.dpop("POST", path)})
 if refreshed["session_id"] != entered["session_id"]:
     sys.exit("a refreshed session is another one")
+for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 0):
+    ask("POST", "/api/v1/auth/register", {"proof": Device().proof(REGISTER)}, want=201)
 print(f"PyJWT verified and proved, pyotp logged in; {len(codes)} recovery codes; profile of {profile['username']}")
