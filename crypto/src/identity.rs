@@ -69,6 +69,8 @@ pub enum Domain {
     Readmission,
     /// A device proves its key to the accounts of a coordinator.
     Login,
+    /// Who sells plans of a coordinator hands one out.
+    Voucher,
 }
 
 impl Domain {
@@ -96,6 +98,7 @@ impl Domain {
             Self::CallSignal => "halloo v1 call signal",
             Self::Readmission => "halloo v1 readmission",
             Self::Login => "halloo v1 login",
+            Self::Voucher => "halloo v1 voucher",
         }
     }
 

@@ -10,7 +10,7 @@ fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
 }
 
-const DOMAINS: [Domain; 20] = [
+const DOMAINS: [Domain; 21] = [
     Domain::Certificate,
     Domain::DeviceConsent,
     Domain::Revocation,
@@ -31,6 +31,7 @@ const DOMAINS: [Domain; 20] = [
     Domain::CallSignal,
     Domain::Readmission,
     Domain::Login,
+    Domain::Voucher,
 ];
 
 #[test]
