@@ -38,6 +38,7 @@ mod named;
 mod signed;
 #[cfg(feature = "server")]
 mod caller;
+mod entitled;
 #[cfg(feature = "server")]
 pub mod ticket;
 #[cfg(feature = "server")]
@@ -71,6 +72,8 @@ pub mod admin;
 pub use admin::door as admin_door;
 #[cfg(feature = "server")]
 pub use door::{door, open, root_door, users_door};
+#[cfg(feature = "server")]
+pub(crate) use {named::date, object::object, office::json, signed::Signed};
 
 #[cfg(feature = "server")]
 mod door;

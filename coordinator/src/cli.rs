@@ -1,4 +1,4 @@
-//! The command line: `serve`, `init`, `invite`, `admin`, `backup`, `restore`, `doctor`, `config check`, `audit verify`; data on stdout, talk on stderr.
+//! The command line: `serve`, `init`, `invite`, `admin`, `voucher`, `backup`, `restore`, `doctor`, `config check`, `audit verify`; data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod admin;
@@ -6,6 +6,7 @@ mod copies;
 mod doctor;
 mod init;
 mod invite;
+mod voucher;
 
 use crate::auth::book::audit;
 use crate::config::layers::{Effective, Layer};
@@ -50,6 +51,11 @@ enum Command {
     Invite(invite::Told),
     /// Looks at accounts, suspends them, gives them roles, makes API keys; while it serves.
     Admin(admin::Told),
+    /// Makes codes for the plans that `subscriptions.provider = "voucher"` sells; nothing needs to serve.
+    Voucher {
+        #[command(subcommand)]
+        what: voucher::Told,
+    },
     /// Puts a backup into an empty data folder.
     Restore(copies::To),
     /// Looks at settings, data folder, port, certificate, clock and DNS, and says what is wrong.
@@ -117,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Backup(from) => copies::backup(&from),
         Command::Invite(told) => invite::run(&told),
         Command::Admin(told) => admin::run(told),
+        Command::Voucher { what } => voucher::run(&what),
         Command::Restore(to) => copies::restore(&to),
         Command::Doctor(settings) => doctor::run(&settings),
         Command::Config { what: ConfigCommand::Check(settings) } => check(&settings),
@@ -177,7 +184,7 @@ fn check(settings: &Settings) -> Result<()> {
     for (key, value, from) in rows {
         println!("{key:key_width$} = {value:value_width$}  # {from}");
     }
-    Ok(())
+    effective.config.agrees()
 }
 
 fn verify(data: Option<PathBuf>) -> Result<()> {

@@ -17,8 +17,10 @@ use crate::metrics::config::MetricsConfig;
 use crate::push::config::PushConfig;
 use crate::relay::config::RelayConfig;
 use crate::rendezvous::config::RendezvousConfig;
+use crate::subscriptions::config::{Provider, SubscriptionsConfig};
 use crate::tls::config::TlsConfig;
 use crate::turn::config::TurnConfig;
+use anyhow::{Result, ensure};
 use halloo_wire::origin::Origin;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -33,6 +35,8 @@ pub const PORT: u16 = 7750;
 pub enum Room {
     /// Gives tickets.
     Auth,
+    /// Knows which account has which plan.
+    Subscriptions,
     /// Keeps items for who is away.
     Mailbox,
     /// Where members find each other.
@@ -48,6 +52,7 @@ pub enum Room {
 /// All rooms, with their names.
 pub const ROOMS: &[(Room, &str)] = &[
     (Room::Auth, "auth"),
+    (Room::Subscriptions, "subscriptions"),
     (Room::Mailbox, "mailbox"),
     (Room::Rendezvous, "rendezvous"),
     (Room::Push, "push"),
@@ -147,6 +152,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// How many tickets are given.
     pub auth: AuthConfig,
+    /// Which plans there are, for who sells them.
+    pub subscriptions: SubscriptionsConfig,
     /// How much is kept in mailboxes.
     pub mailbox: MailboxConfig,
     /// How many records of where somebody is are kept.
@@ -157,6 +164,21 @@ pub struct Config {
     pub turn: TurnConfig,
     /// How much is relayed between members.
     pub relay: RelayConfig,
+}
+
+impl Config {
+    /// Whether settings that are good by themselves fit together.
+    ///
+    /// # Errors
+    /// What does not, and what to do.
+    pub fn agrees(&self) -> Result<()> {
+        let open = [Room::Auth, Room::Subscriptions].iter().all(|room| self.rooms.has(*room));
+        ensure!(
+            open || self.subscriptions.provider == Provider::None,
+            "plans are sold by subscriptions.provider, but `rooms` leaves auth or subscriptions closed: open both"
+        );
+        self.subscriptions.agrees()
+    }
 }
 
 fn origin_or_empty<S: Serializer>(origin: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -184,6 +206,7 @@ impl Default for Config {
             acme: AcmeConfig::default(),
             metrics: MetricsConfig::default(),
             auth: AuthConfig::default(),
+            subscriptions: SubscriptionsConfig::default(),
             mailbox: MailboxConfig::default(),
             rendezvous: RendezvousConfig::default(),
             push: PushConfig::default(),

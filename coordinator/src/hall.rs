@@ -1,6 +1,7 @@
 //! What every room is given: clock and chance, the store and its writer, who asks, and the word that it is time to close.
 
 mod pokes;
+pub mod entitlements;
 
 use crate::limits::{Buckets, Limit, Name};
 use crate::meters::Meters;
@@ -8,6 +9,7 @@ use crate::problem::{Kind, Problem};
 use crate::world::World;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
+use entitlements::Entitlements;
 use halloo_crypto::id::CoordinatorId;
 use halloo_store::batch::Batch;
 use halloo_store::error::StoreError;
@@ -101,6 +103,8 @@ pub struct Hall {
     pub meters: Meters,
     /// The hallway from mailboxes to push.
     pub pokes: Pokes,
+    /// The hallway from subscriptions to who gives tickets.
+    pub entitlements: Entitlements,
     writer: Writer,
     commits: Arc<Semaphore>,
     limits: Arc<Mutex<Vec<Arc<Limit>>>>,
@@ -123,8 +127,20 @@ impl Hall {
         let writer = Writer::spawn(Arc::clone(&store))?;
         let (buckets, commits) = (Buckets::new(&world), Arc::new(Semaphore::new(MAX_COMMITS)));
         let (known, limits) = (Arc::new(known), Arc::default());
-        let (meters, pokes) = (Meters::default(), Pokes::default());
-        Ok(Hall { world, store, closing, buckets, known, meters, pokes, writer, commits, limits })
+        let (meters, pokes, entitlements) = Default::default();
+        Ok(Hall {
+            world,
+            store,
+            closing,
+            buckets,
+            known,
+            meters,
+            pokes,
+            entitlements,
+            writer,
+            commits,
+            limits,
+        })
     }
 
     /// A limit of a room: at most `burst` at once, and so many more in a minute.

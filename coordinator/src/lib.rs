@@ -1,8 +1,7 @@
 //! The coordinator of a self-hosting group: one small process of rooms that helps members find each other and cannot read what they say.
 //!
-//! From the ground up: [`problem`] is how every door refuses, [`world`] the one clock and chance, [`hall`] what rooms are given,
-//! then the rooms; [`config`] says which of them are open, [`house`] what the coordinator says of itself, [`door`] speaks HTTP, [`serve`] puts it
-//! together, [`cli`] is the command. A room's `service` is pure (store, time and chance are arguments); without `server` there are only these.
+//! From the ground up: [`problem`] is how every door refuses, [`world`] the one clock and chance, [`hall`] what rooms are given, then the rooms;
+//! [`config`] says which are open, [`door`] speaks HTTP, [`serve`] puts all together, [`cli`] is the command. A room's `service` is pure (store, time and chance are arguments); without `server` there are only these.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "server")]
@@ -32,6 +31,7 @@ pub mod front;
 #[cfg(feature = "server")]
 pub mod ticket;
 pub mod auth;
+pub mod subscriptions;
 pub mod mailbox;
 pub mod rendezvous;
 pub mod turn;

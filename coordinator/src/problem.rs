@@ -64,6 +64,10 @@ pub enum Kind {
     ScopeNeeded,
     /// The account has a role that who asks does not reach.
     RoleProtected,
+    /// What is to be begun is part of a plan.
+    PlanNeeded,
+    /// A voucher that does not count.
+    VoucherRefused,
     /// This very request was seen before.
     Replayed,
     /// Somebody has this already.
@@ -83,7 +87,7 @@ pub enum Kind {
 }
 
 /// All kinds, for the pages that explain them.
-pub const KINDS: [Kind; 27] = [
+pub const KINDS: [Kind; 29] = [
     Kind::Malformed,
     Kind::TooLarge,
     Kind::TicketNeeded,
@@ -102,6 +106,8 @@ pub const KINDS: [Kind; 27] = [
     Kind::RoleNeeded,
     Kind::ScopeNeeded,
     Kind::RoleProtected,
+    Kind::PlanNeeded,
+    Kind::VoucherRefused,
     Kind::Replayed,
     Kind::Taken,
     Kind::NameNeeded,
@@ -141,6 +147,8 @@ impl Kind {
             Kind::RoleNeeded => (403, "role-needed"),
             Kind::ScopeNeeded => (403, "scope-needed"),
             Kind::RoleProtected => (403, "role-protected"),
+            Kind::PlanNeeded => (402, "plan-needed"),
+            Kind::VoucherRefused => (403, "voucher-refused"),
             Kind::NameNeeded => (409, "name-needed"),
             Kind::Taken => (409, "taken"),
             Kind::Replayed => (409, "replayed"),
@@ -173,6 +181,8 @@ impl Kind {
             Kind::RoleNeeded => "A role is needed that allows this",
             Kind::ScopeNeeded => "The API key was not made for this",
             Kind::RoleProtected => "The account has a role that protects it",
+            Kind::PlanNeeded => "A plan is needed for this",
+            Kind::VoucherRefused => "This voucher does not count",
             Kind::NameNeeded => "A password needs a username",
             Kind::Taken => "Somebody has this already",
             Kind::Replayed => "This request was seen before",
@@ -224,6 +234,12 @@ impl Kind {
             }
             Kind::RoleProtected => {
                 "Who hosts takes its role away first, by `halloo-coordinator admin role USER none`."
+            }
+            Kind::PlanNeeded => {
+                "GET /api/v1/plans lists the plans; POST /api/v1/users/subscription begins one for the account of this key. What is there already is read without."
+            }
+            Kind::VoucherRefused => {
+                "Compare the code with what you were given; each counts once, until its last day. Who sells the plan has others."
             }
             Kind::NameNeeded => "Set a username first; take the password away before the username.",
             Kind::Taken => "Choose another, or log in.",

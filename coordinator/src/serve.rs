@@ -18,6 +18,7 @@ use crate::push::config::Role;
 use crate::push::{self, Push};
 use crate::relay;
 use crate::rendezvous::{self, Meetings};
+use crate::subscriptions::{self, Subscriptions};
 use crate::tls::Tls;
 use crate::tls::config::TlsConfig;
 use crate::turn;
@@ -93,6 +94,7 @@ impl Running {
         (name = "auth", description = "Tickets, accounts and their sessions"),
         (name = "users", description = "Settings of accounts"),
         (name = "admin", description = "What operators do to accounts"),
+        (name = "subscriptions", description = "Plans, for who sells them"),
         (name = "mailbox", description = "Items for who is away"),
         (name = "rendezvous", description = "Where members find each other"),
         (name = "push", description = "Waking devices that are away"),
@@ -129,6 +131,7 @@ type Heard = mpsc::Receiver<MailboxAddress>;
 
 /// The open rooms that keep something.
 struct Rooms {
+    subscriptions: Option<Subscriptions>,
     office: Option<Office>,
     mail: Option<Mail>,
     meetings: Option<Meetings>,
@@ -141,26 +144,31 @@ impl Rooms {
     /// Those that the settings name; the relay's way in is put among the doors.
     fn open(
         config: &Config,
-        hall: &Hall,
+        hall: &mut Hall,
         keys: &Keys,
         secrets: &auth::office::Secrets,
         (local, datagrams): (SocketAddr, Option<UdpSocket>),
         (doors, heard): (&mut Doors, Option<Heard>),
     ) -> Result<Self> {
+        let has = |room| config.rooms.has(room);
         let secret = |purpose: &str| keys.secret(purpose);
+        // First: it opens a hallway for the others.
+        let sold = has(Room::Subscriptions)
+            .then(|| subscriptions::open(hall, &config.subscriptions, &secret("subscriptions")));
+        let (subscriptions, hall) = (sold.transpose()?, &*hall);
         let turn = |socket| turn::room::open(&config.turn, socket, config.lan, secret, hall.world.clone());
         let relay = |way: &mut Option<_>| {
             let (sender, coming) = mpsc::channel(MAX_WAITING);
             *way = Some(sender);
             relay::Room::open(&config.relay, *keys.secret("relay").expose(), local, coming)
         };
-        let has = |room| config.rooms.has(room);
         let push = || {
             let secrets =
                 push::Secrets { gateway: keys.secret("push gateway"), vapid: keys.secret("push vapid") };
             Push::open(hall, &config.push, secrets, heard)
         };
         Ok(Rooms {
+            subscriptions,
             office: has(Room::Auth).then(|| auth::open(hall, &config.auth, secrets)).transpose()?,
             mail: has(Room::Mailbox).then(|| Mail::open(hall, &config.mailbox)).transpose()?,
             meetings: has(Room::Rendezvous).then(|| Meetings::open(hall, &config.rendezvous)),
@@ -192,6 +200,7 @@ fn certificate(config: &Config, world: &World) -> Result<(Option<Tls>, Option<Re
 
 /// Opens the rooms that the settings name, and listens.
 pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Result<Running> {
+    config.agrees()?;
     let (closer, closing) = hall::closing();
     let (tls, renewal) = certificate(config, &world)?;
     let keys = Keys::load(&*store, &mut world.chance())?;
@@ -216,7 +225,7 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
     let (listener, local, datagrams) = listen(config.listen, config.rooms.has(Room::Turn)).await?;
     let (http, coming) = mpsc::channel(MAX_WAITING);
     let mut doors = Doors { http, relay: None, turn: None, tls: tls.clone() };
-    let mut rooms = Rooms::open(config, &hall, &keys, &secrets, (local, datagrams), (&mut doors, heard))?;
+    let mut rooms = Rooms::open(config, &mut hall, &keys, &secrets, (local, datagrams), (&mut doors, heard))?;
     let relay = rooms
         .relay
         .as_ref()
@@ -257,7 +266,7 @@ async fn until_the_end(
     let (shut, shutting) = hall::closing();
     let accepting = tokio::spawn(front::run(listener, doors, shutting));
     let mail = rooms.mail;
-    let kept = (rooms.office, mail.clone(), rooms.push);
+    let kept = (rooms.office, rooms.subscriptions, mail.clone(), rooms.push);
     let rounds = tokio::spawn(rounds(hall, kept, rooms.meetings, tls));
     let sockets = async {
         if let Some(mail) = mail {
@@ -284,10 +293,17 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>)
         .merge(house::door(house))
         .merge(invite_page::door())
         .nest("/api/v1/problems", OpenApiRouter::new().routes(routes!(problem::explain)));
+    if let Some(room) = &rooms.subscriptions {
+        doors = doors.merge(subscriptions::door(room));
+    }
     if let Some(office) = &rooms.office {
+        let mut users = auth::users_door(office);
+        if let Some(room) = &rooms.subscriptions {
+            users = users.merge(subscriptions::users_door(room, office));
+        }
         doors = doors
             .nest("/api/v1/auth", auth::door(office))
-            .nest("/api/v1/users", auth::users_door(office))
+            .nest("/api/v1/users", users)
             .nest("/api/v1/admin", auth::admin_door(office, InForce::new(config.numbers())))
             .merge(auth::root_door(office));
     }
@@ -313,7 +329,7 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>)
 /// What is done now and then until it is time to close.
 async fn rounds(
     hall: Hall,
-    (office, mail, push): (Option<Office>, Option<Mail>, Option<Push>),
+    (office, subscriptions, mail, push): (Option<Office>, Option<Subscriptions>, Option<Mail>, Option<Push>),
     meetings: Option<Meetings>,
     tls: Option<Tls>,
 ) {
@@ -330,6 +346,11 @@ async fn rounds(
             && office.round().await.is_err()
         {
             tracing::warn!("old rows of the audit log are forgotten later");
+        }
+        if let Some(subscriptions) = &subscriptions
+            && subscriptions.round().await.is_err()
+        {
+            tracing::warn!("plans, vouchers and invoices that are over are forgotten later");
         }
         if let Some(mail) = &mail
             && mail.round().await.is_err()

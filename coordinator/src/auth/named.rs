@@ -65,7 +65,7 @@ pub(super) fn device_name(info: Option<DeviceInfo>) -> Result<String, Problem> {
 }
 
 /// A day since 1970 as a date (RFC 3339, 5.6), by the civil calendar.
-pub(super) fn date(day: u32) -> String {
+pub(crate) fn date(day: u32) -> String {
     // Years begin in March here, so that the day that is sometimes there comes last. 146,097 days are 400 years.
     let days = i64::from(day) + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

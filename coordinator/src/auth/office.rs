@@ -1,7 +1,7 @@
 //! What the endpoints of accounts share: the book and who may work on which page of it, the end of the audit log, limits, tokens.
 
 use super::access::{Access, Id, Issuer};
-use super::book::audit::{self, Event, Head};
+use super::book::audit::{self, Event, Head, What};
 use super::book::{Book, Change, Opened, Refused, api_key, rows};
 use super::challenge::{ChallengeError, Challenges};
 use super::config::{AuthConfig, Registration};
@@ -232,6 +232,10 @@ impl Office {
         events: &[Event],
         held: Vec<OwnedMutexGuard<()>>,
     ) -> Result<Commit, Problem> {
+        for gone in events.iter().filter(|event| event.what == What::Forgotten) {
+            let forget = self.hall.entitlements.forget(&gone.subject, &mut batch);
+            forget.map_err(|error| store_problem(&error))?;
+        }
         let mut end = locked(&self.end);
         let failed = self.failed.load(Ordering::Acquire);
         if end.failed != failed {
@@ -388,7 +392,7 @@ pub(super) fn device_key(text: &str) -> Result<ClientId, Problem> {
 }
 
 /// A body as JSON of this shape.
-pub(super) fn json<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+pub(crate) fn json<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
     serde_json::from_slice(&body?)
         .map(|Object(shape)| shape)
         .map_err(|_| Problem::new(Kind::Malformed, "the body is not the JSON that is described"))

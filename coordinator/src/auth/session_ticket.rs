@@ -42,6 +42,7 @@ pub(super) struct AskShape {
         (status = 200, description = "A ticket for ten minutes", body = GivenShape),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
+        (status = 402, description = "Part of a plan that the account does not have", body = Details, content_type = "application/problem+json"),
         (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
@@ -57,5 +58,6 @@ pub(super) async fn session_ticket(
     let ask: Ask = json(body)?;
     let unknown = || Problem::new(Kind::Malformed, "the request names no room that takes tickets");
     let room = Room::of_name(&ask.room).ok_or_else(unknown)?;
+    office.entitled(room, || Ok(Some(signed.account)))?;
     Ok(Json(office.desk().give(&signed.device, room, office.hall.world.now_ms())))
 }

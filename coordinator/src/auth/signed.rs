@@ -9,7 +9,7 @@ use super::office::Office;
 use super::seen::SeenError;
 use crate::hall::{Asker, Here};
 use crate::problem::{Kind, Problem};
-use axum::extract::{FromRequestParts, OriginalUri};
+use axum::extract::{FromRef, FromRequestParts, OriginalUri};
 use axum::http::header;
 use axum::http::request::Parts;
 use halloo_crypto::id::ClientId;
@@ -18,11 +18,11 @@ use halloo_store::store::Store;
 /// The scheme of the header that carries a token (RFC 9449, 7.1).
 const SCHEME: &str = "DPoP";
 
-/// Somebody with a session.
+/// Somebody with a session; also for the endpoints of other rooms that are an account's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Signed {
+pub(crate) struct Signed {
     /// The account.
-    pub(super) account: Id,
+    pub(crate) account: Id,
     /// The key of the device.
     pub(super) device: ClientId,
     /// The session.
@@ -76,10 +76,15 @@ impl FromRequestParts<Office> for Holder {
     }
 }
 
-impl FromRequestParts<Office> for Signed {
+impl<S> FromRequestParts<S> for Signed
+where
+    S: Send + Sync,
+    Office: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, office: &Office) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let office = &Office::from_ref(state);
         counted(parts, office).await?;
         let header =
             only(parts, header::AUTHORIZATION.as_str()).ok_or_else(|| refuse("no token was sent"))?;
@@ -115,6 +120,11 @@ impl Office {
                 Problem::new(Kind::Unavailable, "too many proofs are remembered at the moment").after(60)
             }
         })
+    }
+
+    /// Whether the session of who asks is still open: a body may come long after its head.
+    pub(crate) fn still(&self, signed: &Signed) -> Result<(), Problem> {
+        if self.is_open(signed, &*self.hall.store)? { Ok(()) } else { Err(ended()) }
     }
 
     /// Whether the session is the one that is open; refused where its account is suspended.

@@ -86,6 +86,7 @@ pub(super) struct GivenShape {
     responses(
         (status = 200, description = "A ticket for ten minutes", body = GivenShape),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
+        (status = 402, description = "Part of a plan, which no account of this key has", body = Details, content_type = "application/problem+json"),
         (status = 403, description = "Signature or clock, or the account of this key is suspended", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "Seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
@@ -106,6 +107,8 @@ pub(super) async fn ticket(
     let given = office.desk().ask(&ask, &here.origins, now_ms)?;
     // After the signature: whether the account of a key is suspended is told to who has the key.
     office.book.admit_device(&*office.hall.store, &ask.client)?;
+    // Behind the signature: what a key has is told to nobody else.
+    office.entitled_by_key(&ask.client, &ask.room)?;
     Ok(Json(given))
 }
 

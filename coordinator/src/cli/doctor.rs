@@ -1,9 +1,11 @@
-//! `doctor`: looks at settings, data folder, port, certificate, clock and DNS, and says of each what is wrong and what to do.
+//! `doctor`: looks at settings, plans, data folder, port, certificate, clock and DNS, and says of each what is wrong and what to do.
 
 use super::{Settings, effective};
 use crate::acme;
+use crate::auth::config::Registration;
 use crate::config::Config;
 use crate::hatch;
+use crate::subscriptions::config::Provider;
 use crate::tls::{Tls, about};
 use crate::world::World;
 use anyhow::{Result, bail};
@@ -40,6 +42,7 @@ pub(super) fn run(settings: &Settings) -> Result<()> {
     let is_served = hatch::is_served(&config.data);
     let all = [
         ("settings", origin(&config)),
+        ("plans", plans(&config)),
         ("data folder", data(&config.data, is_served)),
         ("port", port(config.listen, is_served)),
         ("certificate", certificate(&config, world.now_ms())),
@@ -66,6 +69,20 @@ fn origin(config: &Config) -> Found {
         Some(origin) => Good(format!("members reach it at {origin}")),
         None if config.lan => Good("a local network".to_owned()),
         None => Bad("no origin is set: run `halloo-coordinator init`, or say --lan".to_owned()),
+    }
+}
+
+fn plans(config: &Config) -> Found {
+    if let Err(error) = config.agrees() {
+        return Bad(error.to_string());
+    }
+    let (sold, closed) = (config.subscriptions.plans.len(), Registration::Closed);
+    match config.subscriptions.provider {
+        Provider::None => Good("none: everybody may do everything".to_owned()),
+        Provider::Voucher if config.auth.registration == closed => Note(format!(
+            "{sold} by vouchers, but auth.registration is closed: who has no account yet comes to none"
+        )),
+        Provider::Voucher => Good(format!("{sold} by vouchers")),
     }
 }
 

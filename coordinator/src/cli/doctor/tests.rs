@@ -65,3 +65,24 @@ fn no_origin_a_name_that_leads_nowhere_and_an_old_clock_are_wrong() {
     assert!(is_bad(clock(0, true), "set it"));
     assert!(matches!(clock(NOW_MS, false), Note(_)));
 }
+
+#[test]
+fn plans_that_nobody_can_come_to_are_noted_and_settings_that_contradict_each_other_are_wrong() {
+    let mut config = Config::default();
+    assert!(matches!(plans(&config), Good(_)));
+    config.subscriptions.provider = Provider::Voucher;
+    assert!(is_bad(plans(&config), "voucher_key"));
+    config.subscriptions.voucher_key =
+        "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c".to_owned();
+    config.subscriptions.plans = vec![crate::subscriptions::config::Plan {
+        id: "ride".to_owned(),
+        name: "Ride".to_owned(),
+        features: [crate::hall::entitlements::Feature::Turn].into(),
+        price: String::new(),
+    }];
+    assert!(matches!(plans(&config), Note(why) if why.contains("registration is closed")));
+    config.auth.registration = Registration::Invite;
+    assert!(matches!(plans(&config), Good(_)));
+    config.rooms.0.remove(&crate::config::Room::Auth);
+    assert!(is_bad(plans(&config), "open both"));
+}
