@@ -202,7 +202,7 @@ const LINES: &[Line] = &[
     },
     Line {
         name: "coordinator.4",
-        what: "schemathesis finds nothing in all phases; PyJWT verifies and proves, pyotp logs in, http-ece opens pushes",
+        what: "schemathesis finds nothing in all phases; PyJWT verifies and proves, pyotp logs in, http-ece opens pushes, a voucher of another make counts once",
         run: peers::line,
     },
     Line {

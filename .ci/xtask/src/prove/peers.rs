@@ -1,5 +1,5 @@
 //! What others have written against the coordinator: schemathesis asks it everything that its description allows and forbids, with an API key
-//! where operators ask, PyJWT and pyotp log in, http-ece opens pushes.
+//! where operators ask, PyJWT and pyotp log in, http-ece opens pushes, `cryptography` signs vouchers.
 
 use super::Size;
 use crate::setup;
@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 const CASES: [(Size, &str); 2] = [(Size::Small, "10"), (Size::Full, "100")];
 
 /// Anybody may register, and nobody asks too often: refusals for that would hide all others.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 14] = [
     "auth.registration=open",
     "auth.burst=1000000",
     "auth.registrations_burst=1000000",
@@ -26,6 +26,10 @@ const SETTINGS: [&str; 11] = [
     "push.pokes_burst=1000000",
     // The push service of the proof is on loopback.
     "push.allow=[\"127.0.0.0/8\"]",
+    // The public key of the seed in vouchers.py.
+    "subscriptions.provider=voucher",
+    "subscriptions.voucher_key=ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c",
+    "subscriptions.plans=[{id = \"ride\", name = \"Ride\", features = [\"turn\"]}]",
 ];
 
 /// Accounts that operators look at, suspend and forget: schemathesis finds their names in the list.
@@ -43,9 +47,10 @@ pub fn line(size: Size) -> Result<()> {
     )?;
     let folder = tempfile::tempdir()?;
     let served = Served::start(folder.path())?;
-    for (script, more) in [("login.py", &[PEOPLE][..]), ("push.py", &[])] {
+    for (script, more) in [("login.py", &[PEOPLE][..]), ("push.py", &[]), ("vouchers.py", &[])] {
         let script = root().join(".ci/xtask/src/prove/peers").join(script);
-        run(&python, &[&[&*script.to_string_lossy(), &*served.origin], more].concat())?;
+        // -B: the scripts share a file, and nothing is compiled into the tree.
+        run(&python, &[&["-B", &*script.to_string_lossy(), &*served.origin], more].concat())?;
     }
     let key = Served::key(folder.path())?;
     asked(&python, &served.origin, ("schemathesis.toml", cases(size)), (&[], Some(&key)), folder.path())
