@@ -162,6 +162,13 @@ impl Hall {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|limit| limit.round());
     }
 
+    /// Returns once all that was handed to the disk until now is there or has failed, and whoever waits for it was told; blocks. For a
+    /// world whose clock must not run ahead meanwhile.
+    pub fn settle(&self) {
+        // What became of the others was told to them; of nothing nobody wants to know.
+        drop(self.writer.commit(Batch::default()));
+    }
+
     /// Waits for a turn to commit: who has one submits without blocking, also while it holds a lock.
     pub async fn turn(&self) -> Turn {
         let permit = Arc::clone(&self.commits).acquire_owned().await;

@@ -59,6 +59,8 @@ pub struct Running {
     pub local: SocketAddr,
     /// Its HTTP door, for connections that come another way.
     pub door: Door,
+    /// What its rooms are given.
+    pub hall: Hall,
     /// Its way into TLS, where it has a certificate.
     pub tls: Option<Tls>,
     /// Where what is counted can be read, where the settings say so.
@@ -250,8 +252,9 @@ pub async fn start(config: &Config, world: World, store: Arc<dyn Store>) -> Resu
         tokio::spawn(room.counted(hall.meters.clone()).run(hall.closing.clone()));
     }
     let (same_door, office) = (door.clone(), rooms.office.clone());
-    let task = tokio::spawn(until_the_end(hall, rooms, tls.clone(), (listener, doors), (door, coming)));
-    Ok(Running { local, door: same_door, tls, metrics: measured, office, closer, task })
+    let task =
+        tokio::spawn(until_the_end(hall.clone(), rooms, tls.clone(), (listener, doors), (door, coming)));
+    Ok(Running { local, door: same_door, hall, tls, metrics: measured, office, closer, task })
 }
 
 /// Serves until it is time to close and all that was under way has ended.

@@ -12,6 +12,7 @@ pub struct World(Arc<Source>);
 
 enum Source {
     Real { started: Instant },
+    Runtime { began_ms: u64, began: tokio::time::Instant, chance: Mutex<Box<ChaCha20Rng>> },
     Told { now_ms: AtomicU64, chance: Mutex<Box<ChaCha20Rng>> },
 }
 
@@ -36,6 +37,16 @@ impl World {
         World(Arc::new(Source::Told { now_ms: AtomicU64::new(now_ms), chance }))
     }
 
+    /// A clock that shows this now and goes as the clock of the runtime, which tests may pause so that hours pass in a moment, and
+    /// chance from a seed.
+    #[must_use]
+    #[allow(clippy::disallowed_methods)]
+    pub fn of_runtime(now_ms: u64, seed: [u8; 32]) -> Self {
+        let chance = Mutex::new(Box::new(ChaCha20Rng::from_seed(seed)));
+        let began = tokio::time::Instant::now();
+        World(Arc::new(Source::Runtime { began_ms: now_ms, began, chance }))
+    }
+
     /// Milliseconds since 1970 (UTC).
     #[must_use]
     #[allow(clippy::disallowed_methods)]
@@ -44,6 +55,10 @@ impl World {
             Source::Real { .. } => {
                 let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            }
+            Source::Runtime { began_ms, .. } => {
+                let passed = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
+                began_ms.saturating_add(passed)
             }
             Source::Told { now_ms, .. } => now_ms.load(Ordering::Relaxed),
         }
@@ -54,11 +69,12 @@ impl World {
     pub fn elapsed(&self) -> Duration {
         match &*self.0 {
             Source::Real { started } => started.elapsed(),
+            Source::Runtime { began, .. } => began.elapsed(),
             Source::Told { now_ms, .. } => Duration::from_millis(now_ms.load(Ordering::Relaxed)),
         }
     }
 
-    /// Moves a clock that is told; the machine's own moves by itself.
+    /// Moves a clock that is told; the others move by themselves.
     pub fn pass(&self, by: Duration) {
         if let Source::Told { now_ms, .. } = &*self.0 {
             now_ms.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -75,10 +91,13 @@ impl World {
         let mut seed = [0; 32];
         match &*self.0 {
             Source::Real { .. } => getrandom::fill(&mut seed).expect("the system gives randomness"),
-            Source::Told { chance, .. } => {
+            Source::Runtime { chance, .. } | Source::Told { chance, .. } => {
                 chance.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut seed);
             }
         }
         ChaCha20Rng::from_seed(seed)
     }
 }
+
+#[cfg(test)]
+mod tests;

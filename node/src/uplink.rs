@@ -14,6 +14,7 @@
 //! wait; a full queue of orders gives an item back, and forgets a word of arrival, which costs one more fetch.
 
 mod backoff;
+mod outside;
 mod http;
 mod socket;
 mod way;
@@ -28,6 +29,7 @@ pub use deposits::{Fate, Post};
 pub use doors::{Door, Taken};
 pub use meetings::Rendezvous;
 pub use wakes::{WakeBy, WakeWish, Waking, kind};
+pub use outside::{Line, Outside, Stream, Told};
 pub use way::Standing;
 
 use crate::media::endpoint::IceServer;
@@ -38,7 +40,7 @@ use halloo_wire::rendezvous::Meeting;
 use halloo_wire::server::ServerInfo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use way::Way;
@@ -97,6 +99,7 @@ struct Station {
 /// All coordinators of a home.
 pub struct Uplink {
     home: Secret<[u8; 32]>,
+    outside: Outside,
     stations: BTreeMap<Origin, Station>,
     own: watch::Sender<Meeting>,
     news: mpsc::Receiver<(Origin, News)>,
@@ -106,9 +109,14 @@ pub struct Uplink {
 impl Uplink {
     /// Without a coordinator yet. `home` is a secret of this home that nobody else has; `peer` its transport key.
     pub fn new(home: Secret<[u8; 32]>, peer: [u8; 32]) -> Self {
+        Self::within(Outside::Machine, home, peer)
+    }
+
+    /// The same in another world.
+    pub fn within(outside: Outside, home: Secret<[u8; 32]>, peer: [u8; 32]) -> Self {
         let (news_in, news) = mpsc::channel(NEWS_MAX);
         let own = watch::Sender::new(Meeting { peer, addresses: Vec::new() });
-        Uplink { home, stations: BTreeMap::new(), own, news, news_in }
+        Uplink { home, outside, stations: BTreeMap::new(), own, news, news_in }
     }
 
     /// The next news.
@@ -132,7 +140,7 @@ impl Uplink {
     }
 
     fn open(&self, origin: Origin) -> Station {
-        let way = Arc::new(Way::to(origin.clone(), &self.home));
+        let way = Arc::new(Way::to(origin.clone(), &self.home, self.outside.clone()));
         let (news, errands_news) = mpsc::channel(1);
         let (doors, doors_end) = watch::channel(Vec::new());
         let (places, places_end) = watch::channel(Vec::new());
@@ -266,7 +274,7 @@ async fn carry(
 pub async fn look_at(origin: &Origin) -> Result<(ServerInfo, Standing), String> {
     /// Nobody's key: nothing is signed here.
     const NOBODY: [u8; 32] = [0; 32];
-    let way = Way::to(origin.clone(), &Secret::new(NOBODY));
+    let way = Way::to(origin.clone(), &Secret::new(NOBODY), Outside::Machine);
     match tokio::time::timeout(LOOK_WAIT, way.greet()).await {
         Ok(Ok(info)) => Ok((info, way.stands())),
         Ok(Err(error)) => Err(error.to_string()),
@@ -276,9 +284,3 @@ pub async fn look_at(origin: &Origin) -> Result<(ServerInfo, Standing), String> 
 
 /// How long a person waits for a coordinator that does not answer.
 const LOOK_WAIT: Duration = Duration::from_secs(6);
-
-/// The wall clock, Unix milliseconds.
-fn wall_ms() -> u64 {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
-}

@@ -75,3 +75,18 @@ async fn a_request_may_be_signed_for_the_set_origin_or_for_the_address_that_was_
     let origins: Vec<_> = here.origins.iter().map(Origin::as_str).collect();
     assert_eq!(origins, ["https://halloo.example", "http://10.0.0.1:7750"]);
 }
+
+#[tokio::test]
+async fn who_settles_returns_when_what_was_queued_is_done_and_told() {
+    let hall = hall(Arc::new(MemoryStore::new()));
+    let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    for number in 0..100_u8 {
+        let mut batch = Batch::new();
+        batch.put(vec![b'k', number], vec![number]);
+        let told = Arc::clone(&told);
+        let done = move |_| _ = told.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        drop(hall.turn().await.submit(batch, done));
+    }
+    hall.settle();
+    assert_eq!(told.load(std::sync::atomic::Ordering::SeqCst), 100);
+}

@@ -1,4 +1,5 @@
 //! Emptying one's own mailboxes: each address in requests of its own, at once when something comes, and what has arrived is acknowledged.
+//! Their owner's signature is enough: a ticket would tell which addresses are of one device.
 
 use super::News;
 use super::http::{HttpError, OCTETS};
@@ -66,7 +67,8 @@ impl Woken {
         self.bell.notify_one();
     }
 
-    fn take(&self) -> BTreeSet<MailboxAddress> {
+    /// What rang since it was asked last.
+    pub(super) fn take(&self) -> BTreeSet<MailboxAddress> {
         std::mem::take(&mut *self.addresses.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -85,7 +87,8 @@ impl Woken {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn watches(&self, address: &MailboxAddress) -> bool {
+    /// Whether a wake comes for it.
+    pub(super) fn watches(&self, address: &MailboxAddress) -> bool {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).contains(address)
     }
 }
@@ -141,6 +144,8 @@ pub(super) async fn run(way: Arc<Way>, ends: Ends) {
                 None => return,
             },
             () = task.ends.woken.bell.notified() => {
+                // It may ring for an address that was listed just now.
+                task.list();
                 let known = task.ends.woken.take().into_iter().filter(|address| task.keys.contains_key(address));
                 task.due.extend(known);
             }
@@ -154,12 +159,18 @@ pub(super) async fn run(way: Arc<Way>, ends: Ends) {
 }
 
 impl Task {
-    /// The list of own addresses is another one: the new ones are looked at.
+    /// The list of own addresses may be another one: the new ones are looked at, or it rings for them when the socket that stands watches
+    /// them, or when the coordinator refuses to.
     fn list(&mut self) {
         let doors = self.ends.doors.borrow_and_update().clone();
+        let socket = self.way.standing().borrow().socket;
+        let ringing = doors.iter().filter(|door| socket && door.watch).map(|door| door.key.address());
+        let ringing: BTreeSet<_> = ringing.collect();
         let keys: BTreeMap<_, _> = doors.into_iter().map(|door| (door.key.address(), door.key)).collect();
         self.due.retain(|address| keys.contains_key(address));
-        self.due.extend(keys.keys().filter(|address| !self.keys.contains_key(address)));
+        let is_new =
+            |address: &&MailboxAddress| !self.keys.contains_key(*address) && !ringing.contains(*address);
+        self.due.extend(keys.keys().filter(is_new));
         self.keys = keys;
     }
 
@@ -238,13 +249,13 @@ impl Task {
     }
 
     async fn ask(&self, path: &str, key: &DayKey, what: &What) -> Result<Vec<u8>, HttpError> {
-        let ask = || AskParts {
+        let ask = AskParts {
             method: Method::POST,
             path: path.to_owned(),
             kind: Some(OCTETS),
             body: Ask::sign(what.clone(), key, &self.way.origin, self.way.time_ms()),
             most: PAGE_HEAD + PAGE_BYTES_MAX,
         };
-        self.way.ask(Room::Mailbox, &ask).await
+        self.way.ask_openly(ask).await
     }
 }

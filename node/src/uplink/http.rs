@@ -1,6 +1,8 @@
 //! HTTP towards one coordinator: every request is bounded in size and time, TLS trusts the system's authorities.
 
+use super::outside::{Lines, Outside};
 use bytes::Bytes;
+use halloo_wire::origin::Origin;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
@@ -97,31 +99,30 @@ impl<'a> Ask<'a> {
 /// The way to one coordinator. Clones share connections.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    origin: String,
+    client: Client<HttpsConnector<Lines>, Full<Bytes>>,
+    origin: Origin,
 }
 
 impl Http {
-    /// To this origin, `http(s)://host[:port]`.
-    pub(super) fn to(origin: &str) -> Self {
+    /// To this origin.
+    pub(super) fn to(origin: Origin, outside: Outside) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT_WAIT));
         tcp.set_nodelay(true);
         // Without TLS nobody needs to be trusted, and the authorities are not read.
-        let trusted =
-            if origin.starts_with("https:") { (*trust()).clone() } else { trusting(RootCertStore::empty()) };
+        let trusted = if origin.is_tls() { (*trust()).clone() } else { trusting(RootCertStore::empty()) };
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(trusted)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(Lines { outside, origin: origin.clone(), tcp });
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_WAIT)
             .pool_max_idle_per_host(IDLE_MAX)
             .build(connector);
-        Http { client, origin: origin.to_owned() }
+        Http { client, origin }
     }
 
     /// Asks, and gives the body of a good answer.
@@ -136,7 +137,8 @@ impl Http {
     }
 
     async fn answered(&self, ask: Ask<'_>) -> Result<Bytes, HttpError> {
-        let mut request = Request::builder().method(ask.method).uri(format!("{}{}", self.origin, ask.path));
+        let mut request =
+            Request::builder().method(ask.method).uri(format!("{}{}", self.origin.as_str(), ask.path));
         if let Some(kind) = ask.kind {
             request = request.header(CONTENT_TYPE, kind);
         }

@@ -14,7 +14,7 @@ use halloo_wire::rendezvous::{
 };
 use hyper::{Method, StatusCode};
 use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
+use rand_core::{Rng as _, SeedableRng as _};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,9 @@ const SEEK: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_millis(150);
 /// After a refusal of the coordinator.
 const REFUSED_WAIT: Duration = Duration::from_secs(10);
+/// Over so long they are spread who publish where they only looked before: at midnight everybody in every group does. For ten minutes more
+/// others look at the place of the day before too, where this node still lies.
+const SPREAD: Duration = Duration::from_secs(300);
 /// Longest wait of the task.
 const NAP: Duration = Duration::from_secs(3600);
 
@@ -152,7 +155,9 @@ impl Task {
                 Some((old, due)) => {
                     let fresh = Due::at(now);
                     let due = if rendezvous.seek && !old.seek { Due { put: due.put, ..fresh } } else { due };
-                    if rendezvous.publish && !old.publish { Due { put: now, look: now, ..due } } else { due }
+                    let begins = rendezvous.publish && !old.publish;
+                    let at = now + SPREAD.mul_f64(f64::from(self.rng.next_u32()) / f64::from(u32::MAX));
+                    if begins { Due { put: at, look: due.look.min(at), ..due } } else { due }
                 }
                 None => Due::at(now),
             };
@@ -267,3 +272,6 @@ impl Task {
 fn request(method: Method, path: String, kind: Option<&'static str>, body: Vec<u8>) -> AskParts {
     AskParts { method, path, kind, body, most: 2 + RECORDS_MAX * RECORD_BYTES }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,9 +68,7 @@ pub(super) async fn run(way: Arc<Way>, mut ends: Ends) {
                 retry
             }
             // It answers, and has no socket for us: mailboxes are looked into now and then.
-            Ended::Failed(error @ HttpError::Refused { .. })
-                if !error.is(hyper::StatusCode::UNAUTHORIZED) =>
-            {
+            Ended::Failed(error @ HttpError::Refused { .. }) => {
                 tracing::debug!(%error, "no socket to the coordinator");
                 Some(error.retry().unwrap_or(GREET).max(GREET))
             }
@@ -110,18 +108,9 @@ impl Ends {
 
 /// Holds a socket as long as it lasts.
 async fn held(way: &Way, ends: &mut Ends, backoff: &mut Backoff) -> Ended {
-    let opened = match way.ticket(Room::Mailbox).await {
-        Ok(ticket) => socket::open(&way.origin, SUBSCRIBE_PATH, &ticket).await,
-        Err(error) => Err(error),
-    };
-    let mut socket = match opened {
+    let mut socket = match socket::open(&way.outside, &way.origin, SUBSCRIBE_PATH).await {
         Ok(socket) => socket,
-        Err(error) => {
-            if error.is(hyper::StatusCode::UNAUTHORIZED) {
-                way.forget(Room::Mailbox).await;
-            }
-            return Ended::Failed(error);
-        }
+        Err(error) => return Ended::Failed(error),
     };
     let mut watched = Watched::default();
     if let Err(ended) = watch_all(way, ends, &mut socket, &mut watched).await {
@@ -265,7 +254,7 @@ async fn watch_all(
 fn told(bytes: &[u8], way: &Way, watched: &mut Watched, ends: &Ends) {
     match Told::read(bytes) {
         Ok(Told::Wake(address)) if watched.addresses.contains(&address) => ends.woken.ring(address),
-        // Such an address is looked at every few minutes all the same.
+        // Such an address is looked at now, and every few minutes.
         Ok(Told::NotWatched(
             address,
             why @ (NotWatched::BadSignature | NotWatched::ClockSkew | NotWatched::TooMany),
@@ -273,13 +262,19 @@ fn told(bytes: &[u8], way: &Way, watched: &mut Watched, ends: &Ends) {
             tracing::warn!(?why, "the coordinator does not watch an address");
             watched.fresh.remove(&address);
             ends.woken.not_watched(address);
-            if why == NotWatched::ClockSkew && watched.addresses.remove(&address) {
+            if !watched.addresses.contains(&address) {
+                return;
+            }
+            if why == NotWatched::ClockSkew {
+                watched.addresses.remove(&address);
                 // Only now and then: a coordinator that refuses every date would be greeted without end.
                 if watched.doubted.is_none_or(|at| at.elapsed() > SILENCE) {
                     watched.doubted = Some(Instant::now());
-                    way.doubt();
+                    // By another date it is asked for again, and rings when it stands.
+                    return way.doubt();
                 }
             }
+            ends.woken.ring(address);
         }
         Ok(Told::Wake(_)) => {}
         Err(error) => tracing::debug!(%error, "the coordinator says what this halloo does not know"),
@@ -297,3 +292,6 @@ async fn leave(mut socket: Socket, ended: Ended) -> Ended {
     let _said = tokio::time::timeout(FAREWELL, socket.close(None)).await;
     ended
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-/// Credentials are renewed when this much of their life has passed, in percent: a call that begins later still has a good while.
-const RENEW_AT: u32 = 60;
+/// Credentials are renewed when this much of their life has passed, in percent. Who begins a call with the last of them has an hour for that:
+/// what they opened goes on for twelve hours after their end.
+const RENEW_AT: u32 = 90;
 /// Bounds of that, against a coordinator that gives them for a second or for ever.
 const RENEW_MIN: Duration = Duration::from_secs(60);
 const RENEW_MAX: Duration = Duration::from_secs(12 * 3600);

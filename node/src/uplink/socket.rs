@@ -1,10 +1,9 @@
 //! The WebSocket to one coordinator: opened in bounded time, with buffers of a size that is known.
 
 use super::http::{CONNECT_WAIT, HttpError, retry_after, root, trust};
+use super::outside::{Line, Outside};
 use halloo_wire::origin::Origin;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
@@ -16,41 +15,35 @@ pub(super) const MESSAGE_MAX: usize = 64 * 1024;
 /// Buffer for reading: a wake is below a hundred bytes.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// Bytes both ways, with TLS or without.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 /// An open WebSocket.
-pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
+pub(super) type Socket = WebSocketStream<Line>;
 
 /// Opens a WebSocket below the origin.
 ///
 /// # Errors
 /// [`HttpError`].
-pub(super) async fn open(origin: &Origin, path: &str, ticket: &str) -> Result<Socket, HttpError> {
-    let opening = opened(origin, path, ticket);
+pub(super) async fn open(outside: &Outside, origin: &Origin, path: &str) -> Result<Socket, HttpError> {
+    let opening = opened(outside, origin, path);
     match tokio::time::timeout(2 * CONNECT_WAIT, opening).await {
         Ok(opened) => opened,
         Err(_) => Err(HttpError::Unreachable("the socket did not open in time".to_owned())),
     }
 }
 
-async fn opened(origin: &Origin, path: &str, ticket: &str) -> Result<Socket, HttpError> {
+async fn opened(outside: &Outside, origin: &Origin, path: &str) -> Result<Socket, HttpError> {
     let unreachable = |error: &(dyn std::error::Error + 'static)| HttpError::Unreachable(root(error));
-    let tcp =
-        TcpStream::connect((origin.host(), origin.port())).await.map_err(|error| unreachable(&error))?;
-    tcp.set_nodelay(true).map_err(|error| unreachable(&error))?;
-    let stream: Box<dyn Stream> = if origin.is_tls() {
+    let line = outside.connect(origin).await.map_err(|error| unreachable(&error))?;
+    let stream: Line = if origin.is_tls() {
         let name = origin.host().to_owned().try_into().map_err(|_| HttpError::Nonsense)?;
-        let tls = TlsConnector::from(trust()).connect(name, tcp).await;
+        let tls = TlsConnector::from(trust()).connect(name, line).await;
         Box::new(tls.map_err(|error| unreachable(&error))?)
     } else {
-        Box::new(tcp)
+        line
     };
     let uri: Uri = format!("{}{path}", origin.as_str().replacen("http", "ws", 1))
         .parse()
         .map_err(|_| HttpError::Nonsense)?;
-    let request = ClientRequestBuilder::new(uri).with_header("Authorization", format!("Halloo {ticket}"));
+    let request = ClientRequestBuilder::new(uri);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MESSAGE_MAX))

@@ -1,6 +1,7 @@
 //! The way to one coordinator as all its errands share it: one HTTP client, tickets fetched and renewed, and how it stands.
 
 use super::http::{Ask, Http, HttpError, JSON};
+use super::outside::Outside;
 use crate::vault::random;
 use halloo_crypto::secret::Secret;
 use halloo_crypto::ticket::{ClientSecret, Room, TicketRequest};
@@ -11,10 +12,10 @@ use hyper::StatusCode;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::lookup_host;
 use tokio::sync::{Mutex, Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// A ticket is renewed when it has less than this left: longer than any request takes.
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
@@ -89,6 +90,7 @@ struct Held {
 pub(super) struct Way {
     pub(super) origin: Origin,
     pub(super) counts: Counts,
+    pub(super) outside: Outside,
     http: Http,
     client: ClientSecret,
     tickets: Mutex<BTreeMap<Room, Held>>,
@@ -100,15 +102,16 @@ pub(super) struct Way {
 
 impl Way {
     /// To this origin, with a key that no other coordinator sees.
-    pub(super) fn to(origin: Origin, home: &Secret<[u8; 32]>) -> Self {
+    pub(super) fn to(origin: Origin, home: &Secret<[u8; 32]>, outside: Outside) -> Self {
         Way {
-            http: Http::to(origin.as_str()),
+            http: Http::to(origin.clone(), outside.clone()),
             client: ClientSecret::derive(home, origin.as_str()),
             tickets: Mutex::new(BTreeMap::new()),
             standing: watch::Sender::new(Standing::default()),
             ahead_ms: AtomicI64::new(0),
             counts: Counts::default(),
             doubt: Notify::new(),
+            outside,
             origin,
         }
     }
@@ -127,7 +130,7 @@ impl Way {
 
     /// The time that the coordinator believes, Unix milliseconds: what is signed for it is dated so, whatever our own clock says.
     pub(super) fn time_ms(&self) -> u64 {
-        super::wall_ms().saturating_add_signed(self.ahead_ms.load(Ordering::Relaxed))
+        self.outside.wall_ms().saturating_add_signed(self.ahead_ms.load(Ordering::Relaxed))
     }
 
     /// Asks what it says of itself.
@@ -146,7 +149,7 @@ impl Way {
                 // Its clock was read somewhere between question and answer: half the round trip is the least wrong.
                 let half = u64::try_from(round_trip.as_millis() / 2).unwrap_or_default();
                 let theirs = i64::try_from(info.time_ms.saturating_add(half)).unwrap_or(i64::MAX);
-                let ours = i64::try_from(super::wall_ms()).unwrap_or(i64::MAX);
+                let ours = i64::try_from(self.outside.wall_ms()).unwrap_or(i64::MAX);
                 let ahead_ms = theirs.saturating_sub(ours);
                 self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
                 self.standing.send_modify(|standing| {
@@ -216,7 +219,7 @@ impl Way {
     }
 
     /// The ticket of this room is not taken.
-    pub(super) async fn forget(&self, room: Room) {
+    async fn forget(&self, room: Room) {
         self.tickets.lock().await.remove(&room);
     }
 
@@ -260,7 +263,7 @@ impl Way {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub(super) async fn ticket(&self, room: Room) -> Result<String, HttpError> {
+    async fn ticket(&self, room: Room) -> Result<String, HttpError> {
         // Held while one is fetched: errands that come together share it.
         let mut tickets = self.tickets.lock().await;
         if let Some(held) = tickets.get(&room).filter(|held| held.until > Instant::now()) {

@@ -23,7 +23,8 @@ fn with(head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 async fn asked(origin: &str) -> Result<Bytes, HttpError> {
-    Http::to(origin).ask(Ask { most: 1_000, ..Ask::get("/x") }).await
+    let origin = origin.parse().unwrap();
+    Http::to(origin, Outside::Machine).ask(Ask { most: 1_000, ..Ask::get("/x") }).await
 }
 
 #[tokio::test]
