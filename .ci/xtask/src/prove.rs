@@ -22,6 +22,7 @@ mod people;
 mod planted;
 mod presence;
 mod purity;
+mod rate;
 mod rotation;
 mod simulator;
 mod words;
@@ -209,6 +210,11 @@ const LINES: &[Line] = &[
         name: "coordinator.8",
         what: "silence, slowness, floods, replays, endless bodies and garbage: good clients are served all the while",
         run: hostile::run,
+    },
+    Line {
+        name: "coordinator.9",
+        what: "a thousand groups in virtual time: how often a member asks, and that nothing goes through when all are there",
+        run: rate::run,
     },
     Line {
         name: "local-door.1",
