@@ -28,8 +28,8 @@ mod wakes;
 pub use deposits::{Fate, Post};
 pub use doors::{Door, Taken};
 pub use meetings::Rendezvous;
-pub use wakes::{WakeBy, WakeWish, Waking, kind};
 pub use outside::{Line, Outside, Stream, Told};
+pub use wakes::{WakeBy, WakeWish, Waking, kind};
 pub use way::Standing;
 
 use crate::media::endpoint::IceServer;

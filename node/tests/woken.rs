@@ -9,7 +9,7 @@ use people::Person;
 use places::{Place, texts, two};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 /// The subscription of RFC 8291, section 5.
@@ -23,6 +23,9 @@ const DAYS: u64 = 30;
 /// First byte of the keys under which a coordinator keeps sealed tokens, as its page in docs/spec says.
 const TOKEN_ROWS: &[u8] = b"pr";
 
+/// Pushes that may wait to be looked at.
+const PUSHES_WAITING: usize = 16;
+
 /// A push as its service saw it.
 struct Push {
     path: String,
@@ -34,7 +37,7 @@ struct Push {
 fn push_service() -> (String, Receiver<Push>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = format!("http://{}", listener.local_addr().unwrap());
-    let (out, seen) = channel();
+    let (out, seen) = sync_channel(PUSHES_WAITING);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let push = read(&mut stream.unwrap());

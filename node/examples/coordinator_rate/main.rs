@@ -7,7 +7,7 @@
 //! ```
 //! `coordinator_rate GROUPS STEADY_HOURS LIFE_DAYS` prints a JSON object a line: requests, frames and bytes by part of the run and by kind. It
 //! fails if somebody lacks a line, if anything is left in a mailbox, or if a member asks more than once an hour while all are there. Why it
-//! is built so: docs/adr/0022.
+//! is built so: docs/adr/0023.
 #![allow(clippy::print_stdout)] // this program's whole product is its lines
 
 mod engines;

@@ -196,7 +196,9 @@ impl Task {
                 let answer = match &by.gateway {
                     None => self.way.ask_openly(AskParts::get(GATEWAY_PATH)).await?,
                     Some(origin) => {
-                        let answer = Http::to(origin.clone(), self.way.outside.clone()).ask(HttpAsk::get(GATEWAY_PATH)).await;
+                        let answer = Http::to(origin.clone(), self.way.outside.clone())
+                            .ask(HttpAsk::get(GATEWAY_PATH))
+                            .await;
                         answer.map_err(|error| WakeError::Gateway(origin.clone(), error))?.to_vec()
                     }
                 };
