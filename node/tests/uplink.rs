@@ -13,6 +13,8 @@ mod place;
 #[path = "../examples/coordinator_rate/tap.rs"]
 mod tap;
 
+use halloo_coordinator::hall::entitlements::Feature;
+use halloo_coordinator::subscriptions::config::{Plan, Provider, SubscriptionsConfig};
 use halloo_crypto::id::{GroupId, MailboxItem};
 use halloo_crypto::mailbox::{Day, MailboxSecret, SizeClass};
 use halloo_crypto::secret::Secret;
@@ -217,6 +219,37 @@ fn a_clock_that_is_set_while_a_socket_stands_keeps_no_new_address_from_being_wat
         assert_eq!(asked(&place, PART, "greeting"), greetings + 1, "it looked at the clock again");
         writer.leave(&reader.secret, 1).await;
         reader.hears(SOON, has_items).await;
+    });
+}
+
+/// What `voucher key` prints for a key that nobody has here.
+const VOUCHER_KEY: &str = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
+
+#[test]
+fn who_has_no_plan_where_relays_are_sold_is_told_so_and_asks_once_in_an_hour() {
+    in_paused_time((NOW_MS, SEED), PART, |place| async move {
+        let features = BTreeSet::from([Feature::Turn]);
+        let plan = Plan { id: "ride".into(), name: "Ride".into(), features, price: String::new() };
+        let voucher_key = VOUCHER_KEY.to_owned();
+        place.down().await;
+        let sells = SubscriptionsConfig { provider: Provider::Voucher, voucher_key, plans: vec![plan] };
+        *place.sells.lock().unwrap() = sells;
+        place.up().await;
+        let (mut member, mut other) = (Member::at(&place, 1, 0), Member::at(&place, 2, 0));
+        member.doors(3, true);
+        member.lives(Duration::from_secs(60)).await;
+        let sold = |member: &Member| member.uplink.standing().next().unwrap().1.sold;
+        assert_eq!(sold(&member), BTreeSet::from(["turn"]));
+        place.notes.ledger().begin("hours");
+        let until = Instant::now() + Duration::from_secs(6 * 3_600);
+        while Instant::now() < until {
+            member.lives(Duration::from_secs(600)).await;
+            other.lives(Duration::from_secs(1)).await;
+        }
+        // What is not sold is there all the while, and neither is asked for more often than the other.
+        assert_eq!(asked(&place, "hours", "ticket"), 12);
+        other.leave(&member.secret, 0).await;
+        member.hears(SOON, has_items).await;
     });
 }
 

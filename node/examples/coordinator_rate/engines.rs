@@ -314,7 +314,7 @@ impl Group {
                 self.hand(who, Input::Deposited { id, outcome });
             }
             News::Fetched { address, items } => self.hand(who, Input::Fetched { address, items }),
-            News::Met { .. } | News::Helper(_) | News::Stands(_) => {}
+            News::Met { .. } | News::Helper(_) | News::Stands(_) | News::Waking(_) => {}
         }
     }
 

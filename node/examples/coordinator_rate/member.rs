@@ -317,7 +317,7 @@ impl Member {
                 let uplink = self.uplink.as_ref().expect("who hears has one");
                 uplink.taken(&self.seat.place.origin, Taken { address, items });
             }
-            News::Met { .. } | News::Helper(_) | News::Stands(_) => {}
+            News::Met { .. } | News::Helper(_) | News::Stands(_) | News::Waking(_) => {}
         }
     }
 

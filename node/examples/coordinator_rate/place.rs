@@ -7,6 +7,7 @@ use halloo_coordinator::config::{Config, Room, Rooms};
 use halloo_coordinator::door::Door;
 use halloo_coordinator::hall::{Hall, Peer};
 use halloo_coordinator::serve::{self, Running};
+use halloo_coordinator::subscriptions::config::SubscriptionsConfig;
 use halloo_coordinator::world::World;
 use halloo_node::uplink::{Line, Told};
 use halloo_store::memory::MemoryStore;
@@ -31,6 +32,8 @@ pub(crate) struct Place {
     door: Mutex<Option<Door>>,
     hall: Mutex<Option<Hall>>,
     running: Mutex<Option<Running>>,
+    /// What it sells from its next start on.
+    pub(crate) sells: Mutex<SubscriptionsConfig>,
 }
 
 /// Runs a story at a coordinator, in a time that passes only when nobody has anything to do.
@@ -70,14 +73,17 @@ impl Place {
             door: Mutex::default(),
             hall: Mutex::default(),
             running: Mutex::default(),
+            sells: Mutex::default(),
         }
     }
 
     /// Starts, also again on what lay there when it ended.
     pub(crate) async fn up(&self) {
         // Of the relay everything goes over libp2p: nobody asks for it by HTTP.
-        let rooms = [Room::Auth, Room::Mailbox, Room::Rendezvous, Room::Push, Room::Turn];
+        let rooms =
+            [Room::Auth, Room::Subscriptions, Room::Mailbox, Room::Rendezvous, Room::Push, Room::Turn];
         let config = Config {
+            subscriptions: locked(&self.sells).clone(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             origin: Some(self.origin.clone()),
             rooms: Rooms(rooms.into()),

@@ -353,6 +353,9 @@ fn via(answer: &Value) -> Result<()> {
             tell(&format!("it does not answer: {}", stands["trouble"].as_str().unwrap_or("not asked yet")))
         }
     }
+    for room in stands["sold"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        tell(&format!("! `{room}` is part of a plan there, which this home does not have; the rest goes on"));
+    }
     line(origin)
 }
 

@@ -305,6 +305,7 @@ pub fn coordinator(origin: &Origin, standing: &Standing) -> Value {
         "looked": standing.items[1],
         "fetched": standing.items[2],
         "acknowledged": standing.items[3],
+        "sold": standing.sold,
     })
 }
 

@@ -9,7 +9,7 @@ use halloo_wire::origin::Origin;
 use halloo_wire::server::{self, ServerInfo};
 use halloo_wire::ticket::{self, TicketAsk, TicketGiven};
 use hyper::StatusCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,6 +23,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 const NAME_WAIT: Duration = Duration::from_secs(3);
 /// Addresses of one relay: one of each family and one to spare.
 const RELAY_ADDRESSES_MAX: usize = 3;
+/// Where a room is part of a plan that this home does not have, its ticket is asked for again after this: somebody may have bought one.
+const SOLD_WAIT: Duration = Duration::from_secs(3600);
 /// Longest life of a ticket that is believed.
 const LIFE_MAX: Duration = Duration::from_secs(3600);
 
@@ -49,6 +51,8 @@ pub struct Standing {
     pub items: [u64; 4],
     /// Own mailboxes there.
     pub doors: usize,
+    /// Rooms that are part of a plan there, which this home does not have.
+    pub sold: BTreeSet<&'static str>,
 }
 
 impl Standing {
@@ -82,7 +86,8 @@ pub(super) struct Counts {
 }
 
 struct Held {
-    ticket: String,
+    /// None: the room is part of a plan, and none is given.
+    ticket: Option<String>,
     until: Instant,
 }
 
@@ -266,8 +271,9 @@ impl Way {
     async fn ticket(&self, room: Room) -> Result<String, HttpError> {
         // Held while one is fetched: errands that come together share it.
         let mut tickets = self.tickets.lock().await;
-        if let Some(held) = tickets.get(&room).filter(|held| held.until > Instant::now()) {
-            return Ok(held.ticket.clone());
+        let now = Instant::now();
+        if let Some(held) = tickets.get(&room).filter(|held| held.until > now) {
+            return held.ticket.clone().ok_or_else(|| plan_needed(held.until - now));
         }
         let nonce = random().map_err(|error| HttpError::Unreachable(error.to_string()))?;
         let request = TicketRequest {
@@ -280,14 +286,42 @@ impl Way {
         let signature = self.client.sign(&request).map_err(|_| HttpError::Nonsense)?;
         let body =
             serde_json::to_vec(&TicketAsk::new(&request, signature)).map_err(|_| HttpError::Nonsense)?;
-        let answer = self.http.ask(Ask::post(ticket::PATH, JSON, body)).await?;
+        let answer = self.http.ask(Ask::post(ticket::PATH, JSON, body)).await;
+        if matches!(&answer, Err(error) if error.is(StatusCode::PAYMENT_REQUIRED)) {
+            self.sold(room, true);
+            tickets.insert(room, Held { ticket: None, until: Instant::now() + SOLD_WAIT });
+            return Err(plan_needed(SOLD_WAIT));
+        }
+        let answer = answer?;
+        self.sold(room, false);
         let given: TicketGiven = serde_json::from_slice(&answer).map_err(|_| HttpError::Nonsense)?;
         ticket::from_text(&given.ticket).ok_or(HttpError::Nonsense)?;
         let life = Duration::from_millis(given.expires_ms.saturating_sub(self.time_ms())).min(LIFE_MAX);
         let until = Instant::now() + life.saturating_sub(RENEW_BEFORE);
-        tickets.insert(room, Held { ticket: given.ticket.clone(), until });
+        tickets.insert(room, Held { ticket: Some(given.ticket.clone()), until });
         Ok(given.ticket)
     }
+
+    /// Whether a room is part of a plan that this home does not have.
+    fn sold(&self, room: Room, sold: bool) {
+        self.standing.send_if_modified(|standing| {
+            let changed =
+                if sold { standing.sold.insert(room.name()) } else { standing.sold.remove(room.name()) };
+            if changed && sold {
+                tracing::warn!(
+                    room = room.name(),
+                    "the coordinator opens a room only to who has a plan there"
+                );
+            }
+            changed
+        });
+    }
+}
+
+/// What a coordinator said when a ticket was asked for, said again without asking.
+fn plan_needed(wait: Duration) -> HttpError {
+    let status = StatusCode::PAYMENT_REQUIRED.as_u16();
+    HttpError::Refused { status, title: "a plan is needed for this".to_owned(), retry: Some(wait) }
 }
 
 /// A request as it is made anew for each try.
