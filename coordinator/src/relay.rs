@@ -56,7 +56,7 @@ const PLACES_PER_PEER_MAX: usize = CONNECTIONS_PER_PEER_MAX as usize;
 
 /// How long a place is held without being asked for again; libp2p asks again at three quarters of it, twice in a day as members do elsewhere.
 /// It ends with its connection all the same, and pings tell which of those are dead.
-const PLACE: Duration = Duration::from_secs(12 * 3600);
+pub const PLACE: Duration = Duration::from_secs(12 * 3600);
 
 /// Asking for places, of one key and of one address: so many at once, and one more at each interval. A thousand behind one NAT may
 /// come back together after a restart.

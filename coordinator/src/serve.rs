@@ -133,7 +133,7 @@ type Heard = mpsc::Receiver<MailboxAddress>;
 
 /// The open rooms that keep something.
 struct Rooms {
-    subscriptions: Option<Subscriptions>,
+    subscriptions: Subscriptions,
     office: Option<Office>,
     mail: Option<Mail>,
     meetings: Option<Meetings>,
@@ -154,10 +154,10 @@ impl Rooms {
     ) -> Result<Self> {
         let has = |room| config.rooms.has(room);
         let secret = |purpose: &str| keys.secret(purpose);
-        // First: it opens a hallway for the others.
-        let sold = has(Room::Subscriptions)
-            .then(|| subscriptions::open(hall, &config.subscriptions, &secret("subscriptions")));
-        let (subscriptions, hall) = (sold.transpose()?, &*hall);
+        // First: it opens a hallway for the others. Also where its doors stay closed and nothing is sold: what was sold before is forgotten
+        // with its account and after its end.
+        let subscriptions = subscriptions::open(hall, &config.subscriptions, &secret("subscriptions"))?;
+        let hall = &*hall;
         let turn = |socket| turn::room::open(&config.turn, socket, config.lan, secret, hall.world.clone());
         let relay = |way: &mut Option<_>| {
             let (sender, coming) = mpsc::channel(MAX_WAITING);
@@ -296,12 +296,13 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>)
         .merge(house::door(house))
         .merge(invite_page::door())
         .nest("/api/v1/problems", OpenApiRouter::new().routes(routes!(problem::explain)));
-    if let Some(room) = &rooms.subscriptions {
+    let sold = Some(&rooms.subscriptions).filter(|_| config.rooms.has(Room::Subscriptions));
+    if let Some(room) = sold {
         doors = doors.merge(subscriptions::door(room));
     }
     if let Some(office) = &rooms.office {
         let mut users = auth::users_door(office);
-        if let Some(room) = &rooms.subscriptions {
+        if let Some(room) = sold {
             users = users.merge(subscriptions::users_door(room, office));
         }
         doors = doors
@@ -332,7 +333,7 @@ fn router(config: &Config, hall: &Hall, rooms: &Rooms, relay: Option<RelayInfo>)
 /// What is done now and then until it is time to close.
 async fn rounds(
     hall: Hall,
-    (office, subscriptions, mail, push): (Option<Office>, Option<Subscriptions>, Option<Mail>, Option<Push>),
+    (office, subscriptions, mail, push): (Option<Office>, Subscriptions, Option<Mail>, Option<Push>),
     meetings: Option<Meetings>,
     tls: Option<Tls>,
 ) {
@@ -350,9 +351,7 @@ async fn rounds(
         {
             tracing::warn!("old rows of the audit log are forgotten later");
         }
-        if let Some(subscriptions) = &subscriptions
-            && subscriptions.round().await.is_err()
-        {
+        if subscriptions.round().await.is_err() {
             tracing::warn!("plans, vouchers and invoices that are over are forgotten later");
         }
         if let Some(mail) = &mail

@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use halloo_store::store::Store;
-use std::sync::atomic::Ordering;
 
 /// The devices of an account.
 #[derive(serde::Serialize, utoipa::ToSchema)]
@@ -95,9 +94,6 @@ pub(super) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     let device = device_key(&device)?;
     let revoke = |store: &dyn Store| office.book.revoke_device(store, (&signed.account, &device));
-    let forgotten = office.change_of(&signed, &[&device.0], revoke).await?;
-    if forgotten {
-        office.accounts.fetch_sub(1, Ordering::AcqRel);
-    }
+    office.change_of(&signed, &[&device.0], revoke).await?;
     Ok(StatusCode::NO_CONTENT)
 }

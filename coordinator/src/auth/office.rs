@@ -194,7 +194,7 @@ impl Office {
     }
 
     /// Keeps all others from the pages of these names; always in one order, so that nobody waits in a ring.
-    async fn hold(&self, names: &[&[u8]]) -> Vec<OwnedMutexGuard<()>> {
+    pub(super) async fn hold(&self, names: &[&[u8]]) -> Vec<OwnedMutexGuard<()>> {
         let page = |name: &&[u8]| {
             let hash = kdf::hash("page", &[name]);
             usize::from(u16::from_be_bytes([hash[0], hash[1]])) % PAGES
@@ -236,6 +236,8 @@ impl Office {
             let forget = self.hall.entitlements.forget(&gone.subject, &mut batch);
             forget.map_err(|error| store_problem(&error))?;
         }
+        let forgotten = events.iter().filter(|event| event.what == What::Forgotten).count();
+        let accounts = Arc::clone(&self.accounts);
         let mut end = locked(&self.end);
         let failed = self.failed.load(Ordering::Acquire);
         if end.failed != failed {
@@ -249,6 +251,10 @@ impl Office {
         let (now, count) = (Arc::clone(&self.failed), Arc::clone(&self.failed));
         let holds = move || now.load(Ordering::Acquire) == failed;
         Ok(turn.submit_if(batch, holds, move |result| {
+            // Here, because who asked may have gone away meanwhile.
+            if result.is_ok() {
+                accounts.fetch_sub(forgotten, Ordering::AcqRel);
+            }
             if result.is_err_and(|error| !matches!(error, StoreError::Overtaken)) {
                 count.fetch_add(1, Ordering::AcqRel);
             }

@@ -12,7 +12,6 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use halloo_crypto::base16;
 use halloo_store::store::Store;
-use std::sync::atomic::Ordering;
 
 /// Settings of an account.
 #[derive(serde::Serialize, utoipa::ToSchema)]
@@ -140,6 +139,5 @@ pub(super) async fn delete(State(office): State<Office>, signed: Signed) -> Resu
     let held: Vec<&[u8]> = keys.iter().map(|key| &key.0[..]).collect();
     let forget = |store: &dyn Store| Ok((office.book.forget(store, &signed.account, &keys)?, ()));
     office.change_of(&signed, &held, forget).await?;
-    office.accounts.fetch_sub(1, Ordering::AcqRel);
     Ok(StatusCode::NO_CONTENT)
 }

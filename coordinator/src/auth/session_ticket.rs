@@ -56,6 +56,7 @@ pub(super) async fn session_ticket(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<TicketGiven>, Problem> {
     let ask: Ask = json(body)?;
+    office.still(&signed)?;
     let unknown = || Problem::new(Kind::Malformed, "the request names no room that takes tickets");
     let room = Room::of_name(&ask.room).ok_or_else(unknown)?;
     office.entitled(room, || Ok(Some(signed.account)))?;

@@ -14,6 +14,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use halloo_crypto::id::ClientId;
 use halloo_store::store::Store;
+use tokio::sync::OwnedMutexGuard;
 
 /// The scheme of the header that carries a token (RFC 9449, 7.1).
 const SCHEME: &str = "DPoP";
@@ -120,6 +121,11 @@ impl Office {
                 Problem::new(Kind::Unavailable, "too many proofs are remembered at the moment").after(60)
             }
         })
+    }
+
+    /// Keeps the pages of who asks as they are for as long as this is held, so that the account is not forgotten meanwhile.
+    pub(crate) async fn keep(&self, signed: &Signed) -> Vec<OwnedMutexGuard<()>> {
+        self.hold(&[&signed.account[..], &signed.device.0[..]]).await
     }
 
     /// Whether the session of who asks is still open: a body may come long after its head.

@@ -3,10 +3,10 @@
 //! ```text
 //!  34 groups of five letters, XXXXX-XXXXX-…: four letters of 5 bits, 20 of the voucher's 680, the first bit first, and one that checks them
 //!  letters    0123456789ABCDEFGHJKMNPQRSTVWXYZ (Crockford's base32); read in either case, O as 0, I and L as 1; dashes and blanks say nothing
-//!  check      (number of the group, from 1, + a + 3 b + 5 c + 7 d) mod 32
+//!  check      7 (number of the group, from 1, + a + 3 b + 5 c + 7 d) mod 32
 //! ```
-//! Odd weights: another letter in one place is always noticed, two groups that changed places too, two letters beside each other that did in
-//! 30 of 31 cases. What remains, the signature notices.
+//! All five letters have odd weights, 1, 3, 5, 7 and 9, whose sum with the number is none: another letter in one place is always noticed, two
+//! groups beside each other that changed places too, two letters that did in 30 of 31 cases. What remains, the signature notices.
 
 use halloo_crypto::voucher::Voucher;
 
@@ -18,6 +18,8 @@ pub const GROUPS: usize = Voucher::LEN * 8 / (5 * (GROUP - 1));
 pub const LETTERS: usize = GROUPS * GROUP;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const WEIGHTS: [u32; GROUP - 1] = [1, 3, 5, 7];
+/// By this the letter that checks has the weight 9: 7 * 9 = 63, which is -1 modulo 32.
+const CHECK: u32 = 7;
 
 const _: () = assert!(Voucher::LEN * 8 == GROUPS * (GROUP - 1) * 5, "the last group is full");
 
@@ -35,7 +37,7 @@ pub enum CodeError {
 fn check(group: usize, digits: &[u8]) -> u8 {
     let sum: u32 = digits.iter().zip(WEIGHTS).map(|(digit, weight)| weight * u32::from(*digit)).sum();
     // Groups are few: their number fits.
-    ((sum + group as u32) % 32) as u8
+    ((sum + group as u32) * CHECK % 32) as u8
 }
 
 fn digit(letter: u8) -> Option<u8> {

@@ -22,7 +22,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::Mutex as Waiting;
+use tokio::sync::{Mutex as Waiting, OwnedMutexGuard};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -102,12 +102,13 @@ impl Subscriptions {
     }
 
     /// Lets a voucher count, and returns once it would survive a power cut. Others get to the rows after that, also where who asked has
-    /// gone away meanwhile.
+    /// gone away meanwhile; so does whoever forgets the account, whose pages are kept.
     pub(super) async fn redeem(
         &self,
         account: &Account,
         (voucher, plan): (&Voucher, &str),
         still: impl FnOnce() -> Result<(), Problem>,
+        kept: Vec<OwnedMutexGuard<()>>,
     ) -> Result<(), Problem> {
         let held = Arc::clone(&self.changes).lock_owned().await;
         let turn = self.hall.turn().await;
@@ -116,7 +117,7 @@ impl Subscriptions {
         if batch.is_empty() {
             return Ok(());
         }
-        turn.submit(batch, move |_| drop(held)).durable().await
+        turn.submit(batch, move |_| drop((held, kept))).durable().await
     }
 
     /// Forgets what is over; looks once a day.
@@ -160,6 +161,11 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// Keeps the account as it is for as long as this is held.
+    pub(super) async fn keep(&self, signed: &Signed) -> Vec<OwnedMutexGuard<()>> {
+        self.office.keep(signed).await
+    }
+
     /// Whether the session of who asks is still open, now that the whole request is here.
     pub(super) fn still(&self, signed: &Signed) -> Result<(), Problem> {
         self.office.still(signed)

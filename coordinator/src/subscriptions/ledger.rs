@@ -75,7 +75,7 @@ pub struct Standing {
 /// What an account has used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
-    /// Counts up, for this account.
+    /// Counts up, for this account, from one again when all before are forgotten.
     pub number: u32,
     /// When.
     pub day: Day,
@@ -150,8 +150,7 @@ impl Ledger {
     }
 
     /// What makes a voucher count for an account, for the plan that was named; nothing to write where it did before. The days come on top
-    /// of those that are left, today not counted. An account that is forgotten at that very moment may leave rows that nobody asks for any
-    /// more; they end by themselves.
+    /// of those that are left, today not counted.
     ///
     /// # Errors
     /// [`Refused`].
@@ -205,7 +204,8 @@ impl Ledger {
     }
 }
 
-/// Adds to a batch what forgets all of an account. Which vouchers it has used nobody knows: their names stay until their last day.
+/// Adds to a batch what forgets all of an account. Which vouchers it has used nobody knows: their names stay as long as
+/// those of others.
 ///
 /// # Errors
 /// Those of the store.
@@ -220,10 +220,11 @@ pub fn forget_account(store: &dyn Store, account: &Account, batch: &mut Batch) -
 
 /// The last day of a row; nothing where this version knows none like it: it stays for the one that does.
 fn last_day(key: &[u8], value: &[u8]) -> Option<Day> {
-    if key.starts_with(INVOICES) {
+    // Vouchers that were used are known for long after they could be: a clock that was ahead for a while opens none of them again.
+    if key.starts_with(INVOICES) || key.starts_with(USED) {
         return day(value).map(|day| day.after(INVOICE_DAYS));
     }
-    (key.starts_with(HELD) || key.starts_with(USED)).then(|| day(value)).flatten()
+    key.starts_with(HELD).then(|| day(value)).flatten()
 }
 
 /// Looks at some rows after a key, and takes away those whose last day is over; where it goes on, if it does.

@@ -51,7 +51,7 @@ struct PaymentMethod {
         (status = 200, description = "What the account has now", body = SubscriptionShown),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The voucher does not count, or the clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The voucher does not count, the account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "No plan of this name", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Details, content_type = "application/problem+json"),
@@ -83,6 +83,7 @@ pub(super) async fn redeem(
     let bytes = code::read(&code).map_err(|error| refuse(error.to_string()))?;
     let voucher = Voucher::check(&bytes, key).map_err(|error| refuse(error.to_string()))?;
     let still = || desk.still(&signed);
-    room.redeem(&signed.account, (&voucher, &ask.plan_id), still).await?;
+    let kept = desk.keep(&signed).await;
+    room.redeem(&signed.account, (&voucher, &ask.plan_id), still, kept).await?;
     standing(room, &signed.account).map(Json)
 }

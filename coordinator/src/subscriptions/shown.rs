@@ -76,7 +76,7 @@ pub(super) fn standing(room: &Subscriptions, account: &Account) -> Result<Subscr
     responses(
         (status = 200, description = "What it has", body = SubscriptionShown),
         (status = 401, description = "No token, or no proof of its key", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "The clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "The account is suspended, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),
         (status = 503, description = "Not now", body = Details, content_type = "application/problem+json"),

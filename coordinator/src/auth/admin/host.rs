@@ -20,7 +20,6 @@ use halloo_crypto::mailbox::Day;
 use halloo_store::store::Store;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
 /// Something that is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +166,6 @@ impl Office {
         let (line, keys) = (self.line_of(id)?, self.device_keys(id)?);
         let held: Vec<&[u8]> = keys.iter().map(|key| &key.0[..]).chain([&id[..]]).collect();
         self.change(&held, |store| self.book.forget_by(store, id, &keys, Hand::Host)).await?;
-        self.accounts.fetch_sub(1, Ordering::AcqRel);
         Ok(Done::Forgotten(line))
     }
 

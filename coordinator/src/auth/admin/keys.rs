@@ -156,7 +156,7 @@ pub(super) async fn make(
         (status = 204, description = "It is gone"),
         (status = 400, description = "Cannot be read", body = Details, content_type = "application/problem+json"),
         (status = 401, description = "No token and no key, or none that is good", body = Details, content_type = "application/problem+json"),
-        (status = 403, description = "No role or scope that allows this, or the clocks are apart", body = Details, content_type = "application/problem+json"),
+        (status = 403, description = "No role that allows this, a key of somebody who stands as high or of who hosts, or the clocks are apart", body = Details, content_type = "application/problem+json"),
         (status = 404, description = "There is no such key", body = Details, content_type = "application/problem+json"),
         (status = 409, description = "This proof was seen before", body = Details, content_type = "application/problem+json"),
         (status = 429, description = "Too often", body = Details, content_type = "application/problem+json"),

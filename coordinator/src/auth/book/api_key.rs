@@ -30,6 +30,8 @@ const ROWS: &[u8] = b"ak";
 const PREFIX: &str = "hk_";
 /// Most of them: a page of a list. Some programs of one host need far fewer.
 pub const KEYS_MAX: usize = 50;
+/// Of them, so many are made by who hosts alone: an operator whose session was stolen must not fill the table.
+const KEYS_OF_HOST: usize = 10;
 
 fn row_key(id: &Id) -> Vec<u8> {
     [ROWS, id].concat()
@@ -119,7 +121,8 @@ impl Book {
         hand: Hand,
         (now_ms, rng): (u64, &mut ChaCha20Rng),
     ) -> Result<(Change, KeyText), Refused> {
-        if store.page(ROWS, None, KEYS_MAX)?.len() == KEYS_MAX {
+        let most = if hand == Hand::Host { KEYS_MAX } else { KEYS_MAX - KEYS_OF_HOST };
+        if store.page(ROWS, None, most)?.len() == most {
             return Err(Refused::Keys);
         }
         let (key, today) = (KeyText::draw(rng), Day::of_ms(now_ms));
@@ -182,7 +185,18 @@ impl Book {
 
     /// Takes a key away for good.
     pub fn revoke_key(&self, store: &dyn Store, id: &Id, hand: Hand) -> Result<(Change, ()), Refused> {
-        store.get(&row_key(id))?.ok_or(Refused::Absent)?;
+        let value = store.get(&row_key(id))?.ok_or(Refused::Absent)?;
+        // What cannot be read is taken away by who hosts, as are the keys of who hosts.
+        let maker = rows::read::<ApiKey>(&value).and_then(|row| row.maker);
+        let reached = match (hand, maker) {
+            (Hand::Host, _) => true,
+            (_, None) => false,
+            (Hand::Account(by, _), Some(maker)) if by == maker => true,
+            (_, Some(maker)) => hand.reaches(self.standing(store, &maker)?.role),
+        };
+        if !reached {
+            return Err(Refused::Protected);
+        }
         let mut change = Change::default();
         change.batch.del(row_key(id));
         change.events.push(Event { what: What::KeyRevoked, subject: *id, by: Some(hand.by()) });

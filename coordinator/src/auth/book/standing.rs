@@ -61,6 +61,9 @@ impl Standing {
     }
 }
 
+/// Some accounts, and behind which the next page begins, if there is one.
+type AccountPage = (Vec<(Id, Account)>, Option<Id>);
+
 impl Book {
     /// What is said of an account.
     pub fn standing(&self, store: &dyn Store, account: &Id) -> Result<Standing, Refused> {
@@ -93,6 +96,10 @@ impl Book {
     fn reached(&self, store: &dyn Store, account: &Id, hand: Hand) -> Result<(Account, Standing), Refused> {
         let row = self.account(store, account)?;
         let standing = self.standing(store, account)?;
+        // Who knows which role it had.
+        if standing == Standing::UNREADABLE && hand != Hand::Host {
+            return Err(Refused::Protected);
+        }
         if hand.reaches(standing.role) { Ok((row, standing)) } else { Err(Refused::Protected) }
     }
 
@@ -136,7 +143,7 @@ impl Book {
             return Ok((Change::default(), ()));
         }
         let what = if since.is_some() { What::Suspended } else { What::Unsuspended };
-        let standing = Standing { suspended: since.map(|day| day.0), ..standing };
+        let standing = Standing { suspended: since.map(|day| day.0.max(1)), ..standing };
         Ok((Self::stand(account, standing, (what, hand)), ()))
     }
 
@@ -178,22 +185,22 @@ impl Book {
         self.rows.account(store, account)?.ok_or(Refused::Absent)
     }
 
-    /// At most so many accounts behind this one, in the order of their names, and whether there are more.
+    /// At most so many accounts behind this one, in the order of their names, and behind which the next page begins, if there is one. Rows
+    /// that cannot be read are left out.
     pub fn accounts(
         &self,
         store: &dyn Store,
         after: Option<&Id>,
         limit: usize,
-    ) -> Result<(Vec<(Id, Account)>, bool), Refused> {
+    ) -> Result<AccountPage, Refused> {
         let after = after.map(rows::account_key);
         let mut page = store.page(rows::ACCOUNTS, after.as_deref(), limit.saturating_add(1))?;
         let more = page.len() > limit;
         page.truncate(limit);
-        let read = |(key, value): (Vec<u8>, Vec<u8>)| {
-            let id = Id::try_from(key.get(rows::ACCOUNTS.len()..)?).ok()?;
-            Some((id, rows::read(&value)?))
-        };
-        Ok((page.into_iter().filter_map(read).collect(), more))
+        let id = |key: &[u8]| Id::try_from(key.get(rows::ACCOUNTS.len()..)?).ok();
+        let next = page.last().filter(|_| more).and_then(|(key, _)| id(key));
+        let read = |(key, value): (Vec<u8>, Vec<u8>)| Some((id(&key)?, rows::read(&value)?));
+        Ok((page.into_iter().filter_map(read).collect(), next))
     }
 }
 

@@ -20,8 +20,8 @@ fn a_code_has_34_groups_of_five() {
     let groups: Vec<_> = code.split('-').collect();
     assert_eq!((groups.len(), GROUPS, LETTERS), (34, 34, 170));
     assert!(groups.iter().all(|group| group.len() == 5));
-    // 10100 10110 10010 11010: 20, 22, 18, 26; check 1 + 20 + 66 + 90 + 182, which is 7 modulo 32.
-    assert_eq!(groups[0], "MPJT7");
+    // 10100 10110 10010 11010: 20, 22, 18, 26; check 7 (1 + 20 + 66 + 90 + 182), which is 17 modulo 32.
+    assert_eq!(groups[0], "MPJTH");
 }
 
 #[test]

@@ -34,7 +34,7 @@ def code(voucher):
     groups = []
     for at in range(0, len(digits), 4):
         group = digits[at : at + 4]
-        check = (at // 4 + 1 + sum(weight * digit for weight, digit in zip((1, 3, 5, 7), group))) % 32
+        check = 7 * (at // 4 + 1 + sum(weight * digit for weight, digit in zip((1, 3, 5, 7), group))) % 32
         groups.append("".join(LETTERS[digit] for digit in [*group, check]))
     return "-".join(groups)
 

@@ -143,11 +143,11 @@ fn accounts_are_paged_each_once_in_any_size() {
     for limit in [1, 5, 22, 23, 24] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let (page, more) = place.book.accounts(&place.store, after.as_ref(), limit).unwrap();
+            let (page, next) = place.book.accounts(&place.store, after.as_ref(), limit).unwrap();
             assert!(page.len() <= limit);
             seen.extend(page.iter().map(|(id, _)| *id));
-            after = seen.last().copied();
-            if !more {
+            after = next;
+            if after.is_none() {
                 break;
             }
         }
