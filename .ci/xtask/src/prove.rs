@@ -250,8 +250,9 @@ pub fn small() -> Result<()> {
 fn execute(lines: &[&Line], size: Size) -> Result<()> {
     for line in lines {
         let outcome = crate::shell::step(&format!("{}: {}", line.name, line.what), || (line.run)(size));
-        homes::end(outcome.is_ok())?;
+        let ended = homes::end(outcome.is_ok());
         outcome?;
+        ended?;
     }
     Ok(())
 }

@@ -48,8 +48,6 @@ const AWAY_FOR_DAYS_OF: u64 = 20;
 const RESTART: Duration = Duration::from_secs(2);
 /// How long everybody takes to be back after it, and is given.
 const RETURN: Duration = Duration::from_secs(600);
-/// As `PLACE` of the coordinator's relay, of which a node is asked again at three quarters.
-const PLACE: Duration = Duration::from_secs(12 * 3_600);
 /// The promise: requests of one member in an hour while all are there.
 const MOST: f64 = 1.0;
 
@@ -197,7 +195,7 @@ fn judge(place: &Place, parties: &[Arc<Party>], members: usize) -> Result<()> {
     ensure!(ledger.of(STEADY, "deposits") == (0, 0), "something was left while all were there");
     let rate = ledger.requests(STEADY) as f64 / (members as f64 * ledger.hours(STEADY));
     // By libp2p, so not on the wire that is listened to.
-    let relay = HOUR.as_secs_f64() / (PLACE.as_secs_f64() * 0.75);
+    let relay = HOUR.as_secs_f64() / (halloo_coordinator::relay::PLACE.as_secs_f64() * 0.75);
     let all = rate + relay;
     println!(
         "{}",

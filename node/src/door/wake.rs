@@ -7,7 +7,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use halloo_crypto::base16;
 use halloo_wire::origin::Origin;
 use halloo_wire::push::{ENDPOINT_MAX_BYTES, TOKEN_MAX_BYTES, Token};
+use hyper::Uri;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// First byte of an uncompressed point (SEC 1, 2.3.3).
 const UNCOMPRESSED: u8 = 4;
@@ -77,9 +79,10 @@ impl WakeToken {
     fn read(&self) -> Result<Token, DoorError> {
         match self {
             WakeToken::WebPush { endpoint, p256dh, auth } => {
-                let https = endpoint.starts_with("https://") || endpoint.starts_with("http://");
-                if !https || endpoint.len() > ENDPOINT_MAX_BYTES {
-                    return Err(bad(&format!("an endpoint is a URL of at most {ENDPOINT_MAX_BYTES} bytes")));
+                if endpoint.len() > ENDPOINT_MAX_BYTES || !is_sent_to(endpoint) {
+                    return Err(bad(&format!(
+                        "an endpoint is a URL of at most {ENDPOINT_MAX_BYTES} bytes, https:// or, by the number of its host, http://"
+                    )));
                 }
                 let (key, secret) = (decoded(p256dh), decoded(auth));
                 let key = key.filter(|key: &[u8; 65]| key[0] == UNCOMPRESSED);
@@ -104,6 +107,19 @@ impl WakeToken {
             }
         }
     }
+}
+
+/// Whether a gateway sends there: it refuses plain HTTP to names, and names of users.
+fn is_sent_to(endpoint: &str) -> bool {
+    let Ok(url) = endpoint.parse::<Uri>() else { return false };
+    let host = url.host().unwrap_or_default();
+    let is_number = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let plain_enough = match url.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => is_number,
+        _ => false,
+    };
+    plain_enough && url.authority().is_some_and(|at| !at.as_str().contains('@'))
 }
 
 fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -92,8 +92,10 @@ impl Waking {
     /// The app's word; nothing: wake no more.
     fn set(&mut self, set: Option<Set>) -> Note {
         let value = set.as_ref().map(|set| serde_json::to_vec(&set.ask).expect("texts are always JSON"));
+        if self.set.as_ref().map(|set| &set.tag) != set.as_ref().map(|set| &set.tag) {
+            self.trouble.clear();
+        }
         self.set = set;
-        self.trouble.clear();
         self.stale = true;
         (vec![ROWS], value)
     }
@@ -118,7 +120,10 @@ impl Waking {
             let left = over.remove(&address).filter(|left| left.via == *via);
             let wake = match (&self.set, left) {
                 (Some(set), left) => {
-                    let fresh = |left: &Left| left.by == set.tag && now_ms.abs_diff(left.at_ms) < RENEW_MS;
+                    // Noted in the future, it was said for days that a wrong clock had counted.
+                    let age = |left: &Left| now_ms.checked_sub(left.at_ms);
+                    let fresh =
+                        |left: &Left| left.by == set.tag && age(left).is_some_and(|age| age < RENEW_MS);
                     if left.as_ref().is_some_and(fresh) {
                         continue;
                     } else {
@@ -130,6 +135,7 @@ impl Waking {
             };
             self.wishes.entry(via.clone()).or_default().push(WakeWish { key: key.clone(), wake });
         }
+        self.trouble.retain(|via, _| self.wishes.contains_key(via));
         over.into_keys()
             .map(|address| {
                 self.left.remove(&address);
@@ -142,9 +148,13 @@ impl Waking {
     fn granted(&mut self, via: &Origin, wish: &WakeWish, now_ms: u64) -> Note {
         let address = wish.key.address();
         self.trouble.remove(via);
-        if let Some(wishes) = self.wishes.get_mut(via) {
+        let planned = self.wishes.get_mut(via).is_some_and(|wishes| {
+            let before = wishes.len();
             wishes.retain(|open| open != wish);
-        }
+            wishes.len() < before
+        });
+        // The app has said something else while this was under way, and the plan went by what lay there before.
+        self.stale |= !planned;
         // By what was set before, if that is another meanwhile: then the plan says it anew.
         let tag = |by: &Arc<WakeBy>| match &self.set {
             Some(set) if set.by == *by => set.tag.clone(),

@@ -25,8 +25,8 @@ const JOIN_ANEW: &str = "ask for a new invite";
 /// All codes; never changed, only added to. What the request itself does wrong is 400, what makes no sense here 422, what is not so now 409.
 const ROWS: &[Row] = &[
     ("malformed", 400, "The request is not as it is described", "compare it with /api/v1/openapi.json"),
-    ("bad-token", 400, "No push service gives this", "hand over what the push service has given, unchanged"),
-    ("bad-gateway", 400, "This is no coordinator", "name the origin of a coordinator, https://HOST"),
+    ("bad-token", 422, "No push service gives this", "hand over what the push service has given, unchanged"),
+    ("bad-gateway", 422, "This is no coordinator", "name the origin of a coordinator, https://HOST"),
     (
         "token-needed",
         401,

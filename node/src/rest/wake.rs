@@ -9,38 +9,32 @@ use crate::door::{Request, WakeAsk, WakeToken};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use halloo_wire::origin::Origin;
 use serde::{Deserialize, Serialize};
 
 /// What a push service knows this device by.
 #[derive(Deserialize, utoipa::ToSchema)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "lowercase")]
 enum By {
     /// Web Push (RFC 8030) and UnifiedPush.
     #[schema(title = "WebPush")]
     WebPush {
         /// The URL that the push service has given.
-        #[schema(pattern = "^https?://[!-~]{1,500}$")]
         endpoint: String,
         /// The public key of the subscription: an uncompressed point of P-256, base64url.
-        #[schema(pattern = "^B[A-P][0-9A-Za-z_-]{84}[AEIMQUYcgkosw048]$")]
         p256dh: String,
         /// Its authentication secret: 16 bytes, base64url.
-        #[schema(pattern = "^[0-9A-Za-z_-]{21}[AQgw]$")]
         auth: String,
     },
     /// Firebase Cloud Messaging.
     #[schema(title = "Fcm")]
     Fcm {
         /// The registration token.
-        #[schema(pattern = "^[!-~]{1,900}$")]
         token: String,
     },
     /// Apple's push service.
     #[schema(title = "Apns")]
     Apns {
-        /// The device token.
-        #[schema(pattern = "^([0-9a-f]{2}){1,100}$")]
+        /// The device token in hex.
         token: String,
     },
 }
@@ -52,9 +46,8 @@ pub(super) struct WakeSet {
     /// By what.
     #[serde(deserialize_with = "object")]
     by: By,
-    /// The coordinator that sends to that push service; without it each coordinator does so itself.
+    /// The origin of the coordinator that sends to that push service, `https://HOST[:PORT]`; without it each coordinator does so itself.
     #[serde(default)]
-    #[schema(pattern = "^https?://[a-z0-9]{1,20}(\\.[a-z0-9]{1,20}){0,3}$")]
     gateway: Option<String>,
 }
 
@@ -116,13 +109,6 @@ pub(super) async fn set(
         By::Fcm { token } => WakeToken::Fcm { token },
         By::Apns { token } => WakeToken::Apns { token },
     };
-    // Programs write an origin as it is written everywhere.
-    let spelled = |text: &String| text.parse::<Origin>().is_ok_and(|origin| origin.as_str() == text);
-    if set.gateway.as_ref().is_some_and(|gateway| !spelled(gateway)) {
-        return Err(Problem::malformed(
-            "a gateway is the origin of a coordinator, `https://HOST[:PORT]` in small letters",
-        ));
-    }
     house.ask_for(None, Request::WakeBy(WakeAsk { by, gateway: set.gateway })).await.map(Json)
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// After a request that came to nothing.
+/// After a request that nobody answered; then twice as long, and so on, up to [`REFUSED_WAIT`].
 const RETRY: Duration = Duration::from_secs(15);
 /// After a no: somebody must change a setting before it becomes a yes.
 const REFUSED_WAIT: Duration = Duration::from_secs(600);
@@ -83,16 +83,28 @@ struct Task {
     done: BTreeMap<MailboxAddress, WakeWish>,
     /// Of the gateway asked last: whose, its key, and until when that is believed.
     gateway: Option<(Option<Origin>, Gateway, Instant)>,
+    /// By what the wishes are to be woken.
+    by: Option<Option<Arc<WakeBy>>>,
     /// Not asked before, after a failure.
     rest: Instant,
+    /// How long after the next one, where nobody answers.
+    pause: Duration,
     /// What was told last.
     trouble: Option<String>,
 }
 
 /// Runs until its queues are closed.
 pub(super) async fn run(way: Arc<Way>, ends: Ends) {
-    let mut task =
-        Task { way, ends, done: BTreeMap::new(), gateway: None, rest: Instant::now(), trouble: None };
+    let mut task = Task {
+        way,
+        ends,
+        done: BTreeMap::new(),
+        gateway: None,
+        by: None,
+        rest: Instant::now(),
+        pause: RETRY,
+        trouble: None,
+    };
     let mut standing = task.way.standing();
     let mut arrivals = 0;
     loop {
@@ -104,6 +116,11 @@ pub(super) async fn run(way: Arc<Way>, ends: Ends) {
         }
         let wishes = task.ends.wishes.borrow_and_update().clone();
         task.done.retain(|_, done| wishes.contains(done));
+        let by = wishes.first().map(|wish| wish.wake.as_ref().map(|(by, _)| Arc::clone(by)));
+        if by != task.by {
+            // Another word of the app: what kept the last one from being granted may be mended by it.
+            (task.by, task.rest, task.pause, task.trouble) = (by, Instant::now(), RETRY, None);
+        }
         let open = now.reachable && !wishes.is_empty();
         if open && task.rest <= Instant::now() {
             task.serve(&wishes, now.has(Room::Push)).await;
@@ -134,7 +151,7 @@ impl Task {
             match self.grant(wish, open).await {
                 Ok(()) => {
                     self.done.insert(address, wish.clone());
-                    self.trouble = None;
+                    (self.trouble, self.pause) = (None, RETRY);
                     // A closed queue is seen by the caller.
                     let _ended = self.ends.news.send(News::Waking(Waking::Done(wish.clone()))).await;
                 }
@@ -146,7 +163,9 @@ impl Task {
     async fn failed(&mut self, error: WakeError) {
         let wait = match &error {
             WakeError::Http(http) | WakeError::Gateway(_, http) => {
-                let usual = if matches!(http, HttpError::Unreachable(_)) { RETRY } else { REFUSED_WAIT };
+                let pause = self.pause;
+                self.pause = (pause * 2).min(REFUSED_WAIT);
+                let usual = if matches!(http, HttpError::Unreachable(_)) { pause } else { REFUSED_WAIT };
                 http.retry().unwrap_or(usual)
             }
             WakeError::Closed | WakeError::Kind(_) | WakeError::Key | WakeError::Chance(_) => REFUSED_WAIT,

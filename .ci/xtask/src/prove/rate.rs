@@ -19,7 +19,9 @@ pub fn run(size: Size) -> Result<()> {
     let figure =
         |name: &str| rows.iter().find(|row| row["name"].as_str().is_some_and(|is| is.starts_with(name)));
     let rate = figure("requests of a member in an hour").context("nothing was measured")?;
-    ensure!(rate["ours"].as_f64() <= rate["most"].as_f64(), "{rate}");
+    let (ours, most) =
+        (rate["ours"].as_f64().context("no figure")?, rate["most"].as_f64().context("no bound")?);
+    ensure!(0.0 < ours && ours <= most, "{rate}");
     figure("engines: batches and bytes").context("no engines were at work")?;
     Ok(())
 }

@@ -33,6 +33,9 @@ fn what_no_push_service_gives_is_refused_in_words() {
     for (ask, word) in [
         (web("push.example/x", P256DH, AUTH), "endpoint"),
         (web(&long, P256DH, AUTH), "endpoint"),
+        (web("http://ntfy.lan/up", P256DH, AUTH), "endpoint"),
+        (web("https://me@push.example/x", P256DH, AUTH), "endpoint"),
+        (web("https://push.example/a b", P256DH, AUTH), "endpoint"),
         (web("https://push.example", AUTH, AUTH), "p256dh"),
         (web("https://push.example", &P256DH.replacen('B', "C", 1), AUTH), "p256dh"),
         (web("https://push.example", P256DH, P256DH), "auth"),

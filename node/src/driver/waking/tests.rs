@@ -107,6 +107,40 @@ fn what_was_said_is_taken_back_where_it_was_said_and_then_no_trace_is_left() {
 }
 
 #[test]
+fn what_comes_of_an_earlier_word_after_the_same_was_said_again_is_put_right() {
+    for again in [true, false] {
+        let (mut waking, mut disk) = (Waking::default(), Disk::default());
+        let said = |on: bool| on.then(|| Set::new(ask("one")).unwrap());
+        disk.keep(waking.set(said(true)));
+        disk.plan(&mut waking, NOW_MS);
+        if again {
+            disk.grant_all(&mut waking, NOW_MS);
+            disk.keep(waking.set(said(false)));
+            disk.plan(&mut waking, NOW_MS);
+        }
+        let under_way = waking.wishes[&via()][0].clone();
+        disk.keep(waking.set(said(again)));
+        disk.plan(&mut waking, NOW_MS);
+        waking.stale = false;
+        disk.keep(waking.granted(&via(), &under_way, NOW_MS));
+        assert!(waking.stale, "what lies there is not what the plan went by");
+        disk.plan(&mut waking, NOW_MS);
+        assert_eq!(disk.grant_all(&mut waking, NOW_MS), 1);
+        assert_eq!(waking.left.len(), if again { 3 } else { 0 });
+    }
+}
+
+#[test]
+fn what_was_said_under_a_clock_that_was_ahead_is_said_again_under_the_right_one() {
+    let (mut waking, mut disk) = (Waking::default(), Disk::default());
+    disk.keep(waking.set(Some(Set::new(ask("one")).unwrap())));
+    disk.plan(&mut waking, NOW_MS + 1);
+    disk.grant_all(&mut waking, NOW_MS + 1);
+    disk.plan(&mut waking, NOW_MS);
+    assert_eq!(waking.wishes[&via()].len(), 3);
+}
+
+#[test]
 fn rows_that_do_not_read_count_as_not_there() {
     let rows =
         [(vec![ROWS], b"{}".to_vec()), (vec![ROWS, 1], b"{}".to_vec()), (vec![ROWS; 33], b"[]".to_vec())];
