@@ -43,5 +43,5 @@ refreshed = ask("POST", path, {"refresh_token": entered["refresh_token"]}, {"DPo
 if refreshed["session_id"] != entered["session_id"]:
     sys.exit("a refreshed session is another one")
 for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 0):
-    ask("POST", "/api/v1/auth/register", {"proof": Device().proof(REGISTER)}, want=201)
+    Device().register()
 print(f"PyJWT verified and proved, pyotp logged in; {len(codes)} recovery codes; profile of {profile['username']}")
