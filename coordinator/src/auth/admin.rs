@@ -17,7 +17,6 @@ use super::office::{Office, hex};
 use crate::problem::Problem;
 use axum::Extension;
 use axum::extract::DefaultBodyLimit;
-use halloo_crypto::id::ClientId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,12 +39,4 @@ pub fn door(office: &Office, in_force: InForce) -> OpenApiRouter {
 /// An account that a path names.
 fn account_id(text: &str) -> Result<Id, Problem> {
     hex(text, "an account has 32 digits of lower-case hex")
-}
-
-impl Office {
-    /// The keys of the devices of an account: who works on all of them keeps others from each.
-    fn device_keys(&self, account: &Id) -> Result<Vec<ClientId>, Problem> {
-        let devices = self.book.devices(&*self.hall.store, account)?;
-        Ok(devices.into_iter().map(|(key, _)| key).collect())
-    }
 }

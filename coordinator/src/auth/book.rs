@@ -75,7 +75,11 @@ pub enum Refused {
     #[error("this key was not made for this, or who made it may not do this any more")]
     ScopeNeeded,
     /// As many API keys as there may be.
-    #[error("there are at most {} API keys: revoke one", api_key::KEYS_MAX)]
+    #[error(
+        "there are at most {} API keys, {} of them for who hosts: revoke one",
+        api_key::KEYS_MAX,
+        api_key::KEYS_OF_HOST
+    )]
     Keys,
     /// More devices than one account has.
     #[error("an account has at most {DEVICES_MAX} devices")]

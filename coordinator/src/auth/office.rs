@@ -206,6 +206,12 @@ impl Office {
         held
     }
 
+    /// The keys of the devices of an account: who works on all of them keeps others from each.
+    pub(super) fn device_keys(&self, account: &Id) -> Result<Vec<ClientId>, Problem> {
+        let devices = self.book.devices(&*self.hall.store, account)?;
+        Ok(devices.into_iter().map(|(key, _)| key).collect())
+    }
+
     /// Works out a change on the pages of these names, and returns once it would survive a power cut. Others get to these pages after
     /// that, also where who asked has gone away meanwhile.
     pub(super) async fn change<T>(

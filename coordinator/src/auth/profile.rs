@@ -134,8 +134,7 @@ pub(super) async fn put(
     )
 )]
 pub(super) async fn delete(State(office): State<Office>, signed: Signed) -> Result<StatusCode, Problem> {
-    let devices = office.book.devices(&*office.hall.store, &signed.account)?;
-    let keys: Vec<_> = devices.into_iter().map(|(key, _)| key).collect();
+    let keys = office.device_keys(&signed.account)?;
     let held: Vec<&[u8]> = keys.iter().map(|key| &key.0[..]).collect();
     let forget = |store: &dyn Store| Ok((office.book.forget(store, &signed.account, &keys)?, ()));
     office.change_of(&signed, &held, forget).await?;

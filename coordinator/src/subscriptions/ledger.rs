@@ -29,7 +29,7 @@ const USED: &[u8] = b"sv";
 const HELD_MAX: usize = 256;
 /// Most invoices of one account: one a month for ten years. Beyond, the oldest goes.
 pub const INVOICES_MAX: usize = 128;
-/// Days for which an invoice is kept: a year, and a month to look back at it.
+/// Days for which an invoice is kept, and a used voucher after its last day: a year, and a month to look back at it.
 pub const INVOICE_DAYS: u32 = 400;
 /// Rows that one step looks at.
 const STEP: usize = 256;

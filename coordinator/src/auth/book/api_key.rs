@@ -31,7 +31,7 @@ const PREFIX: &str = "hk_";
 /// Most of them: a page of a list. Some programs of one host need far fewer.
 pub const KEYS_MAX: usize = 50;
 /// Of them, so many are made by who hosts alone: an operator whose session was stolen must not fill the table.
-const KEYS_OF_HOST: usize = 10;
+pub const KEYS_OF_HOST: usize = 10;
 
 fn row_key(id: &Id) -> Vec<u8> {
     [ROWS, id].concat()
